@@ -1,0 +1,77 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { MessageLog } from "./message-log.js";
+
+/*
+ * A cursor is 16 characters of base64url: 8 of the log's identity, then the sequence as
+ * 48 bits, high bits first. Clients treat it as opaque. It is short because it is stored
+ * with every message, and of one length so that it can be written without counting.
+ */
+
+const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const sequenceDigits = 8;
+
+/** Bytes (all ASCII) of every cursor. */
+export const cursorLength = 16;
+
+/** The cursor of a place in a log: what is read after it starts with `sequence + 1`. */
+export function formatCursor(identity: string, sequence: number): string {
+  let text = "";
+  let rest = sequence;
+  for (let i = 0; i < sequenceDigits; i++) {
+    text = digits.charAt(rest % 64) + text;
+    rest = Math.floor(rest / 64);
+  }
+  return identity + text;
+}
+
+/** Writes the cursor into `target` as ASCII, `cursorLength` bytes from `offset`. */
+export function writeCursor(
+  target: Uint8Array,
+  offset: number,
+  identity: string,
+  sequence: number,
+): void {
+  for (let i = 0; i < identity.length; i++) {
+    target[offset + i] = identity.charCodeAt(i);
+  }
+  let rest = sequence;
+  for (let i = offset + cursorLength - 1; i >= offset + identity.length; i--) {
+    target[i] = digits.charCodeAt(rest % 64);
+    rest = Math.floor(rest / 64);
+  }
+}
+
+/**
+ * The sequence that a client's cursor stands for in this log.
+ *
+ * Throws `invalid_argument` if it is no cursor, `out_of_range` if it belongs to another
+ * log, lies beyond the head, or if what follows it was removed by retention.
+ */
+export function resolveCursor(
+  log: Pick<MessageLog, "identity" | "first" | "head">,
+  cursor: string,
+): number {
+  if (!/^[A-Za-z0-9_-]{16}$/.test(cursor)) {
+    throw new ConnectError(
+      `"after" is not a cursor: hand back the cursor of an earlier answer, 16 characters, unchanged`,
+      Code.InvalidArgument,
+    );
+  }
+  if (!cursor.startsWith(log.identity)) {
+    throw new ConnectError(`"after" is a cursor of another log`, Code.OutOfRange);
+  }
+  let sequence = 0;
+  for (const digit of cursor.slice(log.identity.length)) {
+    sequence = sequence * 64 + digits.indexOf(digit);
+  }
+  if (sequence > log.head) {
+    throw new ConnectError(`"after" lies beyond the head of the log`, Code.OutOfRange);
+  }
+  if (sequence + 1 < log.first) {
+    throw new ConnectError(
+      `what follows "after" was removed by retention: the oldest message kept is ${log.first}`,
+      Code.OutOfRange,
+    );
+  }
+  return sequence;
+}
