@@ -1,0 +1,33 @@
+/** What a token says of its bearer. */
+export interface Identity {
+  /** The account: the sender of what is posted with this token. */
+  readonly subject: string;
+  /** What the bearer may do: "stream:read", "stream:write". */
+  readonly scopes: readonly string[];
+  /** The token's `jti`. */
+  readonly tokenId: string;
+  /** When the token stops to be accepted, in milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+/** A token for one account. */
+export interface IssuedToken {
+  readonly token: string;
+  /** In milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+/** Who may come in. Chatter takes any; `createAuth` makes the one with a users file. */
+export interface Auth {
+  /**
+   * Exchanges a name and a password for a token.
+   *
+   * Rejects with `unauthenticated` ("invalid username and password combination") and with
+   * `resource_exhausted` if too many passwords wait to be checked; with the signal's
+   * reason if it is aborted while waiting.
+   */
+  login(user: string, password: string, signal: AbortSignal): Promise<IssuedToken>;
+
+  /** Checks a token. Rejects with `unauthenticated` ("invalid token"). */
+  verify(token: string): Promise<Identity>;
+}
