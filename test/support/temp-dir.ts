@@ -1,0 +1,35 @@
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, onTestFinished } from "vitest";
+
+/** Folders that were asked for outside a test. */
+const ofTheFile: string[] = [];
+
+// Registered when the file is loaded: vitest takes no afterAll from inside a hook, and runs
+// the first registered last, so that what lives in the folders is closed by then.
+afterAll(async () => {
+  await Promise.all(ofTheFile.splice(0).map(remove));
+});
+
+/**
+ * Makes an empty folder that is removed when the test that asked for it has ended; asked
+ * for outside a test (in a hook or a describe), when the file's tests have.
+ *
+ * Ask for it before the things that live in it: vitest runs `onTestFinished` callbacks
+ * last first, so that they are closed before their folder goes.
+ */
+export function tempDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), "chatter-test-"));
+  try {
+    onTestFinished(() => remove(dir));
+  } catch {
+    ofTheFile.push(dir);
+  }
+  return dir;
+}
+
+function remove(dir: string): Promise<void> {
+  return rm(dir, { recursive: true, force: true, maxRetries: 5 });
+}
