@@ -1,0 +1,89 @@
+import { randomBytes } from "node:crypto";
+import { type FileHandle, link, mkdir, open, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { parseSigningKey, type SigningKey } from "./signing-key.js";
+
+/**
+ * The demo's HS256 key: made once and kept in the data directory as `signing-key`, mode
+ * 0600, so that tokens outlive a restart. The directory is made if it is not there.
+ *
+ * Rejects with `failed_precondition` if the file can be read by others. It was made 0600,
+ * so that is an accident or worse, whoever read it can make tokens, and a new one costs
+ * nothing but a login: better refused than repaired.
+ */
+export async function loadOrCreateDemoKey(dataDir: string): Promise<SigningKey> {
+  const path = join(dataDir, "signing-key");
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    return (await load(path)) ?? (await create(path));
+  } catch (error) {
+    throw error instanceof ConnectError
+      ? error
+      : new ConnectError(
+          `signing key ${JSON.stringify(path)} can be neither read nor made ` +
+            `(${(error as NodeJS.ErrnoException).code})`,
+          Code.FailedPrecondition,
+          undefined,
+          undefined,
+          error,
+        );
+  }
+}
+
+async function load(path: string): Promise<SigningKey | undefined> {
+  let file: FileHandle;
+  try {
+    file = await open(path, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+      return undefined;
+    }
+    throw error;
+  }
+  try {
+    const source = `signing key ${JSON.stringify(path)}`;
+    const { mode } = await file.stat();
+    // Windows has no such modes and shows every file as readable by all.
+    if (process.platform !== "win32" && (mode & 0o077) !== 0) {
+      throw new ConnectError(
+        `${source} has mode 0${(mode & 0o777).toString(8)}, so others can make tokens with ` +
+          "it: delete it, and the next start makes a new one with mode 0600",
+        Code.FailedPrecondition,
+      );
+    }
+    return await parseSigningKey(await file.readFile(), source);
+  } finally {
+    await file.close();
+  }
+}
+
+async function create(path: string): Promise<SigningKey> {
+  // Written whole beside its place and then linked there, which fails if there is a file
+  // already: of two processes that start together, both get the key of the first one.
+  const draft = `${path}.${randomBytes(8).toString("hex")}.tmp`;
+  const file = await open(draft, "wx", 0o600);
+  try {
+    try {
+      await file.writeFile(`${randomBytes(32).toString("base64")}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await link(draft, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") {
+        throw error;
+      }
+    });
+  } finally {
+    await unlink(draft);
+  }
+  const key = await load(path);
+  if (key === undefined) {
+    throw new ConnectError(
+      `signing key ${JSON.stringify(path)} was deleted while it was being made: start again`,
+      Code.FailedPrecondition,
+    );
+  }
+  return key;
+}

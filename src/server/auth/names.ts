@@ -1,0 +1,35 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** Bytes of UTF-8 in the longest name. */
+export const maxNameBytes = 128;
+
+/**
+ * Lets pass what can be the subject of a token: 1 to 128 bytes of UTF-8 without control
+ * characters (it is shown on terminals and in logs). Throws `invalid_argument` for others.
+ */
+export function checkSubject(subject: string): void {
+  if (subject === "" || Buffer.byteLength(subject) > maxNameBytes) {
+    throw refusal(subject, `has ${Buffer.byteLength(subject)} bytes of UTF-8, not 1 to 128`);
+  }
+  // A lone surrogate cannot be written as UTF-8: two such names would become one.
+  if (/[\p{Cc}\p{Cs}]/u.test(subject)) {
+    throw refusal(subject, "has a control character or a lone surrogate in it");
+  }
+}
+
+/**
+ * Lets pass what can be the name of an account: what can be a subject, without a colon,
+ * since HTTP Basic takes what follows the first colon for the password. Throws
+ * `invalid_argument` for others.
+ */
+export function checkUserName(name: string): void {
+  checkSubject(name);
+  if (name.includes(":")) {
+    throw refusal(name, "has a colon in it, which cannot be sent by HTTP Basic");
+  }
+}
+
+function refusal(name: string, fault: string): ConnectError {
+  const shown = name.length > maxNameBytes ? `${name.slice(0, 16)}…` : name;
+  return new ConnectError(`user name ${JSON.stringify(shown)} ${fault}`, Code.InvalidArgument);
+}

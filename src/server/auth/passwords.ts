@@ -1,0 +1,130 @@
+import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** What one hash costs; memory is `128 * 2 ** logN * r` bytes, time grows with all three. */
+export interface PasswordCost {
+  /** The base-2 logarithm of scrypt's N, 1 to 20. */
+  readonly logN: number;
+  /** Scrypt's block size, 1 to 32. */
+  readonly r: number;
+  /** Scrypt's passes one after the other, 1 to 16. */
+  readonly p: number;
+}
+
+/**
+ * About 250 ms and 32 MiB. OWASP's password storage sheet gives N = 2^17, r = 8, p = 1
+ * (128 MiB) and this as equally hard to attack; a message server has more use for the
+ * memory, and a login is as slow either way.
+ */
+export const defaultPasswordCost: PasswordCost = { logN: 15, r: 8, p: 3 };
+
+/** Bytes of UTF-8 in the longest password. */
+export const maxPasswordBytes = 1024;
+
+const maxMemory = 512 * 1024 * 1024;
+const saltBytes = 16;
+const hashBytes = 32;
+
+// PHC string format, as other tools write it too: base64 without padding, salt of 8 to 64
+// bytes, hash of 16 to 64 (an empty one would be equal to any).
+const format =
+  /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
+
+interface PasswordHash {
+  readonly cost: PasswordCost;
+  readonly salt: Buffer;
+  readonly hash: Buffer;
+}
+
+/**
+ * A salted hash that says how it was made: `$scrypt$ln=15,r=8,p=3$SALT$HASH`.
+ *
+ * The password has 1 to 1,024 bytes of UTF-8 and is taken in Unicode's form NFC, since
+ * keyboards differ in how they compose an accent. Rejects with `invalid_argument` for
+ * another password or cost.
+ */
+export async function hashPassword(
+  password: string,
+  cost: PasswordCost = defaultPasswordCost,
+): Promise<string> {
+  const bytes = Buffer.byteLength(password);
+  if (bytes < 1 || bytes > maxPasswordBytes) {
+    throw new ConnectError(
+      `the password has ${bytes} bytes of UTF-8, not 1 to ${maxPasswordBytes}`,
+      Code.InvalidArgument,
+    );
+  }
+  checkCost(cost);
+  const salt = randomBytes(saltBytes);
+  return formatHash(cost, salt, await derive(password, cost, salt, hashBytes));
+}
+
+/**
+ * Whether the hash was made of this password. Always does the whole work that the hash
+ * asks for and compares in constant time. Rejects with `invalid_argument` if it is no hash.
+ */
+export async function verifyPassword(password: string, passwordHash: string): Promise<boolean> {
+  const { cost, salt, hash } = parseHash(passwordHash);
+  return timingSafeEqual(await derive(password, cost, salt, hash.length), hash);
+}
+
+/** The cost that a hash was made with. Throws `invalid_argument` if it is no hash. */
+export function passwordCost(passwordHash: string): PasswordCost {
+  return parseHash(passwordHash).cost;
+}
+
+/** A hash of this cost that no password fits: to do the same work for an unknown user. */
+export function decoyHash(cost: PasswordCost): string {
+  return formatHash(cost, randomBytes(saltBytes), randomBytes(hashBytes));
+}
+
+function derive(
+  password: string,
+  { logN, r, p }: PasswordCost,
+  salt: Buffer,
+  length: number,
+): Promise<Buffer> {
+  const N = 2 ** logN;
+  return new Promise((resolve, reject) => {
+    // OpenSSL asks for somewhat more than 128 * N * r; node's own limit is 32 MiB.
+    const options = { N, r, p, maxmem: 256 * (N + p) * r };
+    scrypt(password.normalize("NFC"), salt, length, options, (error, derived) =>
+      error ? reject(error) : resolve(derived),
+    );
+  });
+}
+
+function parseHash(text: string): PasswordHash {
+  const [match, logN, r, p, salt, hash] = format.exec(text) ?? [];
+  if (match === undefined) {
+    // The text is not quoted: it may be a password put in the wrong place.
+    throw new ConnectError(
+      'the password hash is not of the form "$scrypt$ln=15,r=8,p=3$SALT$HASH"',
+      Code.InvalidArgument,
+    );
+  }
+  const cost = { logN: Number(logN), r: Number(r), p: Number(p) };
+  checkCost(cost);
+  return {
+    cost,
+    salt: Buffer.from(salt!, "base64"),
+    hash: Buffer.from(hash!, "base64"),
+  };
+}
+
+function checkCost({ logN, r, p }: PasswordCost): void {
+  const inRange = (value: number, max: number) =>
+    Number.isInteger(value) && value >= 1 && value <= max;
+  if (!inRange(logN, 20) || !inRange(r, 32) || !inRange(p, 16) || 128 * 2 ** logN * r > maxMemory) {
+    throw new ConnectError(
+      `the password hash has the cost ln=${logN},r=${r},p=${p}: ln is 1 to 20, r 1 to 32, ` +
+        "p 1 to 16, and 128 * 2^ln * r bytes at most 512 MiB",
+      Code.InvalidArgument,
+    );
+  }
+}
+
+function formatHash({ logN, r, p }: PasswordCost, salt: Buffer, hash: Buffer): string {
+  const encode = (bytes: Buffer) => bytes.toString("base64").replaceAll("=", "");
+  return `$scrypt$ln=${logN},r=${r},p=${p}$${encode(salt)}$${encode(hash)}`;
+}

@@ -1,0 +1,133 @@
+import { randomUUID } from "node:crypto";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type JWTPayload, jwtVerify, SignJWT } from "jose";
+import type { Identity, IssuedToken } from "./auth.js";
+import { checkSubject } from "./names.js";
+import { checkScopes } from "./scopes.js";
+import type { SigningKey } from "./signing-key.js";
+import { createVerifiedTokens } from "./verified-tokens.js";
+
+export interface TokensOptions {
+  readonly key: SigningKey;
+  /** The `iss` of every token. Default: "chatter". */
+  readonly issuer?: string;
+  /** The `aud` of every token. Default: "chatter". */
+  readonly audience?: string;
+  /** How long a token is accepted, 1 to 315,360,000 (ten years). Default: 3600. */
+  readonly lifetimeSeconds?: number;
+}
+
+export interface NewToken {
+  /** The account, 1 to 128 bytes of UTF-8, no control characters. */
+  readonly subject: string;
+  /** "stream:read", "stream:write"; an empty list allows nothing. */
+  readonly scopes: readonly string[];
+  /** Default: that of all tokens. */
+  readonly lifetimeSeconds?: number;
+}
+
+/** Makes tokens and checks them. */
+export interface Tokens {
+  /** Rejects with `invalid_argument` naming what the token cannot have. */
+  issue(token: NewToken): Promise<IssuedToken>;
+  /** Rejects with `unauthenticated` ("invalid token"), whatever is wrong with the token. */
+  verify(token: string): Promise<Identity>;
+}
+
+const maxLifetimeSeconds = 10 * 365 * 24 * 3600;
+
+// Longer ones are refused before any work is done for them. Those made here have 300 to
+// 1,000 characters.
+const maxTokenLength = 8192;
+
+// A token is valid from a little before it was made: another server's clock may be behind.
+const clockSkewSeconds = 5;
+
+/**
+ * Tokens as signed JWTs with `iss`, `aud`, `sub`, `scopes` (a list), `jti`, `iat`, `nbf`
+ * and `exp`, each of which must be there. Throws `invalid_argument` for a lifetime out of
+ * range.
+ */
+export function createTokens({
+  key,
+  issuer = "chatter",
+  audience = "chatter",
+  lifetimeSeconds: defaultLifetime = 3600,
+}: TokensOptions): Tokens {
+  checkLifetime(defaultLifetime);
+  const verified = createVerifiedTokens();
+
+  async function check(token: string): Promise<Identity> {
+    if (token.length > maxTokenLength) {
+      throw new Error(`the token has ${token.length} characters, more than ${maxTokenLength}`);
+    }
+    // Only the key's own algorithm: whoever sends the token must not choose.
+    const { payload } = await jwtVerify(token, key.verify, {
+      algorithms: [key.algorithm],
+      issuer,
+      audience,
+      requiredClaims: ["sub", "scopes", "jti", "iat", "nbf", "exp"],
+    });
+    return toIdentity(payload);
+  }
+
+  return {
+    async issue({ subject, scopes, lifetimeSeconds = defaultLifetime }) {
+      checkSubject(subject);
+      checkScopes(scopes);
+      checkLifetime(lifetimeSeconds);
+      const now = Math.floor(Date.now() / 1000);
+      const token = await new SignJWT({ scopes: [...scopes] })
+        .setProtectedHeader({ alg: key.algorithm, typ: "JWT" })
+        .setIssuer(issuer)
+        .setAudience(audience)
+        .setSubject(subject)
+        .setJti(randomUUID())
+        .setIssuedAt(now)
+        .setNotBefore(now - clockSkewSeconds)
+        .setExpirationTime(now + lifetimeSeconds)
+        .sign(key.sign);
+      return { token, expiresAt: (now + lifetimeSeconds) * 1000 };
+    },
+
+    async verify(token) {
+      const known = verified.get(token);
+      if (known) {
+        return known;
+      }
+      try {
+        const identity = await check(token);
+        verified.add(token, identity);
+        return identity;
+      } catch (cause) {
+        throw new ConnectError("invalid token", Code.Unauthenticated, undefined, undefined, cause);
+      }
+    },
+  };
+}
+
+function toIdentity({ sub, scopes, jti, exp }: JWTPayload): Identity {
+  if (typeof sub !== "string" || typeof jti !== "string" || jti === "" || exp === undefined) {
+    throw new Error('"sub" or "jti" is not a text, or "exp" is not there');
+  }
+  checkSubject(sub);
+  if (!Array.isArray(scopes) || !scopes.every((scope) => typeof scope === "string")) {
+    throw new Error('"scopes" is not a list of texts');
+  }
+  // Frozen, since every call with this token gets the same object.
+  return Object.freeze({
+    subject: sub,
+    scopes: Object.freeze(scopes),
+    tokenId: jti,
+    expiresAt: exp * 1000,
+  });
+}
+
+function checkLifetime(seconds: number): void {
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > maxLifetimeSeconds) {
+    throw new ConnectError(
+      `a token's lifetime of ${seconds} seconds is not a whole number from 1 to ${maxLifetimeSeconds}`,
+      Code.InvalidArgument,
+    );
+  }
+}
