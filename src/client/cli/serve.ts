@@ -1,0 +1,50 @@
+import { Command, Option } from "commander";
+import {
+  checkSettings,
+  type GivenSettings,
+  type Setting,
+  SettingError,
+  settings,
+  settingsOfEnvironment,
+} from "../../server/settings.js";
+
+/** `chatter serve` */
+export function createServeCommand(): Command {
+  const command = new Command("serve").description(
+    "Serve Chatter on one port: Connect, gRPC and gRPC-Web over HTTP/1.1 and HTTP/2.",
+  );
+  for (const setting of Object.values<Setting>(settings)) {
+    const usual = setting.default === undefined ? "" : `, default: ${setting.default}`;
+    command.addOption(
+      new Option(setting.flag, `${setting.description} (env: ${setting.variable}${usual})`),
+    );
+  }
+  return command
+    .addHelpText(
+      "after",
+      `
+Examples:
+  chatter serve --demo
+  chatter serve --users-file users.json --signing-key-file key --data-dir /var/lib/chatter
+  CHATTER_PORT=9000 chatter serve --demo --log memory`,
+    )
+    .action(serve);
+}
+
+async function serve(flags: GivenSettings, command: Command): Promise<void> {
+  const { serve } = await import("../../server/main.js");
+  await serve(settingsInForce(flags, command));
+}
+
+function settingsInForce(flags: GivenSettings, command: Command) {
+  const warn = (text: string) => process.stderr.write(`chatter: ${text}\n`);
+  try {
+    const given = { ...settingsOfEnvironment(process.env, warn), ...flags };
+    return checkSettings(given, process.env.CHATTER_SIGNING_KEY || undefined);
+  } catch (error) {
+    if (error instanceof SettingError) {
+      return command.error(`error: ${error.message}`);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,128 @@
+import type { DescService } from "@bufbuild/protobuf";
+import {
+  type ConnectRouter,
+  type ConnectRouterOptions,
+  createConnectRouter,
+  type Interceptor,
+} from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
+import { ChatterService } from "../gen/chatter_pb.js";
+import { Health } from "../gen/health/v1/health_pb.js";
+import type { Auth } from "./auth/auth.js";
+import { createRequestListener, type RequestListener } from "./http/request-listener.js";
+import type { MessageLog } from "./log/message-log.js";
+import { createAccessInterceptor } from "./service/access.js";
+import { createCallLogInterceptor, type Logger } from "./service/call-log.js";
+import { createEchoer } from "./service/echoer.js";
+import { maxWireMessageBytes } from "./service/encoded-requests.js";
+import { type Way, withEncodedStream } from "./service/encoded-stream.js";
+import { stoppingError } from "./service/errors.js";
+import { createHealth } from "./service/health.js";
+import { createHistory } from "./service/history.js";
+import { createLifetimeInterceptor } from "./service/lifetime.js";
+import { createListener } from "./service/listener.js";
+import { createLogin } from "./service/login.js";
+import { OpenCalls } from "./service/open-calls.js";
+import { addReflection } from "./service/reflection.js";
+import { createSubscribe } from "./service/subscribe.js";
+import { createSummary } from "./service/summary.js";
+
+export interface ChatterOptions {
+  /** Where messages go and come from. It stays the caller's: `stop` does not close it. */
+  readonly log: MessageLog;
+  /** Who may come in. */
+  readonly auth: Auth;
+  /**
+   * More services on the same port, behind the same interceptors: their methods need a
+   * token, of any scope, and find the caller with `callerOf`. Default: none.
+   */
+  readonly routes?: (router: ConnectRouter) => void;
+  /** More interceptors, run after Chatter's own, just before the method. Default: none. */
+  readonly interceptors?: readonly Interceptor[];
+  /** Gets a line for each call. Default: nothing is logged. */
+  readonly logger?: Logger;
+  /** Told for each stream which way its messages take. Default: nobody. */
+  readonly onStream?: (way: Way, handler: UniversalHandler) => void;
+}
+
+/** Chatter, to be served by any Node server. */
+export interface Chatter {
+  /** Every method of every service, for adapters of other kinds. */
+  readonly handlers: readonly UniversalHandler[];
+  /**
+   * Answers everything that comes by HTTP: the methods by Connect, gRPC and gRPC-Web, the
+   * probes /livez and /readyz, 404 for the rest. For `http.createServer` and, so that
+   * gRPC and bidirectional streams work, `http2.createServer`.
+   */
+  readonly requestListener: RequestListener;
+  /** Whether new calls are welcome: the log takes writes and the server does not stop. */
+  readonly isReady: () => boolean;
+  /** How many calls are under way. */
+  readonly openCalls: number;
+  /**
+   * Stops: not ready from now on; streams end with `unavailable` ("the server is
+   * stopping"), posting ones when what they have read is stored and answered. Resolves
+   * when no call is under way; there is no time limit.
+   */
+  stop(): Promise<void>;
+}
+
+/**
+ * Puts Chatter together: its six methods, health and reflection, over one log.
+ *
+ * @example
+ * const chatter = createChatter({ log: createMemoryLog(), auth });
+ * http2.createServer(chatter.requestListener).listen(8080);
+ */
+export function createChatter(options: ChatterOptions): Chatter {
+  const { log, auth, logger, onStream } = options;
+  const calls = new OpenCalls();
+  const stopping = new AbortController();
+  const isReady = () => !stopping.signal.aborted && log.writeFault === undefined;
+
+  const routerOptions: ConnectRouterOptions = {
+    readMaxBytes: maxWireMessageBytes,
+    acceptCompression: [compressionGzip, compressionBrotli],
+    shutdownSignal: stopping.signal,
+    interceptors: [
+      ...(logger ? [createCallLogInterceptor(logger)] : []),
+      createAccessInterceptor(auth),
+      createLifetimeInterceptor({ calls, stopping: stopping.signal }),
+      ...(options.interceptors ?? []),
+    ],
+  };
+  const router = createConnectRouter(routerOptions);
+  const services = () => [...new Set(router.handlers.map(({ service }) => service))];
+  router.service(ChatterService, {
+    login: createLogin(auth),
+    listener: createListener(log),
+    summary: createSummary(log),
+    subscribe: createSubscribe(log),
+    history: createHistory(log),
+    echoer: createEchoer(log),
+  });
+  router.service(Health, createHealth({ services: () => services().map(typeName), isReady }));
+  addReflection(router, services);
+  options.routes?.(router);
+
+  const handlers = router.handlers.map((handler) =>
+    withEncodedStream(handler, (way) => onStream?.(way, handler)),
+  );
+  return {
+    handlers,
+    requestListener: createRequestListener({ handlers, isReady }),
+    isReady,
+    get openCalls() {
+      return calls.count;
+    },
+    async stop() {
+      stopping.abort(stoppingError());
+      await calls.none();
+    },
+  };
+}
+
+function typeName(service: DescService): string {
+  return service.typeName;
+}

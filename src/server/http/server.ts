@@ -1,0 +1,111 @@
+import { createServer as createHttp1, type Server as HttpServer } from "node:http";
+import { createServer as createHttp2, type Http2Server, type ServerHttp2Session } from "node:http2";
+import type { AddressInfo, Server, Socket } from "node:net";
+import type { Chatter } from "../chatter.js";
+import { createOnePort, type OnePort } from "./one-port.js";
+import { pingSessions } from "./session-pings.js";
+
+export interface ListenOptions {
+  /** Address to listen on. Default: 127.0.0.1. */
+  readonly host?: string;
+  /** 0 picks a free one. Default: 8080. */
+  readonly port?: number;
+}
+
+/** A Chatter that listens. */
+export interface ChatterServer {
+  /** Where, such as "http://127.0.0.1:8080". */
+  readonly url: string;
+  /**
+   * Drains and closes: no new connections, GOAWAY, streams end as `Chatter.stop` says;
+   * what is still open after `graceMs` milliseconds is cut. Resolves when everything is
+   * closed.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Serves HTTP/1.1 and HTTP/2, in the clear, on one port. Rejects if it cannot listen. */
+export async function listen(chatter: Chatter, options: ListenOptions = {}): Promise<ChatterServer> {
+    const http1 = createHttp1({ keepAliveTimeout: 65_000 }, chatter.requestListener);
+  const http2 = createHttp2(
+    // Browsers and proxies multiplex; one client may hold thousands of subscriptions.
+    { settings: { maxConcurrentStreams: 20_000, initialWindowSize: 256 * 1024 } },
+    chatter.requestListener,
+  );
+  pingSessions(http2);
+  const port = createOnePort(http1, http2);
+  const connections = trackConnections(port.server, http2);
+  await start(port.server, options);
+  return {
+    url: urlOf(port.server),
+    close: (graceMs) => close(chatter, port, http1, connections, graceMs),
+  };
+}
+
+interface Connections {
+  readonly sockets: ReadonlySet<Socket>;
+  readonly sessions: ReadonlySet<ServerHttp2Session>;
+}
+
+function trackConnections(server: Server, http2: Http2Server): Connections {
+  const sockets = new Set<Socket>();
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  http2.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+  });
+  return { sockets, sessions };
+}
+
+function start(
+  server: Server,
+  { host = "127.0.0.1", port = 8080 }: ListenOptions,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port, backlog: 4096 }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+async function close(
+  chatter: Chatter,
+  port: OnePort,
+  http1: HttpServer,
+  { sockets, sessions }: Connections,
+  graceMs: number,
+): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    port.server.close(() => resolve());
+  });
+  const cut = setTimeout(() => {
+    for (const socket of sockets) {
+      socket.destroy();
+    }
+  }, graceMs);
+  // An HTTP/1 connection becomes idle when its last answer is out.
+  const sweep = setInterval(() => http1.closeIdleConnections(), 50);
+  try {
+    for (const session of sessions) {
+      session.close(); // GOAWAY; the session ends with its last stream.
+    }
+    port.closeUndecided();
+    http1.closeIdleConnections();
+    await Promise.all([chatter.stop(), closed]);
+  } finally {
+    clearInterval(sweep);
+    clearTimeout(cut);
+    http1.close(); // Ends its own timer; it never listened.
+  }
+}
+
+function urlOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

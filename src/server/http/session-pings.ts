@@ -1,0 +1,30 @@
+import type { Http2Server, ServerHttp2Session } from "node:http2";
+
+/** How often a session is pinged, in milliseconds. */
+const intervalMs = 25_000;
+/** A session that has not answered so many pings in a row is gone. */
+const missedPings = 2;
+
+/**
+ * Pings every HTTP/2 session, and destroys those whose peer has gone without a word: a
+ * stream without traffic would otherwise stay open for ever.
+ */
+export function pingSessions(server: Http2Server, pingIntervalMs = intervalMs): void {
+  server.on("session", (session: ServerHttp2Session) => {
+    let unanswered = 0;
+    const timer = setInterval(() => {
+      if (unanswered >= missedPings) {
+        session.destroy();
+        return;
+      }
+      unanswered++;
+      session.ping((error) => {
+        if (!error) {
+          unanswered = 0;
+        }
+      });
+    }, pingIntervalMs);
+    timer.unref();
+    session.once("close", () => clearInterval(timer));
+  });
+}

@@ -1,0 +1,90 @@
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { envelopeHeadLength, envelopeLength } from "./envelope.js";
+
+/**
+ * Most bytes of one message on the wire. JSON escapes can make a text six times as long,
+ * and base64 is not used, so 512 KiB has room for every text that is allowed.
+ */
+export const maxWireMessageBytes = 512 * 1024;
+
+const compressedFlag = 1;
+/** Connect's mark of the end-of-stream envelope, which a client does not send. */
+const connectEndFlag = 2;
+
+/**
+ * Splits a body of envelopes, all that a chunk holds in one pass, and reads each message.
+ * Errors are those of Connect's own pipeline.
+ */
+export async function* splitMessages<T>(
+  body: AsyncIterable<Uint8Array>,
+  protocolName: string,
+  read: (message: Uint8Array) => T,
+): AsyncGenerator<T[]> {
+  let rest: Uint8Array = new Uint8Array(0);
+  for await (const chunk of body) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const messages: T[] = [];
+    let failure: { error: unknown } | undefined;
+    let offset = 0;
+    try {
+      while (bytes.length - offset >= envelopeHeadLength) {
+        const length = envelopeLength(bytes, offset);
+        checkLength(length);
+        const start = offset + envelopeHeadLength;
+        if (bytes.length - start < length) {
+          break;
+        }
+        const flags = bytes[offset]!;
+        if (isMessage(flags, protocolName)) {
+          messages.push(read(bytes.subarray(start, start + length)));
+        }
+        offset = start + length;
+      }
+    } catch (error) {
+      failure = { error };
+    }
+    if (messages.length > 0) {
+      yield messages; // What came before a faulty one in the same stream is stored.
+    }
+    if (failure) {
+      throw failure.error;
+    }
+    rest = bytes.subarray(offset);
+  }
+  if (rest.length > 0) {
+    throw new ConnectError("protocol error: incomplete envelope", Code.InvalidArgument);
+  }
+}
+
+/** Reads a message by the generated schema, with the error that Connect would have given. */
+export function parse<Desc extends DescMessage>(
+  schema: Desc,
+  bytes: Uint8Array,
+): MessageShape<Desc> {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConnectError(`parse binary: ${reason}`, Code.Internal);
+  }
+}
+
+function checkLength(length: number): void {
+  if (length > maxWireMessageBytes) {
+    throw new ConnectError(
+      `message size ${length} is larger than configured readMaxBytes ${maxWireMessageBytes}`,
+      Code.ResourceExhausted,
+    );
+  }
+}
+
+function isMessage(flags: number, protocolName: string): boolean {
+  if ((flags & compressedFlag) !== 0) {
+    throw new ConnectError(
+      "received compressed envelope, but do not know how to decompress",
+      Code.Internal,
+    );
+  }
+  return !(protocolName === "connect" && (flags & connectEndFlag) !== 0);
+}

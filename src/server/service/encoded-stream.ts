@@ -1,0 +1,230 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import {
+  type ContextValues,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from "@connectrpc/connect";
+import type {
+  UniversalHandler,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import { parse, splitMessages } from "./encoded-requests.js";
+import { decodeEnvelopes } from "./envelope.js";
+
+/*
+ * Methods hand their answers over as runs of envelopes that were encoded once and are
+ * shared by everybody who reads them. The binary wires send them as they are: the method
+ * still runs inside Connect (interceptors, deadline, auth, errors, trailers), but the bytes
+ * go past its pipeline, which costs more a message than everything else together. JSON
+ * cannot use them: for it the same envelopes are decoded and take the ordinary way.
+ */
+
+/** What the wrapper of a handler offers to the method that runs inside. */
+interface EncodedWire {
+  /** Sends the response head now, with these headers. */
+  accept(header: Headers): void;
+  /**
+   * Sends the envelopes after the head and resolves when the last one is on its way;
+   * rejects with the error of the iterable. Undefined if the wire cannot take them.
+   */
+  readonly send: ((envelopes: AsyncIterable<Uint8Array>) => Promise<void>) | undefined;
+  /**
+   * The request body as it comes, of a client stream whose messages are neither JSON nor
+   * compressed; undefined of any other.
+   */
+  readonly body: AsyncIterable<Uint8Array> | undefined;
+}
+
+const encodedWire = createContextKey<EncodedWire | undefined>(undefined, {
+  description: "the wire that takes encoded messages",
+});
+
+/**
+ * Sends the response head at once. A stream calls this when its start is settled and its
+ * headers are set: what is not settled by then can only be said in the trailers.
+ */
+export function accept(context: Pick<HandlerContext, "values" | "responseHeader">): void {
+  context.values.get(encodedWire)?.accept(context.responseHeader);
+}
+
+/**
+ * Answers a call with encoded messages: the return value of a streaming method.
+ *
+ * @param envelopes runs of whole envelopes, flags 0
+ */
+export async function* respond<Desc extends DescMessage>(
+  context: HandlerContext,
+  schema: Desc,
+  envelopes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<MessageShape<Desc>> {
+  accept(context);
+  const send = context.values.get(encodedWire)?.send;
+  if (send) {
+    await send(envelopes);
+    return;
+  }
+  for await (const run of envelopes) {
+    yield* decodeEnvelopes(schema, run);
+  }
+}
+
+/**
+ * Takes the messages of a client stream, as many at a time as one chunk of the body has.
+ *
+ * @param decode reads one message; null for what it does not know, which is then left to
+ *   the generated schema
+ */
+export async function* receive<Desc extends DescMessage, Fast>(
+  context: HandlerContext,
+  requests: AsyncIterable<MessageShape<Desc>>,
+  schema: Desc,
+  decode: (bytes: Uint8Array) => Fast | null,
+): AsyncGenerator<readonly (Fast | MessageShape<Desc>)[]> {
+  // On the encoded way Connect has an empty body: this raises what it has against the head.
+  for await (const request of requests) {
+    yield [request];
+  }
+  const body = context.values.get(encodedWire)?.body;
+  if (body) {
+    yield* splitMessages(body, context.protocolName, (bytes) => decode(bytes) ?? parse(schema, bytes));
+  }
+}
+
+/** Which way the messages of a call took. */
+export type Way = "encoded" | "ordinary";
+
+/**
+ * Wraps a streaming handler so that its head goes out when the method accepts the call,
+ * and its encoded messages as they are.
+ */
+export function withEncodedStream(
+  handler: UniversalHandler,
+  onCall?: (way: Way) => void,
+): UniversalHandler {
+  if (handler.method.methodKind === "unary") {
+    return handler;
+  }
+  const takesStream = handler.method.methodKind !== "server_streaming";
+  async function encodedStreamHandler(
+    request: UniversalServerRequest,
+  ): Promise<UniversalServerResponse> {
+    const way = wayOf(request, takesStream);
+    onCall?.(way);
+    const call = new EncodedCall(way === "encoded");
+    const body = way === "encoded" && takesStream ? request.body : undefined;
+    const inner = handler({
+      ...request,
+      body: body ? emptyBody : request.body,
+      contextValues: call.offer(request.contextValues, body as AsyncIterable<Uint8Array>),
+    });
+    inner.catch(() => {}); // It is awaited below, but not before the first output.
+    const header = await Promise.race([call.accepted, inner.then(() => undefined)]);
+    if (header === undefined) {
+      return inner;
+    }
+    const trailer = new Headers();
+    return { status: 200, header, body: call.body(inner, trailer), trailer };
+  }
+  return Object.assign(encodedStreamHandler, handler);
+}
+
+/** JSON has to be made, and compressed requests to be read, message by message. */
+function wayOf({ header }: UniversalServerRequest, takesStream: boolean): Way {
+  if (/[+/]json\b/.test(header.get("content-type") ?? "")) {
+    return "ordinary";
+  }
+  if (takesStream) {
+    const compression = header.get("grpc-encoding") ?? header.get("connect-content-encoding");
+    if (compression !== null && compression !== "identity") {
+      return "ordinary";
+    }
+  }
+  return "encoded";
+}
+
+const emptyBody: AsyncIterable<Uint8Array> = {
+  async *[Symbol.asyncIterator]() {},
+};
+
+class EncodedCall {
+  readonly accepted: Promise<Headers>;
+  private accept!: (header: Headers) => void;
+  private readonly sent: Promise<Sending>;
+  private hand!: (sending: Sending) => void;
+
+  constructor(private readonly takesEnvelopes: boolean) {
+    this.accepted = new Promise((resolve) => {
+      this.accept = resolve;
+    });
+    this.sent = new Promise((resolve) => {
+      this.hand = resolve;
+    });
+  }
+
+  offer(
+    values: ContextValues = createContextValues(),
+    body: AsyncIterable<Uint8Array> | undefined,
+  ): ContextValues {
+    const send = (envelopes: AsyncIterable<Uint8Array>) =>
+      new Promise<void>((resolve, reject) => this.hand({ envelopes, resolve, reject }));
+    return values.set(encodedWire, {
+      accept: this.accept,
+      send: this.takesEnvelopes ? send : undefined,
+      body,
+    });
+  }
+
+  async *body(
+    inner: Promise<UniversalServerResponse>,
+    trailer: Headers,
+  ): AsyncGenerator<Uint8Array> {
+    let ended = false;
+    try {
+      // Adapters send the head with the first chunk, so the first chunk is one at once.
+      yield new Uint8Array(0);
+      const sending = await Promise.race([this.sent, inner.then(() => undefined)]);
+      if (sending) {
+        yield* relay(sending);
+      }
+      const response = await inner;
+      if (response.body) {
+        yield* response.body;
+      }
+      for (const [name, value] of response.trailer ?? []) {
+        trailer.append(name, value);
+      }
+      ended = true;
+    } finally {
+      if (!ended) {
+        release(inner);
+      }
+    }
+  }
+}
+
+/** Yields the envelopes and tells the method how it went. */
+async function* relay(sending: Sending): AsyncGenerator<Uint8Array> {
+  try {
+    yield* sending.envelopes;
+  } catch (error) {
+    sending.reject(error);
+    return; // The method ends with the error; what it ends with is sent after this.
+  } finally {
+    sending.resolve(); // Also if the wire is gone and nobody takes what follows.
+  }
+}
+
+/** Lets go of a response that nobody will read. */
+function release(inner: Promise<UniversalServerResponse>): void {
+  inner
+    .then((response) => response.body?.[Symbol.asyncIterator]().return?.())
+    .catch(() => {}); // The call's own log line has told it.
+}
+
+interface Sending {
+  readonly envelopes: AsyncIterable<Uint8Array>;
+  resolve(): void;
+  reject(error: unknown): void;
+}

@@ -1,0 +1,20 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/**
+ * What a peer may know of an error: a ConnectError as it is, an abort as `canceled`,
+ * anything else as "internal error", with the reason kept as the cause.
+ */
+export function asConnectError(reason: unknown): ConnectError {
+  if (reason instanceof ConnectError) {
+    return reason;
+  }
+  if (reason instanceof Error && reason.name === "AbortError") {
+    return new ConnectError("the call was cancelled", Code.Canceled, undefined, undefined, reason);
+  }
+  return new ConnectError("internal error", Code.Internal, undefined, undefined, reason);
+}
+
+/** What every stream ends with when the server stops. */
+export function stoppingError(): ConnectError {
+  return new ConnectError("the server is stopping", Code.Unavailable);
+}

@@ -1,0 +1,147 @@
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { identityKey } from "./identity.js";
+import type { OpenCalls } from "./open-calls.js";
+
+/** How long a method may take to end by itself after its signal; then the call is cut. */
+const graceMs = 250;
+/** The longest that setTimeout can wait; a later time takes several. */
+const maxTimerMs = 2 ** 31 - 1;
+
+export interface LifetimeOptions {
+  /** Counts every call from its start to its end. */
+  readonly calls: OpenCalls;
+  /** Aborted when the server stops; calls then end by themselves or with their connection. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * Ends every call in time: at its deadline, when its client has left, and within a second
+ * of its token's expiry. The method is told by its signal, and the call ends even if it
+ * does not listen: connect-es itself only aborts the signal.
+ */
+export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor {
+  return (next) => async (request) => {
+    const lifetime = new Lifetime(request.signal, options);
+    const expiresAt = request.contextValues.get(identityKey)?.expiresAt;
+    if (expiresAt !== undefined) {
+      lifetime.endAt(expiresAt);
+    }
+    try {
+      const response = await lifetime.race(next({ ...request, signal: lifetime.signal }));
+      if (!response.stream) {
+        lifetime.end();
+        return response;
+      }
+      return { ...response, message: lifetime.iterate(response.message) };
+    } catch (error) {
+      lifetime.end();
+      throw error;
+    }
+  };
+}
+
+class Lifetime {
+  private readonly controller = new AbortController();
+  private readonly leave: () => void;
+  private ended = false;
+  private cut: { reason: unknown } | undefined;
+  private rejectPending: ((reason: unknown) => void) | undefined;
+  private graceTimer: NodeJS.Timeout | undefined;
+  private expiryTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly outer: AbortSignal,
+    private readonly options: LifetimeOptions,
+  ) {
+    this.leave = options.calls.enter();
+    outer.addEventListener("abort", this.onOuterAbort, { once: true });
+    if (outer.aborted) {
+      this.onOuterAbort();
+    }
+  }
+
+  /** Aborted at the deadline, when the client leaves, when the token expires, at a stop. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  endAt(time: number): void {
+    const wait = time - Date.now();
+    this.expiryTimer = setTimeout(
+      () => (wait > maxTimerMs ? this.endAt(time) : this.abort(expired())),
+      Math.max(0, Math.min(wait, maxTimerMs)),
+    );
+  }
+
+  /** The promise's outcome, or the reason of the cut if that comes first. */
+  race<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.rejectPending = reject;
+      promise.then(resolve, reject);
+      if (this.cut) {
+        reject(this.cut.reason);
+      }
+    });
+  }
+
+  /** The same messages, until the cut. */
+  iterate<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
+    const iterator = messages[Symbol.asyncIterator]();
+    const endIfDone = (result: IteratorResult<T>) => {
+      if (result.done) {
+        this.end();
+      }
+      return result;
+    };
+    const endWith = (error: unknown) => {
+      this.end();
+      throw error;
+    };
+    return {
+      [Symbol.asyncIterator]: () => ({
+        next: () => this.race(iterator.next()).then(endIfDone, endWith),
+        return: (value) => {
+          this.end();
+          return iterator.return?.(value) ?? Promise.resolve({ done: true, value });
+        },
+        throw: (error) => {
+          this.end();
+          return iterator.throw?.(error) ?? Promise.reject(error);
+        },
+      }),
+    };
+  }
+
+  /** The call is over: nothing of it stays behind. */
+  end(): void {
+    if (this.ended) {
+      return;
+    }
+    this.ended = true;
+    clearTimeout(this.graceTimer);
+    clearTimeout(this.expiryTimer);
+    this.outer.removeEventListener("abort", this.onOuterAbort);
+    this.leave();
+  }
+
+  private readonly onOuterAbort = () => this.abort(this.outer.reason);
+
+  private abort(reason: unknown): void {
+    if (this.ended || this.controller.signal.aborted) {
+      return;
+    }
+    clearTimeout(this.expiryTimer);
+    this.controller.abort(reason);
+    if (reason !== this.options.stopping.reason) {
+      this.graceTimer = setTimeout(() => {
+        this.cut = { reason };
+        this.rejectPending?.(reason);
+        this.end();
+      }, graceMs);
+    }
+  }
+}
+
+function expired(): ConnectError {
+  return new ConnectError("the token has expired: log in again", Code.Unauthenticated);
+}

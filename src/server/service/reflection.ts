@@ -1,0 +1,165 @@
+import {
+  createRegistry,
+  type DescFile,
+  type DescMessage,
+  type DescService,
+  type Registry,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { Code, type ConnectRouter } from "@connectrpc/connect";
+import {
+  ServerReflection,
+  type ServerReflectionRequest,
+} from "../../gen/grpc/reflection/v1/reflection_pb.js";
+import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
+
+/**
+ * gRPC server reflection, v1 and v1alpha, which differ in their package's name only: what
+ * `buf curl`, grpcurl and the like ask for the schema of the services that are served.
+ *
+ * @param services of the whole router, asked at each call: some may be added later
+ */
+export function addReflection(
+  router: ConnectRouter,
+  services: () => readonly DescService[],
+): void {
+  async function* answer(requests: AsyncIterable<Question>) {
+    const schema = createSchema(services());
+    for await (const request of requests) {
+      yield {
+        validHost: request.host,
+        originalRequest: {
+          host: request.host,
+          messageRequest: request.messageRequest as ServerReflectionRequest["messageRequest"],
+        },
+        messageResponse: schema.answer(request.messageRequest),
+      };
+    }
+  }
+  router.service(ServerReflection, { serverReflectionInfo: answer });
+  router.service(ServerReflectionAlpha, {
+    // biome-ignore lint/suspicious/noExplicitAny: the two packages' messages have one shape
+    serverReflectionInfo: answer as any,
+  });
+}
+
+interface Question {
+  readonly host: string;
+  readonly messageRequest: { readonly case?: string | undefined; readonly value?: unknown };
+}
+
+function createSchema(services: readonly DescService[]) {
+  const files = new Map<string, DescFile>();
+  const add = (file: DescFile) => {
+    if (!files.has(file.name)) {
+      files.set(file.name, file);
+      file.dependencies.forEach(add);
+    }
+  };
+  for (const service of services) {
+    add(service.file);
+  }
+  const registry = createRegistry(...files.values());
+  const byName = (name: string) => {
+    const file = files.get(`${name.replace(/\.proto$/, "")}`);
+    return file ? withDependencies(file) : notFound("file", name);
+  };
+
+  function answer({ case: question, value }: Question["messageRequest"]) {
+    switch (question) {
+      case "listServices":
+        return {
+          case: "listServicesResponse" as const,
+          value: { service: services.map(({ typeName }) => ({ name: typeName })) },
+        };
+      case "fileByFilename":
+        return byName(value as string);
+      case "fileContainingSymbol": {
+        const file = fileOfSymbol(registry, value as string);
+        return file ? withDependencies(file) : notFound("symbol", value as string);
+      }
+      case "fileContainingExtension": {
+        const { containingType, extensionNumber } = value as ExtensionQuestion;
+        const extendee = registry.getMessage(containingType);
+        const file = extendee && registry.getExtensionFor(extendee, extensionNumber)?.file;
+        return file
+          ? withDependencies(file)
+          : notFound("extension", `${containingType} ${extensionNumber}`);
+      }
+      case "allExtensionNumbersOfType": {
+        const type = registry.getMessage(value as string);
+        return type
+          ? extensionNumbers(registry, type)
+          : notFound("message type", value as string);
+      }
+      default:
+        return failure(Code.InvalidArgument, "the request asks for nothing");
+    }
+  }
+  return { answer };
+}
+
+interface ExtensionQuestion {
+  readonly containingType: string;
+  readonly extensionNumber: number;
+}
+
+/** The file that defines a type, a service, a method, a field or an enum value. */
+function fileOfSymbol(registry: Registry, symbol: string): DescFile | undefined {
+  const name = symbol.replace(/^\./, "");
+  const type = registry.get(name);
+  if (type) {
+    return type.file;
+  }
+  const dot = name.lastIndexOf(".");
+  if (dot < 0) {
+    return undefined;
+  }
+  const parent = name.slice(0, dot);
+  const member = name.slice(dot + 1);
+  const hasMember =
+    registry.getService(parent)?.methods.some((method) => method.name === member) ||
+    registry.getMessage(parent)?.fields.some((field) => field.name === member) ||
+    registry.getEnum(parent)?.values.some((value) => value.name === member);
+  return hasMember ? registry.get(parent)?.file : undefined;
+}
+
+function extensionNumbers(registry: Registry, type: DescMessage) {
+  const extensionNumber: number[] = [];
+  for (const entry of registry) {
+    if (entry.kind === "extension" && entry.extendee.typeName === type.typeName) {
+      extensionNumber.push(entry.number);
+    }
+  }
+  return {
+    case: "allExtensionNumbersResponse" as const,
+    value: { baseTypeName: type.typeName, extensionNumber },
+  };
+}
+
+/** A file and all that it imports, so that a client need not ask file by file. */
+function withDependencies(file: DescFile) {
+  const all = new Set<DescFile>();
+  const add = (next: DescFile) => {
+    if (!all.has(next)) {
+      all.add(next);
+      next.dependencies.forEach(add);
+    }
+  };
+  add(file);
+  return {
+    case: "fileDescriptorResponse" as const,
+    value: {
+      fileDescriptorProto: [...all].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto)),
+    },
+  };
+}
+
+function notFound(kind: string, name: string) {
+  return failure(Code.NotFound, `there is no ${kind} ${JSON.stringify(name)}`);
+}
+
+function failure(errorCode: Code, errorMessage: string) {
+  return { case: "errorResponse" as const, value: { errorCode, errorMessage } };
+}

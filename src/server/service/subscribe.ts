@@ -1,0 +1,42 @@
+import { Code, ConnectError, type MethodImpl } from "@connectrpc/connect";
+import { type ChatterService, SubscribeResponseSchema } from "../../gen/chatter_pb.js";
+import { formatCursor, resolveCursor } from "../log/cursor.js";
+import type { MessageLog } from "../log/message-log.js";
+import { respond } from "./encoded-stream.js";
+import { follow } from "./reading.js";
+import { bookmark, eventsOf } from "./views.js";
+
+/** Response header: the cursor that a subscription starts after. */
+export const cursorHeader = "chatter-cursor";
+
+const maxBookmarkSeconds = 3600;
+
+/** Subscribe: what is added, from now or from a cursor, until the client leaves. */
+export function createSubscribe(
+  log: MessageLog,
+): MethodImpl<typeof ChatterService.method.subscribe> {
+  return async function* subscribe(request, context) {
+    if (request.bookmarkSeconds > maxBookmarkSeconds) {
+      throw new ConnectError(
+        `bookmark_seconds is ${request.bookmarkSeconds}: it must be 0 to ${maxBookmarkSeconds}`,
+        Code.InvalidArgument,
+      );
+    }
+    const start = request.after === "" ? log.head : resolveCursor(log, request.after);
+    context.responseHeader.set(cursorHeader, formatCursor(log.identity, start));
+    yield* respond(context, SubscribeResponseSchema, events());
+
+    async function* events(): AsyncGenerator<Uint8Array> {
+      let last = start;
+      const idleMs = request.bookmarkSeconds * 1000;
+      for await (const batch of follow(log, start, idleMs, context.signal)) {
+        if (batch) {
+          last = batch.last;
+          yield eventsOf(batch);
+        } else {
+          yield bookmark(formatCursor(log.identity, last));
+        }
+      }
+    }
+  };
+}
