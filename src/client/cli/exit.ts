@@ -1,0 +1,10 @@
+/** What the program's exit status says. */
+export const exitStatus = { success: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+
+/** Thrown when Ctrl+C ended the command: nothing more is said about it. */
+export class Interrupted extends Error {
+  constructor() {
+    super("interrupted");
+    this.name = "Interrupted";
+  }
+}

@@ -1,0 +1,74 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
+import { PostProgressSchema } from "../../gen/chatter_pb.js";
+
+/**
+ * A failure in one line, without its cause's stack: of a call the code and the text, and
+ * what of a posting stream is stored all the same.
+ */
+export function describeFailure(error: unknown): string {
+  if (error instanceof ConnectError) {
+    return oneLine(`${codeToString(error.code)}: ${error.rawMessage}${describeProgress(error)}`);
+  }
+  return oneLine(error instanceof Error ? error.message : String(error));
+}
+
+/** Where a call went, to explain why it failed. */
+export interface CallTarget {
+  /** Without a slash at the end. */
+  readonly url: string;
+  /** Whether the call needed a token and had none. */
+  readonly lacksToken: boolean;
+}
+
+/** Says in a call's error what the user can do about it, where that is known. */
+export function explainFailure(failure: unknown, target: CallTarget): unknown {
+  if (!(failure instanceof ConnectError)) {
+    return failure;
+  }
+  const fault = systemError(failure.cause);
+  if (fault !== undefined) {
+    const neverStood = fault.syscall === "connect" || fault.syscall === "getaddrinfo";
+    const what = neverStood ? "nobody answers at" : "the connection failed to";
+    const reason = neverStood ? fault.code : fault.message;
+    return new ConnectError(`${what} ${target.url} (${reason})`, Code.Unavailable);
+  }
+  if (failure.code === Code.Unauthenticated && target.lacksToken) {
+    return new ConnectError(
+      `${failure.rawMessage} (none was given: set CHATTER_TOKEN, or keep one with chatter login --save)`,
+      failure.code,
+    );
+  }
+  return failure;
+}
+
+/** The error of Node's (network, TLS, HTTP/2) that is at the root of a call's; else undefined. */
+function systemError(cause: unknown): NodeJS.ErrnoException | undefined {
+  if (!(cause instanceof Error) || cause instanceof ConnectError) {
+    return undefined;
+  }
+  // localhost has two addresses: both were tried.
+  const error = cause instanceof AggregateError ? cause.errors[0] : cause;
+  return typeof error.code === "string" ? error : systemError(error.cause);
+}
+
+function describeProgress(error: ConnectError): string {
+  const progress = error.findDetails(PostProgressSchema)[0];
+  if (progress === undefined) {
+    return "";
+  }
+  return `; ${formatProgress(progress.stored, progress.lastSequence)}`;
+}
+
+/** "41 messages stored, the last is sequence 99" */
+export function formatProgress(stored: bigint, lastSequence: bigint): string {
+  if (stored === 0n) {
+    return "no message stored";
+  }
+  return `${stored} ${stored === 1n ? "message" : "messages"} stored, the last is sequence ${lastSequence}`;
+}
+
+/** A server's text must not move the terminal's cursor or look like a second line. */
+function oneLine(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+}

@@ -1,0 +1,131 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { exitStatus, Interrupted } from "./exit.js";
+
+interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Imports and makes the command: only the one that is asked for is loaded. */
+  readonly load: () => Promise<Command>;
+}
+
+const entries: readonly CommandEntry[] = [
+  {
+    name: "login",
+    summary: "exchange a user name and a password for a token",
+    load: async () => (await import("./login.js")).createLoginCommand(),
+  },
+  {
+    name: "listener",
+    summary: "store each line of standard input, answer once at the end",
+    load: async () => (await import("./listener.js")).createListenerCommand(),
+  },
+  {
+    name: "summary",
+    summary: "store each line of standard input, answer with a summary of each",
+    load: async () => (await import("./summary.js")).createSummaryCommand(),
+  },
+  {
+    name: "echoer",
+    summary: "store each line of standard input and print it once it is durable",
+    load: async () => (await import("./echoer.js")).createEchoerCommand(),
+  },
+  {
+    name: "subscribe",
+    summary: "print each message that is added, as it comes",
+    load: async () => (await import("./subscribe.js")).createSubscribeCommand(),
+  },
+  {
+    name: "history",
+    summary: "print the stored messages, oldest first",
+    load: async () => (await import("./history.js")).createHistoryCommand(),
+  },
+];
+
+/**
+ * Runs the command line and resolves to its exit status: 0 success, 1 the call failed,
+ * 2 wrong usage, 130 interrupted. What went wrong is one line on standard error.
+ *
+ * @param args what follows the program's name
+ */
+export async function runChatter(args: readonly string[]): Promise<number> {
+  guardOutput();
+  try {
+    const program = await createProgram(args);
+    await program.parseAsync(args, { from: "user" });
+    return exitStatus.success;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? exitStatus.success : exitStatus.usage;
+    }
+    if (error instanceof Interrupted) {
+      return exitStatus.interrupted;
+    }
+    // Imported when it is needed: help and the like do without the client library.
+    const { describeFailure } = await import("./failure.js");
+    process.stderr.write(`chatter: ${describeFailure(error)}\n`);
+    return exitStatus.failure;
+  }
+}
+
+/** The program with the one command loaded that the arguments name, the others by name alone. */
+async function createProgram(args: readonly string[]): Promise<Command> {
+  const program = new Command("chatter")
+    .description(
+      "Chatter: one ordered, durable log of messages, and six ways to write and read it.",
+    )
+    .version(readVersion())
+    .addHelpText("after", examples);
+  const words = args.filter((arg) => !arg.startsWith("-"));
+  const wanted = words[0] === "help" ? words[1] : words[0];
+  for (const entry of entries) {
+    const command = entry.name === wanted ? await entry.load() : new Command(entry.name);
+    program.addCommand(command.summary(entry.summary));
+  }
+  prepare(program, "chatter");
+  return program;
+}
+
+/** Errors of usage in one line with a hint, thrown instead of ending the process, at all depths. */
+function prepare(command: Command, path: string): void {
+  command
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, "chatter: ")),
+    })
+    .showHelpAfterError(`Try: ${path} --help`);
+  for (const sub of command.commands) {
+    prepare(sub, `${path} ${sub.name()}`);
+  }
+}
+
+/**
+ * A reader that has seen enough (`chatter history | head -1`) ends the program quietly, as
+ * SIGPIPE ends others; output that cannot be written for another reason is a failure.
+ */
+function guardOutput(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") {
+      process.exit(exitStatus.success);
+    }
+    process.stderr.write(`chatter: cannot write the output: ${error.message}\n`);
+    process.exit(exitStatus.failure);
+  });
+  // Nobody is left to be told.
+  process.stderr.on("error", () => process.exit(exitStatus.failure));
+}
+
+/** The same place from src/ and from dist/. */
+function readVersion(): string {
+  const file = new URL("../../../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+const examples = `
+Examples:
+  export CHATTER_TOKEN=$(chatter login --user goa --password-stdin < password.txt)
+  chatter listener < messages.txt
+  chatter history --last 10
+  chatter subscribe | jq .message
+
+Exit status: 0 success, 1 the call failed, 2 wrong usage, 130 interrupted.`;

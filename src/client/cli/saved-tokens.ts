@@ -1,0 +1,73 @@
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+
+/*
+ * One JSON object: for each origin its token and when it expires. Only its owner may read
+ * it. A token is looked up by origin, so that it is sent to no other.
+ */
+
+interface SavedToken {
+  readonly token: string;
+  /** RFC 3339, UTC; absent: the server did not say. */
+  readonly expires_at?: string;
+}
+
+/** Where tokens are kept: under XDG_CONFIG_HOME, else ~/.config. */
+export function savedTokensFile(): string {
+  return join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "chatter", "tokens.json");
+}
+
+/** The token that was kept for the URL's origin; undefined if there is none. */
+export async function readSavedToken(url: string): Promise<string | undefined> {
+  return (await readTokens())[new URL(url).origin]?.token;
+}
+
+/** Keeps the token for the URL's origin and forgets those that have expired. */
+export async function saveToken(
+  url: string,
+  token: string,
+  expiresAt: Date | undefined,
+): Promise<void> {
+  const kept = Object.entries(await readTokens()).filter(
+    ([, saved]) => saved.expires_at === undefined || Date.parse(saved.expires_at) > Date.now(),
+  );
+  const tokens: Record<string, SavedToken> = {
+    ...Object.fromEntries(kept),
+    [new URL(url).origin]: { token, expires_at: expiresAt?.toISOString() },
+  };
+  const file = savedTokensFile();
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  // Written beside and renamed: a reader sees the old file or the new one, never a part.
+  const draft = `${file}.${process.pid}`;
+  try {
+    const handle = await open(draft, "wx", 0o600);
+    try {
+      await handle.writeFile(`${JSON.stringify(tokens, null, 4)}\n`);
+    } finally {
+      await handle.close();
+    }
+    await rename(draft, file);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+async function readTokens(): Promise<Record<string, SavedToken>> {
+  const file = savedTokensFile();
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+      return {};
+    }
+    throw error;
+  }
+  try {
+    return JSON.parse(text) as Record<string, SavedToken>;
+  } catch {
+    throw new Error(`${file} is damaged: remove it and log in again`);
+  }
+}

@@ -1,0 +1,64 @@
+import { Command, Option } from "commander";
+import { SubscribeResponseSchema } from "../../gen/chatter_pb.js";
+import { withToken } from "./call.js";
+import {
+  addCallOptions,
+  addOutputOption,
+  type CallOptions,
+  createAfterOption,
+  type OutputOptions,
+  parseCount,
+} from "./options.js";
+import { createPrinter } from "./output.js";
+
+interface SubscribeOptions extends CallOptions, OutputOptions {
+  readonly after?: string;
+  readonly bookmarkSeconds: number;
+  readonly limit: number;
+}
+
+/** `chatter subscribe` */
+export function createSubscribeCommand(): Command {
+  const command = new Command("subscribe").description(
+    "Print each message that is added from now on, or after a cursor, until Ctrl+C.",
+  );
+  addOutputOption(addCallOptions(command));
+  return command
+    .addOption(createAfterOption())
+    .addOption(
+      new Option("--limit <count>", "end after so many messages; 0: never")
+        .default(0)
+        .argParser(parseCount(0)),
+    )
+    .addOption(
+      new Option(
+        "--bookmark-seconds <seconds>",
+        "after so many seconds of silence print an event that has only a cursor; 0: never",
+      )
+        .default(0)
+        .argParser(parseCount(0)),
+    )
+    .addHelpText("after", examples)
+    .action(subscribe);
+}
+
+async function subscribe(options: SubscribeOptions): Promise<void> {
+  const { after, bookmarkSeconds, limit } = options;
+  await withToken(options, async ({ client, signal }) => {
+    const printer = createPrinter(options, signal);
+    let left = limit;
+    for await (const event of client.subscribe({ after, bookmarkSeconds }, { signal })) {
+      await printer.message(SubscribeResponseSchema, event);
+      const isBookmark = event.sequence === 0n;
+      if (!isBookmark && --left === 0) {
+        return;
+      }
+    }
+  });
+}
+
+const examples = `
+Examples:
+  chatter subscribe
+  chatter subscribe --after "$(tail -1 events.jsonl | jq -r .cursor)" >> events.jsonl
+  chatter subscribe --limit 1 | jq -r .message`;
