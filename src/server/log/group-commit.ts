@@ -1,0 +1,236 @@
+import { setImmediate } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type Commit, CommitBuilder } from "./commit.js";
+import { type DedupeWindow, hashId } from "./dedupe-window.js";
+import { closedError, idTakenError } from "./log-errors.js";
+import type { AppendResult, NewMessage, Position } from "./message-log.js";
+
+/*
+ * Bounds of one commit. The count keeps the time that encoding takes from the event loop
+ * to a few milliseconds; the bytes keep one write short. What is beyond waits for the next.
+ */
+const maxCommitBytes = 4 * 1024 * 1024;
+const maxCommitMessages = 8192;
+
+/** Characters of text that may wait for a commit, of all callers together. */
+const maxWaitingLength = 256 * 1024 * 1024;
+
+/** Ids that are dropped from the window at each commit, at least: more than come in. */
+const expiredAtOnce = 1024;
+
+/** Where a log stands: what the next commit goes on from. */
+export interface LogPlace {
+  /** Sequence of the last message. */
+  readonly head: number;
+  /** When the log took it, in milliseconds since 1970; 0 if there never was one. */
+  readonly sentAt: number;
+  /** Bytes of payload that the log ever took. */
+  readonly totalBytes: number;
+}
+
+interface Job {
+  readonly messages: readonly NewMessage[];
+  /** Characters of its texts. */
+  readonly length: number;
+  /** Of the messages up to `next`. */
+  readonly positions: Position[];
+  /** How many of the positions are durable. */
+  settled: number;
+  /** The message to take next. */
+  next: number;
+  /** Why the message at `next` was refused. */
+  refused: ConnectError | undefined;
+  readonly resolve: (result: AppendResult) => void;
+}
+
+/**
+ * Turns calls of `append` into commits, one at a time: what arrives while one is under way
+ * is gathered for the next. Ids are looked up when a message is taken into a commit, so that
+ * the window never has to wait: what it holds is durable or in the commit being gathered.
+ *
+ * It takes calls from the start and commits once `start` has said where the log stands;
+ * after `stop` it refuses them until it is started again.
+ */
+export class GroupCommit {
+  readonly #identity: string;
+  readonly #window: DedupeWindow;
+  readonly #write: (commit: Commit) => Promise<void>;
+  readonly #queue: Job[] = [];
+  #waitingLength = 0;
+  #place: LogPlace | undefined;
+  #fault: ConnectError | undefined;
+  #running: Promise<void> | undefined;
+
+  /** `write` makes a commit durable. If it rejects, that is the reason all calls get. */
+  constructor(identity: string, window: DedupeWindow, write: (commit: Commit) => Promise<void>) {
+    this.#identity = identity;
+    this.#window = window;
+    this.#write = write;
+  }
+
+  /** Why calls are refused; undefined if they are not. */
+  get fault(): ConnectError | undefined {
+    return this.#fault;
+  }
+
+  /** Begins to commit after this place. */
+  start(place: LogPlace): void {
+    this.#place = place;
+    this.#fault = undefined;
+    this.#run();
+  }
+
+  /** Refuses all calls, those that wait and those that come. A commit under way goes on. */
+  stop(fault: ConnectError): void {
+    this.#place = undefined;
+    this.#fault = fault;
+    this.#waitingLength = 0;
+    for (const job of this.#queue.splice(0)) {
+      job.positions.length = job.settled;
+      job.resolve({ positions: job.positions, error: fault });
+    }
+  }
+
+  /** Waits for the commit under way, then refuses all calls. */
+  async close(): Promise<void> {
+    this.#place = undefined;
+    await this.#running;
+    this.stop(closedError());
+  }
+
+  /** Resolves when no commit is under way. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  /** See `MessageLog.append`. */
+  append(messages: readonly NewMessage[]): Promise<AppendResult> {
+    if (this.#fault !== undefined) {
+      return Promise.resolve({ positions: [], error: this.#fault });
+    }
+    if (messages.length === 0) {
+      return Promise.resolve({ positions: [] });
+    }
+    let length = 0;
+    for (const { text } of messages) {
+      length += text.length;
+    }
+    if (this.#waitingLength > 0 && this.#waitingLength + length > maxWaitingLength) {
+      const error = new ConnectError(
+        "too many messages wait to be stored: send them again later",
+        Code.ResourceExhausted,
+      );
+      return Promise.resolve({ positions: [], error });
+    }
+    this.#waitingLength += length;
+    return new Promise((resolve) => {
+      this.#queue.push({
+        messages,
+        length,
+        positions: [],
+        settled: 0,
+        next: 0,
+        refused: undefined,
+        resolve,
+      });
+      this.#run();
+    });
+  }
+
+  #run(): void {
+    if (this.#running === undefined && this.#place !== undefined && this.#queue.length > 0) {
+      this.#running = this.#commitAll().finally(() => {
+        this.#running = undefined;
+        this.#run();
+      });
+    }
+  }
+
+  async #commitAll(): Promise<void> {
+    // Calls of the same turn of the event loop share the first commit.
+    await Promise.resolve();
+    while (this.#place !== undefined && this.#queue.length > 0) {
+      const { commit, done } = this.#gather(this.#place);
+      if (commit !== undefined) {
+        try {
+          await this.#write(commit);
+        } catch (error) {
+          this.#queue.unshift(...done);
+          this.stop(ConnectError.from(error, Code.Unavailable));
+          return;
+        }
+        // close() has taken the place away: what is left is refused.
+        this.#place &&= {
+          head: commit.last,
+          sentAt: commit.sentAt,
+          totalBytes: commit.totalBytes,
+        };
+      } else if (this.#queue.length > 0) {
+        // Nothing but repeats: let others have the event loop, as a write would have.
+        await setImmediate();
+      }
+      const open = this.#queue[0];
+      if (open !== undefined) {
+        open.settled = open.positions.length;
+      }
+      for (const job of done) {
+        this.#waitingLength -= job.length;
+        job.resolve(
+          job.refused === undefined
+            ? { positions: job.positions }
+            : { positions: job.positions, error: job.refused },
+        );
+      }
+    }
+  }
+
+  /** Takes messages from the queue. `done` are the calls that need no further commit. */
+  #gather(place: LogPlace): { commit: Commit | undefined; done: Job[] } {
+    const sentAt = Math.max(Date.now(), place.sentAt);
+    const builder = new CommitBuilder(this.#identity, sentAt, place.head, place.totalBytes);
+    let taken = 0;
+    let looked = 0;
+    while (taken < this.#queue.length) {
+      const job = this.#queue[taken]!;
+      while (job.next < job.messages.length && job.refused === undefined) {
+        if (builder.bytes >= maxCommitBytes || looked >= maxCommitMessages) {
+          return this.#gathered(builder, sentAt, taken);
+        }
+        looked++;
+        this.#take(job, builder, sentAt);
+      }
+      taken++;
+    }
+    return this.#gathered(builder, sentAt, taken);
+  }
+
+  #gathered(builder: CommitBuilder, sentAt: number, taken: number) {
+    this.#window.expire(sentAt, expiredAtOnce + builder.count);
+    return {
+      commit: builder.count > 0 ? builder.build() : undefined,
+      done: this.#queue.splice(0, taken),
+    };
+  }
+
+  #take(job: Job, builder: CommitBuilder, sentAt: number): void {
+    const { text, sender, messageId } = job.messages[job.next]!;
+    if (messageId === "") {
+      job.positions.push({ sequence: builder.add(text, sender, undefined), sentAt });
+      job.next++;
+      return;
+    }
+    const hashed = hashId(sender, messageId, text);
+    const known = this.#window.find(hashed, sentAt);
+    if (known === undefined) {
+      const sequence = builder.add(text, sender, hashed);
+      this.#window.add(hashed, sequence, sentAt);
+      job.positions.push({ sequence, sentAt });
+    } else if (known.sameText) {
+      job.positions.push({ sequence: known.sequence, sentAt: known.sentAt });
+    } else {
+      job.refused = idTakenError(messageId);
+      return;
+    }
+    job.next++;
+  }
+}

@@ -1,0 +1,49 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** The log does not open: `failed_precondition`. */
+export function openError(message: string, cause?: unknown): ConnectError {
+  return new ConnectError(message, Code.FailedPrecondition, undefined, undefined, cause);
+}
+
+/** The log was closed while something was asked of it: `unavailable`. */
+export function closedError(): ConnectError {
+  return new ConnectError("the log is closed", Code.Unavailable);
+}
+
+/** Messages are stored no longer, or not as they were written: `data_loss`. */
+export function dataLossError(first: number, last: number, cause?: unknown): ConnectError {
+  return new ConnectError(
+    `messages ${first} to ${last} of the log are damaged or missing on the disk`,
+    Code.DataLoss,
+    undefined,
+    undefined,
+    cause,
+  );
+}
+
+/** What follows a sequence was removed by retention: `out_of_range`. */
+export function overtakenError(after: number, first: number): ConnectError {
+  return new ConnectError(
+    `what follows message ${after} was removed by retention: the oldest message kept is ${first}`,
+    Code.OutOfRange,
+  );
+}
+
+/** The id of a message is taken by another text: `already_exists`. */
+export function idTakenError(messageId: string): ConnectError {
+  return new ConnectError(
+    `message_id ${JSON.stringify(messageId)} was used for another text: give each text an id of its own`,
+    Code.AlreadyExists,
+  );
+}
+
+/** A write failed, or may have: `unavailable` until the store was opened again. */
+export function writeFaultError(cause: unknown): ConnectError {
+  return new ConnectError(
+    "the log takes no messages: a write to its disk failed, it is being opened again",
+    Code.Unavailable,
+    undefined,
+    undefined,
+    cause,
+  );
+}
