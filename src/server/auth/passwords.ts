@@ -39,20 +39,17 @@ interface PasswordHash {
 /**
  * A salted hash that says how it was made: `$scrypt$ln=15,r=8,p=3$SALT$HASH`.
  *
- * The password has 1 to 1,024 bytes of UTF-8 and is taken in Unicode's form NFC, since
- * keyboards differ in how they compose an accent. Rejects with `invalid_argument` for
- * another password or cost.
+ * The password has 1 to 1,024 bytes of UTF-8, no control characters (as HTTP Basic has
+ * it), and is taken in Unicode's form NFC, since keyboards differ in how they compose an
+ * accent. Rejects with `invalid_argument` for another password or cost.
  */
 export async function hashPassword(
   password: string,
   cost: PasswordCost = defaultPasswordCost,
 ): Promise<string> {
-  const bytes = Buffer.byteLength(password);
-  if (bytes < 1 || bytes > maxPasswordBytes) {
-    throw new ConnectError(
-      `the password has ${bytes} bytes of UTF-8, not 1 to ${maxPasswordBytes}`,
-      Code.InvalidArgument,
-    );
+  const fault = passwordFault(password);
+  if (fault !== undefined) {
+    throw new ConnectError(`the password ${fault}`, Code.InvalidArgument);
   }
   checkCost(cost);
   const salt = randomBytes(saltBytes);
@@ -65,7 +62,9 @@ export async function hashPassword(
  */
 export async function verifyPassword(password: string, passwordHash: string): Promise<boolean> {
   const { cost, salt, hash } = parseHash(passwordHash);
-  return timingSafeEqual(await derive(password, cost, salt, hash.length), hash);
+  const same = timingSafeEqual(await derive(password, cost, salt, hash.length), hash);
+  // Scrypt pads with zeros: to it "rocks" and "rocks\0" are the same.
+  return same && passwordFault(password) === undefined;
 }
 
 /** The cost that a hash was made with. Throws `invalid_argument` if it is no hash. */
@@ -76,6 +75,17 @@ export function passwordCost(passwordHash: string): PasswordCost {
 /** A hash of this cost that no password fits: to do the same work for an unknown user. */
 export function decoyHash(cost: PasswordCost): string {
   return formatHash(cost, randomBytes(saltBytes), randomBytes(hashBytes));
+}
+
+function passwordFault(password: string): string | undefined {
+  const bytes = Buffer.byteLength(password);
+  if (bytes < 1 || bytes > maxPasswordBytes) {
+    return `has ${bytes} bytes of UTF-8, not 1 to ${maxPasswordBytes}`;
+  }
+  // A lone surrogate cannot be written as UTF-8: two such passwords would be one.
+  return /[\p{Cc}\p{Cs}]/u.test(password)
+    ? "has a control character or a lone surrogate in it"
+    : undefined;
 }
 
 function derive(

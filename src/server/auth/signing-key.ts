@@ -37,10 +37,10 @@ export async function readSigningKey(path: string): Promise<SigningKey> {
  * such as "CHATTER_SIGNING_KEY". Rejects with `failed_precondition`.
  */
 export async function parseSigningKey(
-  content: Uint8Array | string,
+  content: Buffer | string,
   source: string,
 ): Promise<SigningKey> {
-  const bytes = Buffer.from(content as Uint8Array);
+  const bytes = typeof content === "string" ? Buffer.from(content) : content;
   const text = bytes.toString("latin1");
   // A public key or a certificate is public: taken for a secret, anyone could make tokens.
   return text.includes("-----BEGIN ")

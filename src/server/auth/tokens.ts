@@ -61,6 +61,9 @@ export function createTokens({
     if (token.length > maxTokenLength) {
       throw new Error(`the token has ${token.length} characters, more than ${maxTokenLength}`);
     }
+    if (!isCanonical(token)) {
+      throw new Error("the token is not base64url, written in the one right way");
+    }
     // Only the key's own algorithm: whoever sends the token must not choose.
     const { payload } = await jwtVerify(token, key.verify, {
       algorithms: [key.algorithm],
@@ -104,6 +107,16 @@ export function createTokens({
       }
     },
   };
+}
+
+/**
+ * Decoders pass over blanks, padding and the last digit's spare bits, so that a token could
+ * be changed, and checked as another one, without its signature getting wrong.
+ */
+function isCanonical(token: string): boolean {
+  return token
+    .split(".")
+    .every((part) => Buffer.from(part, "base64url").toString("base64url") === part);
 }
 
 function toIdentity({ sub, scopes, jti, exp }: JWTPayload): Identity {

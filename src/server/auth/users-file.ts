@@ -111,7 +111,9 @@ async function changeUsers(
     await unlink(draft);
     throw error instanceof ConnectError ? error : fault(path, "written", error);
   }
-  await syncDirectory(dirname(file));
+  await syncDirectory(dirname(file)).catch((error) => {
+    throw fault(path, "made durable", error);
+  });
 }
 
 /** A file changed by root stays readable for the server's own user. */

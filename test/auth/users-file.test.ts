@@ -1,0 +1,232 @@
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { newUser } from "../../src/server/auth/users.js";
+import { addUser, readUsersFile, removeUser } from "../../src/server/auth/users-file.js";
+import { tempDir } from "../support/temp-dir.js";
+import { refusalText } from "./connect-errors.js";
+
+const cost = { logN: 4, r: 8, p: 1 };
+const account = (name: string, password = "rocks") =>
+  newUser({ name, password, scopes: ["stream:read"], cost });
+
+const newPath = () => join(tempDir(), "users.json");
+
+describe("changing the file", () => {
+  it("adds accounts and reads them back, in order", async () => {
+    const path = newPath();
+    const users = await Promise.all(
+      ["goa", "__proto__", "toString", "名 前"].map((n) => account(n)),
+    );
+    for (const user of users) {
+      await addUser(path, user);
+    }
+    expect(await readUsersFile(path)).toEqual(users);
+  });
+
+  it("writes the documented form", async () => {
+    const path = newPath();
+    const user = { ...(await account("goa")), createdAt: Date.UTC(2025, 0, 31, 12) };
+    await addUser(path, user);
+    expect(JSON.parse(await readFile(path, "utf8"))).toEqual({
+      users: [
+        {
+          name: "goa",
+          password_hash: user.passwordHash,
+          scopes: ["stream:read"],
+          created_at: "2025-01-31T12:00:00.000Z",
+        },
+      ],
+    });
+  });
+
+  it("replaces an account only if asked, in its place, with its time", async () => {
+    const path = newPath();
+    const old = { ...(await account("goa")), createdAt: 1_000 };
+    const other = await account("other");
+    await addUser(path, old);
+    await addUser(path, other);
+    const fresh = await account("goa", "rolls");
+    expect(await refusalText(() => addUser(path, fresh))).toBe(
+      `AlreadyExists: user "goa" is in users file ${JSON.stringify(path)} already`,
+    );
+    expect(await readUsersFile(path)).toEqual([old, other]);
+    await addUser(path, fresh, { replace: true });
+    expect(await readUsersFile(path)).toEqual([{ ...fresh, createdAt: 1_000 }, other]);
+  });
+
+  it("removes an account", async () => {
+    const path = newPath();
+    await addUser(path, await account("goa"));
+    await addUser(path, await account("__proto__"));
+    expect(await refusalText(() => removeUser(path, "nobody"))).toMatch(/^NotFound: user "nobody"/);
+    await removeUser(path, "goa");
+    expect((await readUsersFile(path)).map(({ name }) => name)).toEqual(["__proto__"]);
+    await removeUser(path, "__proto__");
+    expect(await readUsersFile(path)).toEqual([]);
+  });
+
+  it("leaves mode 0600 and nothing else in the folder", async () => {
+    const path = newPath();
+    await addUser(path, await account("goa"));
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    await chmod(path, 0o644);
+    await refusalText(() => removeUser(path, "nobody"));
+    await addUser(path, await account("other"));
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await readdir(join(path, ".."))).toEqual(["users.json"]);
+  });
+
+  it("puts a new file in the old one's place, so that no reader sees half of one", async () => {
+    const path = newPath();
+    await addUser(path, await account("goa"));
+    const before = await stat(path);
+    await addUser(path, await account("other"));
+    expect((await stat(path)).ino).not.toBe(before.ino);
+  });
+
+  it("follows a symbolic link", async () => {
+    const dir = tempDir();
+    const [path, real] = [join(dir, "link.json"), join(dir, "real.json")];
+    await addUser(real, await account("goa"));
+    await symlink("real.json", path);
+    await addUser(path, await account("other"));
+    expect(await readlink(path)).toBe("real.json");
+    expect(await readUsersFile(real)).toHaveLength(2);
+  });
+
+  it("loses no change of several at once: each is there or was refused", async () => {
+    const path = newPath();
+    const users = await Promise.all(Array.from({ length: 8 }, (_, i) => account(`user${i}`)));
+    const results = await Promise.allSettled(users.map((user) => addUser(path, user)));
+    const added = users.filter((_, i) => results[i]!.status === "fulfilled");
+    const names = (await readUsersFile(path)).map(({ name }) => name).sort();
+    expect(names).toEqual(added.map(({ name }) => name));
+    expect(added.length).toBeGreaterThan(0);
+  });
+
+  it("says whose lock it is when one was left", async () => {
+    const path = newPath();
+    await writeFile(`${path}.tmp`, "");
+    expect(await refusalText(async () => addUser(path, await account("goa")))).toBe(
+      `Unavailable: users file ${JSON.stringify(path)} is being changed by another process: ` +
+        `try again, or delete ${JSON.stringify(`${path}.tmp`)} if there is none`,
+    );
+    expect(await readFile(`${path}.tmp`, "utf8")).toBe("");
+  });
+
+  it("changes nothing in a file that it cannot read", async () => {
+    const path = newPath();
+    await writeFile(path, "{ not json");
+    expect(await refusalText(async () => addUser(path, await account("goa")))).toMatch(
+      /is not JSON$/,
+    );
+    expect(await readFile(path, "utf8")).toBe("{ not json");
+    expect(await readdir(join(path, ".."))).toEqual(["users.json"]);
+  });
+
+  it("says so if the folder is not there", async () => {
+    const path = join(tempDir(), "no", "users.json");
+    expect(await refusalText(async () => addUser(path, await account("goa")))).toMatch(
+      /^FailedPrecondition: users file ".*" cannot be written \(ENOENT\)$/,
+    );
+  });
+});
+
+describe("reading", () => {
+  const hash = `$scrypt$ln=4,r=8,p=1$${"A".repeat(22)}$${"A".repeat(43)}`;
+  const entry = {
+    name: "goa",
+    password_hash: hash,
+    scopes: ["stream:read"],
+    created_at: "2025-01-31T12:00:00Z",
+  };
+  const { created_at: _, ...withoutTime } = entry;
+  const listOf = (...users: unknown[]) => JSON.stringify({ users });
+  const notAnObject = 'is not an object with the one field "users", a list';
+  const badEntry =
+    "users[0] is not an object with the fields name, password_hash, scopes, created_at";
+
+  it("takes what someone wrote by hand", async () => {
+    const path = newPath();
+    await writeFile(path, listOf({ ...entry, scopes: [] }));
+    expect(await readUsersFile(path)).toEqual([
+      { name: "goa", passwordHash: hash, scopes: [], createdAt: Date.UTC(2025, 0, 31, 12) },
+    ]);
+  });
+
+  it.each([
+    ["", "is not JSON"],
+    ["{", "is not JSON"],
+    ["null", notAnObject],
+    ["[]", notAnObject],
+    ["{}", notAnObject],
+    ['{"users":{}}', notAnObject],
+    ['{"users":[],"more":1}', notAnObject],
+    ['{"__proto__":{"users":[]}}', notAnObject],
+    [listOf(null), badEntry],
+    [listOf([]), badEntry],
+    [listOf({}), badEntry],
+    [listOf(withoutTime), badEntry],
+    [listOf({ ...withoutTime, createdAt: "x" }), badEntry],
+    [listOf({ ...entry, admin: true }), badEntry],
+    [listOf({ ...entry, name: 7 }), "users[0]: name is not a text"],
+    [listOf({ ...entry, name: "" }), 'users[0]: user name "" has 0 bytes of UTF-8, not 1 to 128'],
+    [
+      listOf({ ...entry, name: "a:b" }),
+      'users[0]: user name "a:b" has a colon in it, which cannot be sent by HTTP Basic',
+    ],
+    [listOf({ ...entry, password_hash: null }), "users[0]: password_hash is not a text"],
+    [
+      listOf({ ...entry, password_hash: "hunter2" }),
+      'users[0]: the password hash is not of the form "$scrypt$ln=15,r=8,p=3$SALT$HASH"',
+    ],
+    [listOf({ ...entry, scopes: "stream:read" }), "users[0]: scopes is not a list of texts"],
+    [listOf({ ...entry, scopes: [7] }), "users[0]: scopes is not a list of texts"],
+    [
+      listOf({ ...entry, scopes: ["stream:all"] }),
+      'users[0]: "stream:all" is not a scope: the scopes are stream:read and stream:write',
+    ],
+    [
+      listOf({ ...entry, created_at: "yesterday" }),
+      'users[0]: created_at is not a time such as "2025-01-31T12:00:00.000Z"',
+    ],
+    [
+      listOf(entry, { ...entry, name: "other" }, entry),
+      'users[0] and users[2] have the same name, "goa"',
+    ],
+  ])("refuses %s", async (content, fault) => {
+    const path = newPath();
+    await writeFile(path, content);
+    expect(await refusalText(() => readUsersFile(path))).toBe(
+      `FailedPrecondition: users file ${JSON.stringify(path)}: ${fault}`,
+    );
+  });
+
+  it("says how to make a file that is not there", async () => {
+    const path = newPath();
+    expect(await refusalText(() => readUsersFile(path))).toBe(
+      `NotFound: users file ${JSON.stringify(path)} is not there: ` +
+        'make it with "chatter user add NAME"',
+    );
+    expect(await refusalText(() => removeUser(path, "goa"))).toMatch(/^NotFound: .* is not there/);
+    expect(await readdir(join(path, ".."))).toEqual([]);
+  });
+
+  it("says so if it is no file", async () => {
+    const path = newPath();
+    await mkdir(path);
+    expect(await refusalText(() => readUsersFile(path))).toBe(
+      `FailedPrecondition: users file ${JSON.stringify(path)} cannot be read (EISDIR)`,
+    );
+  });
+});
