@@ -53,7 +53,7 @@ export function createHistoryCommand(): Command {
         .default(0)
         .argParser(parseCount(0)),
     )
-    .option("--follow", "go on with the messages that are added, until Ctrl+C", false)
+    .option("--follow", "go on with the messages that are added, until Ctrl+C")
     .addHelpText("after", examples)
     .action((options: HistoryOptions) =>
       withToken(options, async (call) => {

@@ -2,7 +2,7 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Command, Option } from "commander";
 import { withoutToken } from "./call.js";
 import { addServerOptions, type ServerOptions } from "./options.js";
-import { askPassword, readPassword } from "./password.js";
+import { askHidden, readSecret } from "./password.js";
 import { savedTokensFile, saveToken } from "./saved-tokens.js";
 
 interface LoginOptions extends ServerOptions {
@@ -29,8 +29,8 @@ export function createLoginCommand(): Command {
         "its password; process lists show it, the variable does not",
       ).env("CHATTER_PASSWORD"),
     )
-    .option("--password-stdin", "read the password from standard input", false)
-    .option("--save", "keep the token for later commands with the same --url", false)
+    .option("--password-stdin", "read the password from standard input")
+    .option("--save", "keep the token for later commands with the same --url")
     .addHelpText("after", createHelp())
     .action(login);
 }
@@ -54,7 +54,7 @@ async function findPassword(options: LoginOptions, command: Command): Promise<st
     if (command.getOptionValueSource("password") === "cli") {
       command.error("error: --password and --password-stdin do not go together");
     }
-    return readPassword();
+    return readSecret();
   }
   if (options.password !== undefined) {
     if (process.stderr.isTTY && command.getOptionValueSource("password") === "cli") {
@@ -67,7 +67,8 @@ async function findPassword(options: LoginOptions, command: Command): Promise<st
   if (!process.stdin.isTTY) {
     command.error("error: no password: give --password-stdin, or run it on a terminal to be asked");
   }
-  return askPassword(`Password of ${options.user}: `);
+  const [password = ""] = await askHidden(`Password of ${options.user}: `);
+  return password;
 }
 
 function createHelp(): string {

@@ -1,32 +1,49 @@
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { text } from "node:stream/consumers";
 import { Interrupted } from "./exit.js";
 
-/** Asks for a password on the terminal and shows nothing of it. Ctrl+C is `Interrupted`. */
-export async function askPassword(prompt: string): Promise<string> {
-  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+/** More than any password or token has, to bound what is read. */
+const maxCharacters = 16_384;
+
+/**
+ * Asks on the terminal for one line after the other, with a prompt for each, and shows
+ * nothing of what is typed. Ctrl+C and Ctrl+D are `Interrupted`.
+ */
+export async function askHidden(...prompts: readonly string[]): Promise<string[]> {
   const terminal = createInterface({
     input: process.stdin,
-    output: silent,
+    output: new Writable({ write: (_chunk, _encoding, done) => done() }),
     terminal: true,
     historySize: 0,
   });
-  const closed = new AbortController();
-  // Ctrl+C closes it, and so does Ctrl+D.
-  terminal.once("close", () => closed.abort());
-  process.stderr.write(prompt);
+  // One reader for all: what was typed ahead is in it.
+  const lines = terminal[Symbol.asyncIterator]();
+  const answers: string[] = [];
   try {
-    return await terminal.question("", { signal: closed.signal });
-  } catch (error) {
-    throw closed.signal.aborted ? new Interrupted() : error;
+    for (const prompt of prompts) {
+      process.stderr.write(prompt);
+      const { value, done } = await lines.next();
+      process.stderr.write("\n");
+      if (done) {
+        throw new Interrupted();
+      }
+      answers.push(value);
+    }
   } finally {
-    process.stderr.write("\n");
     terminal.close();
   }
+  return answers;
 }
 
-/** The whole of standard input, less one line end: how `--password-stdin` takes a password. */
-export async function readPassword(): Promise<string> {
-  return (await text(process.stdin)).replace(/\r?\n$/, "");
+/** A password or a token from standard input: the whole of it, less one line end. */
+export async function readSecret(): Promise<string> {
+  let secret = "";
+  process.stdin.setEncoding("utf8");
+  for await (const chunk of process.stdin as AsyncIterable<string>) {
+    secret += chunk;
+    if (secret.length > maxCharacters) {
+      throw new Error(`standard input has over ${maxCharacters} characters: it is no secret`);
+    }
+  }
+  return secret.replace(/\r?\n$/, "");
 }

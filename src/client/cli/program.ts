@@ -11,6 +11,11 @@ interface CommandEntry {
 
 const entries: readonly CommandEntry[] = [
   {
+    name: "serve",
+    summary: "run the server",
+    load: async () => (await import("./serve.js")).createServeCommand(),
+  },
+  {
     name: "login",
     summary: "exchange a user name and a password for a token",
     load: async () => (await import("./login.js")).createLoginCommand(),
@@ -39,6 +44,16 @@ const entries: readonly CommandEntry[] = [
     name: "history",
     summary: "print the stored messages, oldest first",
     load: async () => (await import("./history.js")).createHistoryCommand(),
+  },
+  {
+    name: "user",
+    summary: "add, list and remove accounts",
+    load: async () => (await import("./user.js")).createUserCommand(),
+  },
+  {
+    name: "token",
+    summary: "issue and inspect tokens",
+    load: async () => (await import("./token.js")).createTokenCommand(),
   },
 ];
 
@@ -123,6 +138,7 @@ function readVersion(): string {
 
 const examples = `
 Examples:
+  chatter serve --demo
   export CHATTER_TOKEN=$(chatter login --user goa --password-stdin < password.txt)
   chatter listener < messages.txt
   chatter history --last 10

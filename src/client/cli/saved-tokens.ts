@@ -65,9 +65,20 @@ async function readTokens(): Promise<Record<string, SavedToken>> {
     }
     throw error;
   }
-  try {
-    return JSON.parse(text) as Record<string, SavedToken>;
-  } catch {
+  const tokens = parseTokens(text);
+  if (tokens === undefined) {
     throw new Error(`${file} is damaged: remove it and log in again`);
+  }
+  return tokens;
+}
+
+/** Undefined if the text is not the content of such a file. */
+function parseTokens(text: string): Record<string, SavedToken> | undefined {
+  try {
+    const tokens = JSON.parse(text) as Record<string, SavedToken>;
+    const isWhole = Object.values(tokens).every(({ token }) => typeof token === "string");
+    return isWhole ? tokens : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -1,0 +1,40 @@
+import { Argument, InvalidArgumentError, Option } from "commander";
+import { checkUserName } from "../../server/auth/names.js";
+import { checkScopes, type Scope, scopes } from "../../server/auth/scopes.js";
+import type { Setting } from "../../server/settings.js";
+
+/** What administers accounts and tokens: the options that `user` and `token` share. */
+
+/** One of the server's settings as an option, with its variable and default. */
+export function createSettingOption(setting: Setting): Option {
+  return new Option(setting.flag, setting.description)
+    .env(setting.variable)
+    .default(setting.default);
+}
+
+/** NAME, an account's name. */
+export function createNameArgument(): Argument {
+  return new Argument("<name>", "the account").argParser((name: string) => {
+    refuseUnless(() => checkUserName(name));
+    return name;
+  });
+}
+
+/** --scopes */
+export function createScopesOption(): Option {
+  return new Option("--scopes <list>", "what it may do, with commas between")
+    .default(scopes, scopes.join(","))
+    .argParser((text: string): readonly Scope[] => {
+      const list = text.split(",").filter((scope) => scope !== "");
+      return refuseUnless(() => checkScopes(list));
+    });
+}
+
+/** The server's own check, as one of usage. */
+function refuseUnless<T>(check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw new InvalidArgumentError((error as { rawMessage: string }).rawMessage);
+  }
+}

@@ -1,0 +1,126 @@
+import { join } from "node:path";
+import { Argument, Command } from "commander";
+import { decodeJwt, decodeProtectedHeader } from "jose";
+import type { Scope } from "../../server/auth/scopes.js";
+import { parseSigningKey, readSigningKey, type SigningKey } from "../../server/auth/signing-key.js";
+import { createTokens } from "../../server/auth/tokens.js";
+import { settings } from "../../server/settings.js";
+import { createNameArgument, createScopesOption, createSettingOption } from "./admin-options.js";
+import { addOutputOption, type OutputOptions, parseCount } from "./options.js";
+import { createPrinter } from "./output.js";
+import { readSecret } from "./password.js";
+
+interface IssueOptions {
+  readonly scopes: readonly Scope[];
+  readonly tokenLifetime: number;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly signingKeyFile?: string;
+  readonly dataDir: string;
+}
+
+/** `chatter token` with `issue` and `inspect` */
+export function createTokenCommand(): Command {
+  return new Command("token")
+    .description("Issue tokens with the server's signing key, and look into tokens.")
+    .addCommand(createIssueCommand())
+    .addCommand(createInspectCommand())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  export CHATTER_TOKEN=$(chatter token issue alice --signing-key-file key)
+  chatter token inspect`,
+    );
+}
+
+function createIssueCommand(): Command {
+  return new Command("issue")
+    .summary("make a token without a login")
+    .description(
+      "Make a token for any name, without a login, and print it. The key is that of\n" +
+        "--signing-key-file, or in CHATTER_SIGNING_KEY, or the demo's in --data-dir.",
+    )
+    .addArgument(createNameArgument())
+    .addOption(createScopesOption())
+    .addOption(createSettingOption(settings.tokenLifetime).argParser(parseCount(1)))
+    .addOption(createSettingOption(settings.issuer))
+    .addOption(createSettingOption(settings.audience))
+    .addOption(createSettingOption(settings.signingKeyFile))
+    .addOption(createSettingOption(settings.dataDir))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  chatter token issue alice --signing-key-file key
+  chatter token issue reader --scopes stream:read --token-lifetime 86400
+  export CHATTER_TOKEN=$(chatter token issue goa --data-dir ./data)`,
+    )
+    .action(async (subject: string, options: IssueOptions, command: Command) => {
+      const tokens = createTokens({
+        key: await keyAtHand(options, command),
+        issuer: options.issuer,
+        audience: options.audience,
+        lifetimeSeconds: Number(options.tokenLifetime),
+      });
+      const { token } = await tokens.issue({ subject, scopes: options.scopes });
+      process.stdout.write(`${token}\n`);
+    });
+}
+
+function createInspectCommand(): Command {
+  const command = new Command("inspect")
+    .summary("print what a token says")
+    .description(
+      "Print what a token says and whether it has expired. Its signature is not checked: only\n" +
+        "the server can.",
+    )
+    .addArgument(
+      new Argument(
+        "[token]",
+        'the token, or "-" for standard input; process lists show it (default: CHATTER_TOKEN, else standard input)',
+      ),
+    );
+  return addOutputOption(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  chatter token inspect
+  chatter login --user goa --password-stdin < password.txt | chatter token inspect -`,
+    )
+    .action(async (given: string | undefined, options: OutputOptions, command: Command) => {
+      const token = (await findToken(given)).trim();
+      await createPrinter(options).object(decode(token, command));
+    });
+}
+
+async function findToken(given: string | undefined): Promise<string> {
+  const token = given ?? (process.env.CHATTER_TOKEN || "-");
+  return token === "-" ? readSecret() : token;
+}
+
+function decode(token: string, command: Command): object {
+  try {
+    const claims = decodeJwt(token);
+    const expires = claims.exp === undefined ? undefined : new Date(claims.exp * 1000);
+    return {
+      header: decodeProtectedHeader(token),
+      claims,
+      expires_at: expires?.toISOString(),
+      expired: expires === undefined ? undefined : expires.getTime() <= Date.now(),
+    };
+  } catch {
+    return command.error("error: this is not a token: a token is a JWT, three parts with dots");
+  }
+}
+
+function keyAtHand(options: IssueOptions, command: Command): Promise<SigningKey> {
+  const key = process.env.CHATTER_SIGNING_KEY;
+  if (!key) {
+    return readSigningKey(options.signingKeyFile ?? join(options.dataDir, "signing-key"));
+  }
+  return options.signingKeyFile === undefined
+    ? parseSigningKey(key, "CHATTER_SIGNING_KEY")
+    : command.error("error: --signing-key-file and CHATTER_SIGNING_KEY do not go together");
+}

@@ -1,0 +1,94 @@
+import { Command } from "commander";
+import type { Scope } from "../../server/auth/scopes.js";
+import { newUser } from "../../server/auth/users.js";
+import { addUser, readUsersFile, removeUser } from "../../server/auth/users-file.js";
+import { settings } from "../../server/settings.js";
+import { createNameArgument, createScopesOption, createSettingOption } from "./admin-options.js";
+import { addOutputOption, type OutputOptions } from "./options.js";
+import { createPrinter } from "./output.js";
+import { askHidden, readSecret } from "./password.js";
+
+interface FileOptions {
+  readonly usersFile: string;
+}
+
+interface AddOptions extends FileOptions {
+  readonly scopes: readonly Scope[];
+  readonly replace?: true;
+}
+
+/** `chatter user` with `add`, `list` and `remove` */
+export function createUserCommand(): Command {
+  return new Command("user")
+    .description("Administer the accounts in a users file. A server reads it when it starts.")
+    .addCommand(createAddCommand())
+    .addCommand(createListCommand())
+    .addCommand(createRemoveCommand())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  chatter user add alice --users-file users.json
+  chatter user list --users-file users.json`,
+    );
+}
+
+function createAddCommand(): Command {
+  return new Command("add")
+    .summary("add an account")
+    .description(
+      "Add an account. Its password is asked for on the terminal, or read from standard input.",
+    )
+    .addArgument(createNameArgument())
+    .addOption(createUsersFileOption())
+    .addOption(createScopesOption())
+    .option("--replace", "replace an account of this name")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  chatter user add alice --users-file users.json
+  chatter user add reader --users-file users.json --scopes stream:read < password.txt
+  chatter user add alice --users-file users.json --replace`,
+    )
+    .action(async (name: string, { usersFile, scopes, replace }: AddOptions, command: Command) => {
+      const password = process.stdin.isTTY
+        ? await askNewPassword(name, command)
+        : await readSecret();
+      await addUser(usersFile, await newUser({ name, password, scopes }), { replace });
+    });
+}
+
+function createListCommand(): Command {
+  const command = new Command("list")
+    .summary("list the accounts")
+    .description("Print each account with its scopes, in the file's order.")
+    .addOption(createUsersFileOption());
+  return addOutputOption(command)
+    .addHelpText("after", "\nExamples:\n  chatter user list --users-file users.json | jq -r .name")
+    .action(async ({ usersFile, output }: FileOptions & OutputOptions) => {
+      const printer = createPrinter({ output });
+      for (const { name, scopes, createdAt } of await readUsersFile(usersFile)) {
+        await printer.object({ name, scopes, created_at: new Date(createdAt).toISOString() });
+      }
+    });
+}
+
+function createRemoveCommand(): Command {
+  return new Command("remove")
+    .summary("remove an account")
+    .description("Remove an account. Its tokens are accepted until they expire.")
+    .addArgument(createNameArgument())
+    .addOption(createUsersFileOption())
+    .addHelpText("after", "\nExamples:\n  chatter user remove alice --users-file users.json")
+    .action((name: string, { usersFile }: FileOptions) => removeUser(usersFile, name));
+}
+
+function createUsersFileOption() {
+  return createSettingOption(settings.usersFile).makeOptionMandatory();
+}
+
+async function askNewPassword(name: string, command: Command): Promise<string> {
+  const [password = "", repeat] = await askHidden(`New password of ${name}: `, "Once more: ");
+  return password === repeat ? password : command.error("error: the two passwords differ");
+}
