@@ -97,6 +97,11 @@ describe("a key pair", async () => {
     await expectInvalid(forge(honest()), pairTokens);
   });
 
+  it("refuses the algorithm by its other name", async () => {
+    const token = forge({ header: { alg: "Ed25519" }, claims }, ed25519(privateKey));
+    await expectInvalid(token, pairTokens);
+  });
+
   it("is refused by a server with a secret", async () => {
     await expectInvalid(forge({ header, claims }, ed25519(privateKey)));
   });

@@ -16,7 +16,7 @@ export interface LoginQueue {
 
 /**
  * One at a time, because a password's hash keeps one of libuv's four threads busy for a
- * quarter of a second, and the log's commits need the same threads.
+ * third of a second, and the log's commits need the same threads.
  */
 export function createLoginQueue({ maxWaiting = 64 }: LoginQueueOptions = {}): LoginQueue {
   const waiting = new Set<() => void>();

@@ -12,7 +12,7 @@ export interface PasswordCost {
 }
 
 /**
- * About 250 ms and 32 MiB. OWASP's password storage sheet gives N = 2^17, r = 8, p = 1
+ * About 300 ms and 32 MiB. OWASP's password storage sheet gives N = 2^17, r = 8, p = 1
  * (128 MiB) and this as equally hard to attack; a message server has more use for the
  * memory, and a login is as slow either way.
  */
