@@ -10,7 +10,13 @@ import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { ChatterService } from "../gen/chatter_pb.js";
 import { Health } from "../gen/health/v1/health_pb.js";
 import type { Auth } from "./auth/auth.js";
-import { createRequestListener, type RequestListener } from "./http/request-listener.js";
+import {
+  createRequestListener,
+  createStreamListener,
+  type RequestListener,
+  type StreamListener,
+} from "./http/listeners.js";
+import { createRoute } from "./http/router.js";
 import type { MessageLog } from "./log/message-log.js";
 import { createAccessInterceptor } from "./service/access.js";
 import { createCallLogInterceptor, type Logger } from "./service/call-log.js";
@@ -52,10 +58,12 @@ export interface Chatter {
   readonly handlers: readonly UniversalHandler[];
   /**
    * Answers everything that comes by HTTP: the methods by Connect, gRPC and gRPC-Web, the
-   * probes /livez and /readyz, 404 for the rest. For `http.createServer` and, so that
-   * gRPC and bidirectional streams work, `http2.createServer`.
+   * probes /livez and /readyz, 404 for the rest. For the "request" event of a server of
+   * `node:http`, which is enough for all but gRPC and bidirectional streams, or `node:http2`.
    */
   readonly requestListener: RequestListener;
+  /** The same for the "stream" event of a server of `node:http2`, and faster there. */
+  readonly streamListener: StreamListener;
   /** Whether new calls are welcome: the log takes writes and the server does not stop. */
   readonly isReady: () => boolean;
   /** How many calls are under way. */
@@ -73,7 +81,7 @@ export interface Chatter {
  *
  * @example
  * const chatter = createChatter({ log: createMemoryLog(), auth });
- * http2.createServer(chatter.requestListener).listen(8080);
+ * http2.createServer().on("stream", chatter.streamListener).listen(8080);
  */
 export function createChatter(options: ChatterOptions): Chatter {
   const { log, auth, logger, onStream } = options;
@@ -109,9 +117,11 @@ export function createChatter(options: ChatterOptions): Chatter {
   const handlers = router.handlers.map((handler) =>
     withEncodedStream(handler, (way) => onStream?.(way, handler)),
   );
+  const route = createRoute({ handlers, isReady });
   return {
     handlers,
-    requestListener: createRequestListener({ handlers, isReady }),
+    requestListener: createRequestListener(route),
+    streamListener: createStreamListener(route),
     isReady,
     get openCalls() {
       return calls.count;

@@ -38,7 +38,8 @@ export const settings = {
   log: {
     flag: "--log <engine>",
     variable: "CHATTER_LOG",
-    description: "where messages are kept: level (durable, in the data folder) or memory (lost at exit)",
+    description:
+      "where messages are kept: level (durable, in the data folder) or memory (lost at exit)",
     default: "level",
   },
   demo: {

@@ -1,31 +1,16 @@
-/** What a probe is answered with. */
-export interface ProbeAnswer {
-  readonly status: number;
-  readonly text: string;
-  readonly headers?: Record<string, string>;
-}
+import { type PlainAnswer, plainAnswer } from "./plain-answer.js";
 
 /**
- * The answer to `GET /livez` (the process is alive) and `GET /readyz` (it welcomes calls);
- * undefined for every other path.
+ * The answer to /livez (the process is alive) and /readyz (it welcomes calls); undefined
+ * for every other path.
  */
-export function probeAnswer(
-  path: string,
-  method: string,
-  isReady: () => boolean,
-): ProbeAnswer | undefined {
-  if (path !== "/livez" && path !== "/readyz") {
-    return undefined;
+export function probeAnswer(path: string, isReady: () => boolean): PlainAnswer | undefined {
+  switch (path) {
+    case "/livez":
+      return plainAnswer(200, "ok");
+    case "/readyz":
+      return isReady() ? plainAnswer(200, "ok") : plainAnswer(503, "not ready");
+    default:
+      return undefined;
   }
-  if (method !== "GET" && method !== "HEAD") {
-    return {
-      status: 405,
-      text: `${method} is not allowed here: use GET`,
-      headers: { allow: "GET, HEAD" },
-    };
-  }
-  if (path === "/readyz" && !isReady()) {
-    return { status: 503, text: "not ready" };
-  }
-  return { status: 200, text: "ok", headers: { "cache-control": "no-store" } };
 }

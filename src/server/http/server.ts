@@ -25,13 +25,16 @@ export interface ChatterServer {
 }
 
 /** Serves HTTP/1.1 and HTTP/2, in the clear, on one port. Rejects if it cannot listen. */
-export async function listen(chatter: Chatter, options: ListenOptions = {}): Promise<ChatterServer> {
-    const http1 = createHttp1({ keepAliveTimeout: 65_000 }, chatter.requestListener);
-  const http2 = createHttp2(
-    // Browsers and proxies multiplex; one client may hold thousands of subscriptions.
-    { settings: { maxConcurrentStreams: 20_000, initialWindowSize: 256 * 1024 } },
-    chatter.requestListener,
-  );
+export async function listen(
+  chatter: Chatter,
+  options: ListenOptions = {},
+): Promise<ChatterServer> {
+  const http1 = createHttp1({ keepAliveTimeout: 65_000 }, chatter.requestListener);
+  const http2 = createHttp2({
+    // Proxies multiplex: one connection may hold the subscriptions of thousands.
+    settings: { maxConcurrentStreams: 20_000, initialWindowSize: 256 * 1024 },
+  });
+  http2.on("stream", chatter.streamListener);
   pingSessions(http2);
   const port = createOnePort(http1, http2);
   const connections = trackConnections(port.server, http2);
@@ -61,10 +64,7 @@ function trackConnections(server: Server, http2: Http2Server): Connections {
   return { sockets, sessions };
 }
 
-function start(
-  server: Server,
-  { host = "127.0.0.1", port = 8080 }: ListenOptions,
-): Promise<void> {
+function start(server: Server, { host = "127.0.0.1", port = 8080 }: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host, port, backlog: 4096 }, () => {

@@ -51,7 +51,9 @@ async function* logEnd<T>(
   messages: AsyncIterable<T>,
   log: (reason?: unknown) => ConnectError | undefined,
 ): AsyncGenerator<T> {
-  let outcome: { reason?: unknown } = { reason: new ConnectError("the client left", Code.Canceled) };
+  let outcome: { reason?: unknown } = {
+    reason: new ConnectError("the client left", Code.Canceled),
+  };
   try {
     yield* messages;
     outcome = {};

@@ -1,5 +1,9 @@
 import type { MethodImpl } from "@connectrpc/connect";
-import { type ChatterService, EchoerRequestSchema, EchoerResponseSchema } from "../../gen/chatter_pb.js";
+import {
+  type ChatterService,
+  EchoerRequestSchema,
+  EchoerResponseSchema,
+} from "../../gen/chatter_pb.js";
 import type { MessageLog } from "../log/message-log.js";
 import { encodeAnswers } from "./echo-answers.js";
 import { receive, respond } from "./encoded-stream.js";

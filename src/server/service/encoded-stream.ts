@@ -5,10 +5,11 @@ import {
   createContextValues,
   type HandlerContext,
 } from "@connectrpc/connect";
-import type {
-  UniversalHandler,
-  UniversalServerRequest,
-  UniversalServerResponse,
+import {
+  createAsyncIterable,
+  type UniversalHandler,
+  type UniversalServerRequest,
+  type UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
 import { parse, splitMessages } from "./encoded-requests.js";
 import { decodeEnvelopes } from "./envelope.js";
@@ -31,10 +32,10 @@ interface EncodedWire {
    */
   readonly send: ((envelopes: AsyncIterable<Uint8Array>) => Promise<void>) | undefined;
   /**
-   * The request body as it comes, of a client stream whose messages are neither JSON nor
-   * compressed; undefined of any other.
+   * Gives the request's body as it comes, in place of the messages that Connect would make
+   * of it. Undefined if these are JSON or compressed.
    */
-  readonly body: AsyncIterable<Uint8Array> | undefined;
+  readonly takeBody: (() => AsyncIterable<Uint8Array>) | undefined;
 }
 
 const encodedWire = createContextKey<EncodedWire | undefined>(undefined, {
@@ -82,13 +83,17 @@ export async function* receive<Desc extends DescMessage, Fast>(
   schema: Desc,
   decode: (bytes: Uint8Array) => Fast | null,
 ): AsyncGenerator<readonly (Fast | MessageShape<Desc>)[]> {
-  // On the encoded way Connect has an empty body: this raises what it has against the head.
+  const body = context.values.get(encodedWire)?.takeBody?.();
+  // If the body was taken there are none, but what Connect has against the head is thrown.
   for await (const request of requests) {
     yield [request];
   }
-  const body = context.values.get(encodedWire)?.body;
   if (body) {
-    yield* splitMessages(body, context.protocolName, (bytes) => decode(bytes) ?? parse(schema, bytes));
+    yield* splitMessages(
+      body,
+      context.protocolName,
+      (bytes) => decode(bytes) ?? parse(schema, bytes),
+    );
   }
 }
 
@@ -112,12 +117,11 @@ export function withEncodedStream(
   ): Promise<UniversalServerResponse> {
     const way = wayOf(request, takesStream);
     onCall?.(way);
-    const call = new EncodedCall(way === "encoded");
-    const body = way === "encoded" && takesStream ? request.body : undefined;
+    const call = new EncodedCall(request.body as AsyncIterable<Uint8Array>);
     const inner = handler({
       ...request,
-      body: body ? emptyBody : request.body,
-      contextValues: call.offer(request.contextValues, body as AsyncIterable<Uint8Array>),
+      body: call.innerBody,
+      contextValues: call.offer(way, request.contextValues),
     });
     inner.catch(() => {}); // It is awaited below, but not before the first output.
     const header = await Promise.race([call.accepted, inner.then(() => undefined)]);
@@ -144,17 +148,15 @@ function wayOf({ header }: UniversalServerRequest, takesStream: boolean): Way {
   return "encoded";
 }
 
-const emptyBody: AsyncIterable<Uint8Array> = {
-  async *[Symbol.asyncIterator]() {},
-};
-
 class EncodedCall {
   readonly accepted: Promise<Headers>;
   private accept!: (header: Headers) => void;
   private readonly sent: Promise<Sending>;
   private hand!: (sending: Sending) => void;
 
-  constructor(private readonly takesEnvelopes: boolean) {
+  private taken = false;
+
+  constructor(private readonly requestBody: AsyncIterable<Uint8Array>) {
     this.accepted = new Promise((resolve) => {
       this.accept = resolve;
     });
@@ -163,16 +165,23 @@ class EncodedCall {
     });
   }
 
-  offer(
-    values: ContextValues = createContextValues(),
-    body: AsyncIterable<Uint8Array> | undefined,
-  ): ContextValues {
+  /** The request's body for Connect: nothing, once the method has taken it. */
+  readonly innerBody: AsyncIterable<Uint8Array> = {
+    [Symbol.asyncIterator]: () =>
+      (this.taken ? createAsyncIterable<Uint8Array>([]) : this.requestBody)[Symbol.asyncIterator](),
+  };
+
+  offer(way: Way, values: ContextValues = createContextValues()): ContextValues {
     const send = (envelopes: AsyncIterable<Uint8Array>) =>
       new Promise<void>((resolve, reject) => this.hand({ envelopes, resolve, reject }));
+    const takeBody = () => {
+      this.taken = true;
+      return this.requestBody;
+    };
     return values.set(encodedWire, {
       accept: this.accept,
-      send: this.takesEnvelopes ? send : undefined,
-      body,
+      send: way === "encoded" ? send : undefined,
+      takeBody: way === "encoded" ? takeBody : undefined,
     });
   }
 
@@ -218,9 +227,7 @@ async function* relay(sending: Sending): AsyncGenerator<Uint8Array> {
 
 /** Lets go of a response that nobody will read. */
 function release(inner: Promise<UniversalServerResponse>): void {
-  inner
-    .then((response) => response.body?.[Symbol.asyncIterator]().return?.())
-    .catch(() => {}); // The call's own log line has told it.
+  inner.then((response) => response.body?.[Symbol.asyncIterator]().return?.()).catch(() => {}); // The call's own log line has told it.
 }
 
 interface Sending {

@@ -1,5 +1,8 @@
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
-import { type Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/health/v1/health_pb.js";
+import {
+  type Health,
+  HealthCheckResponse_ServingStatus as Status,
+} from "../../gen/health/v1/health_pb.js";
 import { accept } from "./encoded-stream.js";
 import { pause } from "./pause.js";
 
@@ -45,7 +48,9 @@ export function createHealth({ services, isReady }: HealthOptions): ServiceImpl<
     },
     list() {
       const status = statusOf("");
-      return { statuses: Object.fromEntries(["", ...services()].map((name) => [name, { status }])) };
+      return {
+        statuses: Object.fromEntries(["", ...services()].map((name) => [name, { status }])),
+      };
     },
   };
 }

@@ -10,7 +10,10 @@ export const identityKey = createContextKey<Identity | undefined>(undefined, {
 export function callerOf(context: Pick<HandlerContext, "values">): Identity {
   const identity = context.values.get(identityKey);
   if (!identity) {
-    throw new ConnectError("the method needs a token, but is not among those that check it", Code.Internal);
+    throw new ConnectError(
+      "the method needs a token, but is not among those that check it",
+      Code.Internal,
+    );
   }
   return identity;
 }

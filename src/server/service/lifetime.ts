@@ -1,9 +1,12 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { identityKey } from "./identity.js";
 import type { OpenCalls } from "./open-calls.js";
+import { cutWire } from "./wire.js";
 
 /** How long a method may take to end by itself after its signal; then the call is cut. */
 const graceMs = 250;
+/** How long the wire may then take to say so to its peer; then it is cut too. */
+const wireGraceMs = 500;
 /** The longest that setTimeout can wait; a later time takes several. */
 const maxTimerMs = 2 ** 31 - 1;
 
@@ -21,7 +24,7 @@ export interface LifetimeOptions {
  */
 export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor {
   return (next) => async (request) => {
-    const lifetime = new Lifetime(request.signal, options);
+    const lifetime = new Lifetime(request.signal, options, request.contextValues.get(cutWire));
     const expiresAt = request.contextValues.get(identityKey)?.expiresAt;
     if (expiresAt !== undefined) {
       lifetime.endAt(expiresAt);
@@ -52,6 +55,7 @@ class Lifetime {
   constructor(
     private readonly outer: AbortSignal,
     private readonly options: LifetimeOptions,
+    private readonly cutWire: (() => void) | undefined,
   ) {
     this.leave = options.calls.enter();
     outer.addEventListener("abort", this.onOuterAbort, { once: true });
@@ -137,6 +141,9 @@ class Lifetime {
         this.cut = { reason };
         this.rejectPending?.(reason);
         this.end();
+        if (this.cutWire) {
+          setTimeout(this.cutWire, wireGraceMs).unref();
+        }
       }, graceMs);
     }
   }

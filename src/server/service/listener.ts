@@ -6,9 +6,7 @@ import { decodePost } from "./post.js";
 import { Progress, store } from "./posting.js";
 
 /** Listener: stores what it is sent and says at the end how much that was. */
-export function createListener(
-  log: MessageLog,
-): MethodImpl<typeof ChatterService.method.listener> {
+export function createListener(log: MessageLog): MethodImpl<typeof ChatterService.method.listener> {
   return async function listener(requests, context) {
     accept(context);
     const posts = receive(context, requests, ListenerRequestSchema, decodePost);

@@ -20,10 +20,7 @@ import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflec
  *
  * @param services of the whole router, asked at each call: some may be added later
  */
-export function addReflection(
-  router: ConnectRouter,
-  services: () => readonly DescService[],
-): void {
+export function addReflection(router: ConnectRouter, services: () => readonly DescService[]): void {
   async function* answer(requests: AsyncIterable<Question>) {
     const schema = createSchema(services());
     for await (const request of requests) {
@@ -89,9 +86,7 @@ function createSchema(services: readonly DescService[]) {
       }
       case "allExtensionNumbersOfType": {
         const type = registry.getMessage(value as string);
-        return type
-          ? extensionNumbers(registry, type)
-          : notFound("message type", value as string);
+        return type ? extensionNumbers(registry, type) : notFound("message type", value as string);
       }
       default:
         return failure(Code.InvalidArgument, "the request asks for nothing");

@@ -1,7 +1,12 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type MethodImpl } from "@connectrpc/connect";
-import { type ChatSummary, ChatSummarySchema, type ChatterService, SummaryRequestSchema } from "../../gen/chatter_pb.js";
+import {
+  type ChatSummary,
+  ChatSummarySchema,
+  type ChatterService,
+  SummaryRequestSchema,
+} from "../../gen/chatter_pb.js";
 import type { MessageLog } from "../log/message-log.js";
 import { accept, receive } from "./encoded-stream.js";
 import { decodePost } from "./post.js";

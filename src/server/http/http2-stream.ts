@@ -1,0 +1,110 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { cutWire } from "../service/wire.js";
+import { readBody } from "./request-body.js";
+
+/*
+ * From an HTTP/2 stream to a handler and back, in place of Node's compatibility layer for
+ * HTTP/1, whose request and response objects cost more a message than the rest together.
+ */
+
+/** Runs a handler for a stream. Never rejects: what fails ends the stream. */
+export async function handleStream(
+  handler: UniversalHandler,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+): Promise<void> {
+  const controller = new AbortController();
+  stream.once("close", () => controller.abort(clientLeft(stream.rstCode)));
+  stream.on("error", ignore); // "close" follows, and tells the call.
+  const cut = () => stream.close(constants.NGHTTP2_CANCEL);
+  try {
+    const response = await handler({
+      httpVersion: "2.0",
+      method: headers[":method"] as string,
+      url: `http://${headers[":authority"] ?? headers.host ?? "localhost"}${headers[":path"]}`,
+      header: webHeaders(headers),
+      body: readBody(stream),
+      signal: controller.signal,
+      contextValues: createContextValues().set(cutWire, cut),
+    });
+    await respond(stream, response);
+  } catch {
+    // The handler's own errors are in its response, and in the call's log line.
+    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+async function respond(
+  stream: ServerHttp2Stream,
+  response: UniversalServerResponse,
+): Promise<void> {
+  const body = response.body?.[Symbol.asyncIterator]();
+  try {
+    if (stream.destroyed) {
+      return;
+    }
+    const { trailer } = response;
+    if (trailer) {
+      stream.once("wantTrailers", () => stream.sendTrailers(nodeHeaders(trailer)));
+    }
+    stream.respond(
+      { ":status": response.status, ...(response.header && nodeHeaders(response.header)) },
+      { waitForTrailers: trailer !== undefined },
+    );
+    for (let chunk = await body?.next(); chunk && !chunk.done; chunk = await body?.next()) {
+      if (stream.destroyed) {
+        return;
+      }
+      if (chunk.value.length > 0 && !stream.write(chunk.value)) {
+        await drained(stream);
+      }
+    }
+    stream.end();
+    if (!stream.readableEnded) {
+      // The client need not send what nobody reads (RFC 9113, 8.1).
+      stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+    }
+  } finally {
+    body?.return?.()?.catch(ignore);
+  }
+}
+
+/** Resolves when the stream takes more, or never will. */
+function drained(stream: ServerHttp2Stream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off("drain", done).off("close", done);
+      resolve();
+    };
+    stream.on("drain", done).on("close", done);
+  });
+}
+
+function clientLeft(code: number | undefined): ConnectError {
+  return new ConnectError(`the client left (HTTP/2 error code ${code ?? 0})`, Code.Canceled);
+}
+
+function webHeaders(headers: IncomingHttpHeaders): Headers {
+  const web = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || name.startsWith(":")) {
+      continue;
+    }
+    for (const item of Array.isArray(value) ? value : [value]) {
+      web.append(name, item);
+    }
+  }
+  return web;
+}
+
+function nodeHeaders(headers: Headers): Record<string, string | string[]> {
+  const node: Record<string, string | string[]> = {};
+  for (const [name, value] of headers) {
+    node[name] = name === "set-cookie" ? headers.getSetCookie() : value;
+  }
+  return node;
+}
+
+function ignore(): void {}

@@ -1,0 +1,71 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import {
+  constants,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2";
+import { createContextValues } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import {
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import { cutWire } from "../service/wire.js";
+import { handleStream } from "./http2-stream.js";
+import { readBody } from "./request-body.js";
+import type { Route } from "./router.js";
+
+/** For the "request" event of Node's HTTP/1 and HTTP/2 servers. */
+export type RequestListener = (
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+) => void;
+
+/** For the "stream" event of Node's HTTP/2 servers: the faster way to serve HTTP/2. */
+export type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+
+export function createRequestListener(route: Route): RequestListener {
+  return (request, response) => {
+    const found = route(request.method ?? "", request.url ?? "");
+    if (typeof found === "function") {
+      handleRequest(found, request, response);
+    } else {
+      (response as ServerResponse).writeHead(found.status, { ...found.headers });
+      response.end(request.method === "HEAD" ? "" : found.body);
+    }
+  };
+}
+
+export function createStreamListener(route: Route): StreamListener {
+  return (stream, headers) => {
+    const method = String(headers[":method"]);
+    const found = route(method, String(headers[":path"]));
+    if (typeof found === "function") {
+      handleStream(found, stream, headers);
+    } else {
+      stream.on("error", () => {}); // The client left; nothing is lost.
+      stream.respond({ ":status": found.status, ...found.headers });
+      stream.end(method === "HEAD" ? "" : found.body, () =>
+        stream.close(constants.NGHTTP2_NO_ERROR),
+      );
+    }
+  };
+}
+
+async function handleRequest(
+  handler: UniversalHandler,
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+): Promise<void> {
+  const values = createContextValues().set(cutWire, () => response.destroy());
+  try {
+    const universal = universalRequestFromNodeRequest(request, response, undefined, values);
+    const result = await handler({ ...universal, body: readBody(request) });
+    await universalResponseToNodeResponse(result, response);
+  } catch {
+    // The handler's own errors are in its response, and in the call's log line.
+    response.destroy();
+  }
+}

@@ -1,0 +1,89 @@
+import type { Readable } from "node:stream";
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** How much of a body may lie here before its stream is paused: then its sender waits. */
+const maxPendingBytes = 256 * 1024;
+
+/**
+ * A request's body as it comes: everything that arrived while the taker was busy is given
+ * in one piece. Nothing is read before the first piece is asked for.
+ *
+ * A body that its client has cut is an error (`canceled`), never an end.
+ */
+export function readBody(stream: Readable): AsyncIterable<Uint8Array> {
+  return { [Symbol.asyncIterator]: () => new BodyReader(stream) };
+}
+
+class BodyReader implements AsyncIterator<Uint8Array> {
+  private pending: Uint8Array[] = [];
+  private pendingBytes = 0;
+  private outcome: { error?: ConnectError } | undefined;
+  private started = false;
+  private wake = () => {};
+
+  constructor(private readonly stream: Readable) {}
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    this.start();
+    while (this.pending.length === 0) {
+      if (this.outcome?.error) {
+        throw this.outcome.error;
+      }
+      if (this.outcome) {
+        return { done: true, value: undefined };
+      }
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+    const value = this.pending.length === 1 ? this.pending[0]! : Buffer.concat(this.pending);
+    this.pending = [];
+    this.pendingBytes = 0;
+    this.stream.resume();
+    return { done: false, value };
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.end({});
+    this.pending = [];
+    // What still comes is let through, so that the connection goes on.
+    this.stream.resume();
+    return { done: true, value: undefined };
+  }
+
+  private start(): void {
+    if (this.started) {
+      return;
+    }
+    this.started = true;
+    if (this.stream.readableEnded) {
+      this.end({});
+    } else if (this.stream.destroyed) {
+      this.onClose();
+    } else {
+      this.stream.on("data", this.onData).once("end", this.onEnd).once("close", this.onClose);
+    }
+  }
+
+  private end(outcome: { error?: ConnectError }): void {
+    if (!this.outcome) {
+      this.outcome = outcome;
+      this.stream.off("data", this.onData).off("end", this.onEnd).off("close", this.onClose);
+    }
+    this.wake();
+  }
+
+  private readonly onData = (chunk: Uint8Array) => {
+    this.pending.push(chunk);
+    this.pendingBytes += chunk.length;
+    if (this.pendingBytes >= maxPendingBytes) {
+      this.stream.pause();
+    }
+    this.wake();
+  };
+
+  private readonly onEnd = () => this.end({});
+
+  private readonly onClose = () =>
+    this.end({ error: new ConnectError("the client left before its last message", Code.Canceled) });
+}

@@ -1,0 +1,36 @@
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { type PlainAnswer, plainAnswer } from "./plain-answer.js";
+import { probeAnswer } from "./probes.js";
+
+export interface RouterOptions {
+  readonly handlers: readonly UniversalHandler[];
+  readonly isReady: () => boolean;
+}
+
+/** What is at a path: a method's handler, or an answer: a probe's, 405, 404. */
+export type Route = (method: string, url: string) => UniversalHandler | PlainAnswer;
+
+/** Finds what a request asks for, whichever HTTP it came by. */
+export function createRoute({ handlers, isReady }: RouterOptions): Route {
+  const byPath = new Map(handlers.map((handler) => [handler.requestPath, handler]));
+  return (method, url) => {
+    const path = url.split("?", 1)[0]!;
+    const handler = byPath.get(path);
+    if (handler) {
+      return handler.allowedMethods.includes(method)
+        ? handler
+        : notAllowed(method, handler.allowedMethods);
+    }
+    const probe = probeAnswer(path, isReady);
+    if (probe) {
+      return method === "GET" || method === "HEAD" ? probe : notAllowed(method, ["GET", "HEAD"]);
+    }
+    return plainAnswer(404, `there is nothing at ${path}`);
+  };
+}
+
+function notAllowed(method: string, allowed: readonly string[]): PlainAnswer {
+  return plainAnswer(405, `${method} is not allowed here: use ${allowed.join(" or ")}`, {
+    allow: allowed.join(", "),
+  });
+}

@@ -1,0 +1,56 @@
+import { afterEach } from "vitest";
+import { createAuth } from "../../src/server/auth/create-auth.js";
+import { demoUsers } from "../../src/server/auth/demo-users.js";
+import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { createTokens, type Tokens } from "../../src/server/auth/tokens.js";
+import { type Chatter, type ChatterOptions, createChatter } from "../../src/server/chatter.js";
+import { type ChatterServer, listen } from "../../src/server/http/server.js";
+import { createMemoryLog } from "../../src/server/log/memory-log.js";
+import type { MessageLog } from "../../src/server/log/message-log.js";
+
+/** A real server on a real port, inside the test's process. */
+export interface TestServer {
+  /** Such as "http://127.0.0.1:43210". */
+  readonly url: string;
+  readonly chatter: Chatter;
+  readonly server: ChatterServer;
+  readonly log: MessageLog;
+  readonly tokens: Tokens;
+  /** A token of "goa" that may read and write. */
+  readonly token: string;
+  /** `{ authorization: "Bearer …" }` of that token. */
+  readonly headers: { readonly authorization: string };
+}
+
+const running: TestServer[] = [];
+
+afterEach(async () => {
+  for (const { server, log } of running.splice(0)) {
+    await server.close(0);
+    await log.close();
+  }
+});
+
+/** Starts a server with the demo's account, a memory log unless given, closed after the test. */
+export async function startChatter(options: Partial<ChatterOptions> = {}): Promise<TestServer> {
+  const log = options.log ?? createMemoryLog();
+  const tokens = createTokens({ key: await parseSigningKey("k".repeat(32), "test") });
+  const auth = options.auth ?? createAuth({ users: demoUsers(), tokens });
+  const chatter = createChatter({ ...options, log, auth });
+  const server = await listen(chatter, { port: 0 });
+  const { token } = await tokens.issue({
+    subject: "goa",
+    scopes: ["stream:read", "stream:write"],
+  });
+  const started: TestServer = {
+    url: server.url,
+    chatter,
+    server,
+    log,
+    tokens,
+    token,
+    headers: { authorization: `Bearer ${token}` },
+  };
+  running.push(started);
+  return started;
+}

@@ -1,0 +1,79 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { afterEach } from "vitest";
+
+/** `chatter serve` as a process of its own. */
+export interface ServeProcess {
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** What it has written to standard error so far. */
+  readonly errors: () => string;
+  /** Sends the signal and resolves to the exit status and the signal it died of. */
+  stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: string | null }>;
+}
+
+const program = fileURLToPath(new URL("../../bin/chatter.js", import.meta.url));
+const running = new Set<ChildProcess>();
+
+afterEach(async () => {
+  for (const child of running) {
+    child.kill("SIGKILL");
+    if (child.exitCode === null && child.signalCode === null) {
+      await once(child, "exit");
+    }
+  }
+  running.clear();
+});
+
+/** Variables of the tests' own environment that would change what a server does. */
+export function cleanEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const rest = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith("CHATTER_") && !name.startsWith("npm_"),
+  );
+  return { ...Object.fromEntries(rest), ...more };
+}
+
+/**
+ * Starts `chatter serve --port 0 …` and resolves when it listens; killed after the test.
+ * Rejects with what it wrote to standard error if it ends before.
+ *
+ * @param args more arguments, such as "--demo", "--data-dir", folder
+ */
+export async function startServe(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<ServeProcess> {
+  const child = spawn(process.execPath, [program, "serve", "--port", "0", ...args], {
+    env: cleanEnvironment(environment),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  running.add(child);
+  let output = "";
+  let errors = "";
+  child.stderr.on("data", (chunk) => {
+    errors += chunk;
+  });
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.on("data", (chunk) => {
+      output += chunk;
+      const url = /^chatter is listening on (\S+)$/m.exec(output)?.[1];
+      if (url) {
+        resolve(url);
+      }
+    });
+    child.once("exit", (code) => reject(new Error(`serve ended with ${code}: ${errors}`)));
+  });
+  return {
+    url,
+    child,
+    errors: () => errors,
+    async stop(signal = "SIGTERM") {
+      const ended = once(child, "exit");
+      child.kill(signal);
+      const [code, by] = await ended;
+      running.delete(child);
+      return { code, signal: by };
+    },
+  };
+}
