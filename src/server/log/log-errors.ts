@@ -47,3 +47,11 @@ export function writeFaultError(cause: unknown): ConnectError {
     cause,
   );
 }
+
+/** The store is being opened again after a failed write: `unavailable`. */
+export function reopeningError(): ConnectError {
+  return new ConnectError(
+    "older messages cannot be read now: the log is being opened again",
+    Code.Unavailable,
+  );
+}

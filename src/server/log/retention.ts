@@ -1,3 +1,4 @@
+import type { FoundRecord } from "./level-store.js";
 import type { MessageRecord } from "./record.js";
 
 /** What a log keeps. Whole records go (64 KiB or one message), oldest first. */
@@ -33,5 +34,23 @@ export function isSurplus(
     (maxMessages !== undefined && log.head - record.last >= maxMessages) ||
     (maxBytes !== undefined && log.totalBytes - record.totalBytes >= maxBytes) ||
     (maxAgeMs !== undefined && now - record.sentAt > maxAgeMs)
+  );
+}
+
+/**
+ * How many of the oldest records are beyond a limit: all up to the last one that is, so that
+ * damaged ones go when those after them do.
+ */
+export function surplusEnd(
+  found: readonly FoundRecord[],
+  log: { readonly head: number; readonly totalBytes: number },
+  now: number,
+  options: RetentionOptions,
+): number {
+  return (
+    1 +
+    found.findLastIndex(
+      ({ record }) => record !== undefined && isSurplus(record, log, now, options),
+    )
   );
 }

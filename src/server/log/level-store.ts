@@ -1,0 +1,238 @@
+import { type BatchOperation, ClassicLevel } from "classic-level";
+import type { Commit } from "./commit.js";
+import { dataLossError, openError } from "./log-errors.js";
+import type { Batch } from "./message-log.js";
+import {
+  type IdRecord,
+  idsKey,
+  keySequence,
+  type MessageRecord,
+  type Meta,
+  maxSequence,
+  messagesKey,
+  metaKey,
+  openIds,
+  openMessages,
+  openMeta,
+  sealIds,
+  sealMeta,
+} from "./record.js";
+import { joinBatches, maxBatchBytes, sliceBatch } from "./stored-message.js";
+
+type Level = ClassicLevel<Buffer, Buffer>;
+
+/** What stands at a key; `record` is undefined if it is damaged. */
+export interface FoundRecord {
+  readonly key: Buffer;
+  readonly record: MessageRecord | undefined;
+}
+
+/** How far back a damaged end is searched for an intact record. */
+const tailLength = 100;
+
+/** Bytes that are fetched at once where many records are looked through. */
+const scanBytes = 512 * 1024;
+
+/**
+ * The records of a log in a LevelDB folder. It knows how they are found, not what is asked
+ * of a log.
+ *
+ * Only iterators read: `get` asks LevelDB's Bloom filters first, which are not checked, and
+ * one flipped bit there makes a record look absent.
+ */
+export class LevelStore {
+  readonly #level: Level;
+
+  private constructor(level: Level) {
+    this.#level = level;
+  }
+
+  /**
+   * Opens the folder, or makes it if `create`. Rejects with `failed_precondition` if
+   * another process has it, if it cannot be opened, or if it is damaged.
+   */
+  static async open(folder: string, create: boolean): Promise<LevelStore> {
+    const level: Level = new ClassicLevel(folder, {
+      keyEncoding: "buffer",
+      valueEncoding: "buffer",
+      createIfMissing: create,
+    });
+    try {
+      await level.open();
+    } catch (error) {
+      const cause = (error as Error).cause ?? error;
+      const { code, message } = cause as NodeJS.ErrnoException;
+      throw code === "LEVEL_LOCKED"
+        ? openError(`the log in ${folder} is in use by another process`, cause)
+        : openError(`cannot open the log in ${folder}: ${message.split("\n")[0]}`, cause);
+    }
+    return new LevelStore(level);
+  }
+
+  /** Whether there is nothing at all in it. */
+  async isEmpty(): Promise<boolean> {
+    return (await this.#level.keys({ limit: 1 }).all()).length === 0;
+  }
+
+  /** The metadata; undefined if it is missing or damaged. */
+  async readMeta(): Promise<Meta | undefined> {
+    const values = await this.#level.values({ gte: metaKey, lte: metaKey }).all();
+    return values[0] && openMeta(values[0]);
+  }
+
+  /** Writes the metadata and waits for the disk. */
+  async writeMeta(meta: Omit<Meta, "version">): Promise<void> {
+    await this.#level.put(metaKey, sealMeta(meta), { sync: true });
+  }
+
+  /** Writes a commit, all or nothing, and waits for the disk. */
+  async write({ records, values, ids, sentAt }: Commit): Promise<void> {
+    const operations: BatchOperation<Level, Buffer, Buffer>[] = [];
+    for (let i = 0; i < records.length; i++) {
+      operations.push({ type: "put", key: messagesKey(records[i]!.last), value: values[i]! });
+    }
+    const lastId = ids.at(-1);
+    if (lastId !== undefined) {
+      operations.push({
+        type: "put",
+        key: idsKey(lastId.sequence),
+        value: sealIds({ sentAt, ids }),
+      });
+    }
+    await this.#level.batch(operations, { sync: true });
+  }
+
+  /**
+   * Consecutive messages after `after`, no further than `through`, which are all stored: as
+   * many as a batch holds. Rejects with `data_loss` if the next one is damaged or missing.
+   */
+  async read(after: number, through: number, limit = maxSequence): Promise<Batch> {
+    const parts: Batch[] = [];
+    let bytes = 0;
+    let next = after + 1;
+    const iterator = this.#level.iterator({
+      gt: messagesKey(after),
+      lte: messagesKey(maxSequence),
+      highWaterMarkBytes: maxBatchBytes,
+    });
+    try {
+      search: while (next <= through && next - after <= limit) {
+        const entries = await iterator.nextv(Math.min(limit, 1000));
+        for (const [key, value] of entries) {
+          const record = openMessages(key, value);
+          if (record === undefined || record.first > next) {
+            if (parts.length === 0) {
+              const end = record === undefined ? keySequence(key) : record.first - 1;
+              throw dataLossError(next, Math.min(Math.max(end ?? through, next), through));
+            }
+            break search;
+          }
+          const part = sliceBatch(record, next - 1)!;
+          bytes += part.bytes.length;
+          if (bytes > maxBatchBytes && parts.length > 0) {
+            break search;
+          }
+          parts.push(part);
+          next = part.last + 1;
+        }
+        if (entries.length === 0) {
+          if (parts.length === 0) {
+            throw dataLossError(next, through);
+          }
+          break;
+        }
+      }
+    } finally {
+      await iterator.close();
+    }
+    return sliceBatch(joinBatches(parts), after, through, limit)!;
+  }
+
+  /** The newest records, newest first, up to the first intact one. */
+  async tail(): Promise<FoundRecord[]> {
+    const found: FoundRecord[] = [];
+    const range = { gte: messagesKey(0), lte: messagesKey(maxSequence) };
+    for await (const [key, value] of this.#level.iterator({
+      ...range,
+      reverse: true,
+      limit: tailLength,
+    })) {
+      const record = openMessages(key, value);
+      found.push({ key, record });
+      if (record !== undefined) {
+        break;
+      }
+    }
+    return found;
+  }
+
+  /** Some of the oldest records after `after` that end by `through`, oldest first. */
+  async oldest(after: number, through: number): Promise<FoundRecord[]> {
+    const found: FoundRecord[] = [];
+    let bytes = 0;
+    for await (const [key, value] of this.#level.iterator({
+      gt: messagesKey(after),
+      lte: messagesKey(through),
+      limit: 1000,
+      highWaterMarkBytes: maxBatchBytes,
+    })) {
+      found.push({ key, record: openMessages(key, value) });
+      bytes += value.length;
+      if (bytes >= scanBytes) {
+        break;
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Removes records of messages and puts down what is the first one now. It does not wait
+   * for the disk: after a crash both are as before, or both are as they should be.
+   */
+  async remove(keys: readonly Buffer[], meta: Omit<Meta, "version">): Promise<void> {
+    await this.#level.batch([
+      ...keys.map((key) => ({ type: "del" as const, key })),
+      { type: "put", key: metaKey, value: sealMeta(meta) },
+    ]);
+  }
+
+  /** The records of ids, oldest first, some at a time; undefined stands for a damaged one. */
+  async *ids(): AsyncGenerator<(IdRecord | undefined)[]> {
+    const iterator = this.#level.values({
+      gte: idsKey(0),
+      lte: idsKey(maxSequence),
+      highWaterMarkBytes: scanBytes,
+    });
+    try {
+      for (;;) {
+        const values = await iterator.nextv(1000);
+        if (values.length === 0) {
+          return;
+        }
+        yield values.map(openIds);
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  /**
+   * Removes records of ids from `from` on that end before `before`, some at a time. Returns
+   * where to go on, which is `before` when all are gone.
+   */
+  async removeIds(from: number, before: number): Promise<number> {
+    const keys = await this.#level
+      .keys({ gte: idsKey(from), lt: idsKey(before), limit: 1000 })
+      .all();
+    if (keys.length === 0) {
+      return before;
+    }
+    await this.#level.batch(keys.map((key) => ({ type: "del", key })));
+    return (keySequence(keys.at(-1)!) ?? before - 1) + 1;
+  }
+
+  /** Closes the folder; what is under way is waited for or fails. */
+  close(): Promise<void> {
+    return this.#level.close();
+  }
+}

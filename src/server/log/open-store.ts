@@ -1,0 +1,97 @@
+import { randomBytes } from "node:crypto";
+import type { LogPlace } from "./group-commit.js";
+import { HeadWitness, readWitness, type Testimony } from "./head-witness.js";
+import { LevelStore } from "./level-store.js";
+import { dataLossError, openError } from "./log-errors.js";
+import { type LogFolder, syncFolder } from "./log-folder.js";
+import { formatVersion, keySequence, type Meta } from "./record.js";
+
+/** A store that was opened, and where the log in it stands. */
+export interface OpenedStore {
+  readonly store: LevelStore;
+  readonly identity: string;
+  /** Sequence of the oldest message that is kept. */
+  readonly first: number;
+  readonly place: LogPlace;
+  /** What is missing between the last intact record and the head; undefined: nothing. */
+  readonly loss: Error | undefined;
+}
+
+/**
+ * Opens the store of a log and finds where the log stands; makes both if there was none.
+ *
+ * The head is the furthest that anything speaks of: the last record, the witness, and the
+ * metadata, which alone is left of a log that retention has emptied. So no sequence is ever
+ * used twice; what is missing before the head is found by whoever reads it.
+ *
+ * Rejects with `failed_precondition` if this is no log, or one that cannot be used.
+ */
+export async function openStore(folder: LogFolder): Promise<OpenedStore> {
+  const testimony = readWitness(folder.witness);
+  const store = await LevelStore.open(folder.store, (testimony?.head ?? 0) === 0);
+  try {
+    const { identity, first } =
+      (await metaOf(store, folder, testimony)) ?? (await makeLog(store, folder, testimony));
+    let sentAt = 0;
+    let totalBytes = 0;
+    let intact = first - 1;
+    let head = Math.max(intact, testimony?.head ?? 0);
+    for (const { key, record } of await store.tail()) {
+      head = Math.max(head, keySequence(key) ?? 0);
+      if (record !== undefined) {
+        ({ sentAt, totalBytes } = record);
+        intact = Math.max(intact, record.last);
+      }
+    }
+    const loss = intact < head ? dataLossError(intact + 1, head) : undefined;
+    return { store, identity, first, place: { head, sentAt, totalBytes }, loss };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** The metadata of the log that is there; undefined if there is none yet. */
+async function metaOf(
+  store: LevelStore,
+  folder: LogFolder,
+  testimony: Testimony | undefined,
+): Promise<Meta | undefined> {
+  const meta = await store.readMeta();
+  if (meta === undefined) {
+    if ((testimony?.head ?? 0) === 0 && (await store.isEmpty())) {
+      return undefined;
+    }
+    throw openError(
+      `${folder.store} is damaged or was made by another program: it has no metadata of a log`,
+    );
+  }
+  if (meta.version > formatVersion) {
+    throw openError(
+      `${folder.store} was written by a newer version of this program (form ${meta.version}, ` +
+        `this one knows ${formatVersion}): use that version`,
+    );
+  }
+  if (testimony === undefined) {
+    throw openError(
+      `${folder.witness} is missing: without it nobody can say whether the log is whole`,
+    );
+  }
+  if (testimony.identity !== meta.identity) {
+    throw openError(`${folder.witness} belongs to another log than ${folder.store}`);
+  }
+  return meta;
+}
+
+/** Makes a log in an empty store: first the witness, as a log without one does not open. */
+async function makeLog(
+  store: LevelStore,
+  folder: LogFolder,
+  testimony: Testimony | undefined,
+): Promise<Omit<Meta, "version">> {
+  const identity = testimony?.identity ?? randomBytes(6).toString("base64url");
+  new HeadWitness(folder.witness, { identity, head: 0 }).close();
+  await syncFolder(folder.dir);
+  await store.writeMeta({ identity, first: 1 });
+  return { identity, first: 1 };
+}
