@@ -1,0 +1,202 @@
+/*
+ * The wire of the WebSocket tunnel, `connect-tunnel.v1`: one Connect call in one socket.
+ * Both halves are built on this file; docs/tunnel.md tells it in words.
+ *
+ * Text messages are control, binary messages are pieces of the HTTP body, verbatim; where
+ * the body is cut means nothing.
+ */
+
+/** The subprotocol that the client offers and the server chooses. */
+export const tunnelProtocol = "connect-tunnel.v1";
+
+/** Longest first message of the client, in bytes. Beyond: close code 1009. */
+export const headLimit = 16 * 1024;
+
+/** How long the server waits for the client's first message, in milliseconds: then 1008. */
+export const headTimeoutMs = 5_000;
+
+/** How many bytes of body the server sends beyond the credit it was given. */
+export const aheadOfCredit = 256 * 1024;
+
+/** How often the server sends an empty binary message, in milliseconds. */
+export const heartbeatMs = 20_000;
+
+/** Longest message that the server takes unless set otherwise: 512 KiB in its envelope. */
+export const messageLimit = 512 * 1024 + 5;
+
+/** Why a socket was closed. Codes from 4000 are 4000 and the number of a Connect code. */
+export const closeCodes = {
+  /** The response is whole, also if it is an error: the end of the stream says so. */
+  done: 1000,
+  /** The server is shutting down. */
+  shutdown: 1001,
+  /** Broken order, or a control message that is none. */
+  brokenOrder: 1002,
+  /** Text or binary where the other is due. */
+  wrongKind: 1003,
+  /** No close frame came (never sent, only reported). */
+  cut: 1006,
+  /** A text that is not UTF-8. */
+  badText: 1007,
+  /** The client's head did not come in time. */
+  headLate: 1008,
+  /** A message, or the head, that is too big. */
+  tooBig: 1009,
+  /** The handler failed: a fault of the server. */
+  failed: 1011,
+  /** To be added to the number of a Connect code: 4001 is a client that cancels. */
+  connect: 4000,
+  /** The client cancels its call. */
+  canceled: 4001,
+} as const;
+
+/** What a text message of the client says. */
+export type ClientControl =
+  | { readonly kind: "head"; readonly headers: Headers }
+  /** It will take so many more bytes of body. */
+  | { readonly kind: "credit"; readonly bytes: number }
+  /** It has no more to send. */
+  | { readonly kind: "end" };
+
+/** What a text message of the server says. */
+export type ServerControl =
+  | { readonly kind: "head"; readonly status: number; readonly headers: Headers }
+  /** The response is whole. */
+  | { readonly kind: "end"; readonly trailers: Headers };
+
+/** A message that the wire does not allow, and the code to close the socket with. */
+export class TunnelFault extends Error {
+  override readonly name = "TunnelFault";
+  constructor(
+    readonly closeCode: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The client's first message. */
+export function formatClientHead(headers: Headers): string {
+  return JSON.stringify({ headers: headersToJson(headers) });
+}
+
+/** Grants the server so many bytes of body more. */
+export function formatCredit(bytes: number): string {
+  return JSON.stringify({ credit: bytes });
+}
+
+/** The client has no more to send. */
+export const noMore = "null";
+
+/** The server's first message. */
+export function formatServerHead(status: number, headers: Headers): string {
+  return JSON.stringify({ status, headers: headersToJson(headers) });
+}
+
+/** The server's last message; trailers only if there are any. */
+export function formatEnd(trailers: Headers): string {
+  const json = headersToJson(trailers);
+  return JSON.stringify(
+    Object.keys(json).length > 0 ? { end: true, trailers: json } : { end: true },
+  );
+}
+
+/**
+ * Reads a text message of the client. Keys that it does not know are passed over.
+ *
+ * Throws a TunnelFault: 1003 if the text is neither an object nor `null` (it must be body,
+ * which is binary), 1002 if it is an object that says nothing, or says it wrongly.
+ */
+export function parseClientControl(text: string): ClientControl {
+  const value = parseControl(text);
+  if (value === null) {
+    return { kind: "end" };
+  }
+  if ("headers" in value) {
+    return { kind: "head", headers: headersFromJson(value.headers, "headers") };
+  }
+  if ("credit" in value) {
+    const bytes = value.credit;
+    if (typeof bytes !== "number" || !Number.isSafeInteger(bytes) || bytes < 0) {
+      throw new TunnelFault(closeCodes.brokenOrder, `"credit" is a whole number of bytes, from 0`);
+    }
+    return { kind: "credit", bytes };
+  }
+  throw new TunnelFault(
+    closeCodes.brokenOrder,
+    `a client's control message is {"headers": …}, {"credit": …} or null`,
+  );
+}
+
+/** Reads a text message of the server; errors as {@link parseClientControl}. */
+export function parseServerControl(text: string): ServerControl {
+  const value = parseControl(text);
+  if (value !== null && "status" in value) {
+    const status = value.status;
+    if (typeof status !== "number" || !Number.isInteger(status) || status < 100 || status > 999) {
+      throw new TunnelFault(closeCodes.brokenOrder, `"status" is an HTTP status`);
+    }
+    return { kind: "head", status, headers: headersFromJson(value.headers ?? {}, "headers") };
+  }
+  if (value !== null && value.end === true) {
+    return { kind: "end", trailers: headersFromJson(value.trailers ?? {}, "trailers") };
+  }
+  throw new TunnelFault(
+    closeCodes.brokenOrder,
+    `a server's control message is {"status": …, "headers": …} or {"end": true}`,
+  );
+}
+
+function parseControl(text: string): Record<string, unknown> | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new TunnelFault(
+      closeCodes.wrongKind,
+      "a text message is control, in JSON; body is binary",
+    );
+  }
+  if (typeof value !== "object" || Array.isArray(value)) {
+    throw new TunnelFault(closeCodes.wrongKind, "a text message is control: an object or null");
+  }
+  return value as Record<string, unknown> | null;
+}
+
+function headersToJson(headers: Headers): Record<string, string[]> {
+  // No prototype: a header may have any name.
+  const json: Record<string, string[]> = Object.create(null);
+  for (const [name, value] of headers) {
+    json[name] ??= [];
+    json[name].push(value);
+  }
+  return json;
+}
+
+function headersFromJson(json: unknown, key: string): Headers {
+  const wrong = () =>
+    new TunnelFault(
+      closeCodes.brokenOrder,
+      `"${key}" is an object of names, each with a list of values`,
+    );
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    throw wrong();
+  }
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(json)) {
+    if (!Array.isArray(values)) {
+      throw wrong();
+    }
+    for (const value of values) {
+      if (typeof value !== "string") {
+        throw wrong();
+      }
+      try {
+        headers.append(name, value);
+      } catch {
+        throw new TunnelFault(closeCodes.brokenOrder, `"${key}" has what is no HTTP header`);
+      }
+    }
+  }
+  return headers;
+}

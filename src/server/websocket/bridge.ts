@@ -1,0 +1,236 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { WebSocketServer } from "ws";
+import { closeCodes, messageLimit } from "../../client/tunnel-wire.js";
+import { type HttpAnswer, writeHttpAnswer } from "./http-answer.js";
+import { createOriginCheck } from "./origin.js";
+import { passOtherUpgradeOn, wantsWebSocket } from "./other-upgrade.js";
+import { pingPolicy } from "./ping-policy.js";
+import {
+  type ConfigureConnection,
+  type ConnectionOptions,
+  createRouteTable,
+  type WebSocketRoute,
+} from "./route.js";
+import { createTunnelRoutes } from "./tunnel.js";
+import { UpgradedCall } from "./upgraded-call.js";
+
+export interface WebSocketBridgeOptions extends ConnectionOptions {
+  /**
+   * Served by the tunnel, each at its request path: `createConnectRouter().handlers`.
+   * Default: none.
+   */
+  readonly handlers?: readonly UniversalHandler[];
+  /** Routes of other dialects. Default: none. */
+  readonly routes?: readonly WebSocketRoute[];
+  /** Put before the path of each handler, as in `connectNodeAdapter`. Default: nothing. */
+  readonly requestPathPrefix?: string;
+  /** Context values for the calls of one request. Default: none. */
+  readonly contextValues?: (request: IncomingMessage) => ContextValues;
+  /**
+   * Pages of these origins may connect, besides those of the same host and clients that
+   * are no browser: "https://app.example". Default: none.
+   */
+  readonly origins?: readonly string[];
+  /**
+   * Settings for single endpoints, by path. They stand before those of the route, and
+   * these before those of the bridge, key by key (`socket` option by option).
+   */
+  readonly endpoints?: Readonly<Record<string, ConnectionOptions>>;
+  /** Milliseconds between the tunnel's heartbeats. Default: 20,000. */
+  readonly heartbeatMs?: number;
+  /** Hears of faults of handlers, routes and hooks. Default: `console.error`. */
+  readonly onError?: (error: unknown, request: IncomingMessage) => void;
+}
+
+export interface CloseOptions {
+  /**
+   * How long calls may run on before they are ended with `unavailable`, in milliseconds.
+   * Default: 0. Handlers that end by themselves (by a router's `shutdownSignal`) need it.
+   */
+  readonly endAfterMs?: number;
+  /** When sockets that are still open are destroyed, in milliseconds. Default: 10,000. */
+  readonly deadlineMs?: number;
+}
+
+/** Connect handlers, and routes of other dialects, behind the upgrades of a node server. */
+export interface WebSocketBridge {
+  /**
+   * The listener for "upgrade" of a node server, http, https, or http2 with `allowHTTP1`.
+   * It answers every upgrade request, also those to other protocols.
+   */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Number of calls that are running. */
+  readonly openCalls: number;
+  /**
+   * Takes no more upgrades (503), ends the calls with `unavailable`, closes their sockets
+   * with 1001 and resolves when all are closed, at the deadline at the latest.
+   */
+  close(options?: CloseOptions): Promise<void>;
+}
+
+interface Endpoint {
+  readonly route: WebSocketRoute;
+  readonly server: WebSocketServer;
+  readonly configure: ConfigureConnection;
+}
+
+/**
+ * Makes the bridge from WebSockets to Connect handlers.
+ *
+ * ```ts
+ * const router = createConnectRouter();
+ * router.service(ElizaService, { … });
+ * const bridge = createWebSocketBridge({ handlers: router.handlers });
+ * server.on("upgrade", bridge.upgrade);
+ * ```
+ *
+ * Throws a TypeError for options that cannot be: see `createRouteTable` and `origins`.
+ */
+export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocketBridge {
+  const isAllowedOrigin = createOriginCheck(options.origins);
+  const onError = options.onError ?? ((error) => console.error("WebSocket call failed", error));
+  const endpoints = createEndpoints(options);
+  const calls = new Set<UpgradedCall>();
+  let closed: Promise<void> | undefined;
+  let whenIdle: (() => void) | undefined;
+
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (!wantsWebSocket(request)) {
+      passOtherUpgradeOn(request, socket, head);
+      return;
+    }
+    const endpoint = endpoints.get(pathOf(request));
+    const refusal = isAllowedOrigin(request)
+      ? refuseUpgrade(request, endpoint?.route, closed !== undefined)
+      : { status: 403, body: "this origin may not open a WebSocket here\n" };
+    if (refusal !== undefined || endpoint?.route.handle === undefined) {
+      writeHttpAnswer(socket, refusal ?? { status: 404 });
+      return;
+    }
+    const call = new UpgradedCall(request, socket, head, {
+      server: endpoint.server,
+      configure: endpoint.configure,
+      doneCode: () => (closed === undefined ? closeCodes.done : closeCodes.shutdown),
+    });
+    calls.add(call);
+    void call.run(endpoint.route.handle, onError).finally(() => {
+      calls.delete(call);
+      if (calls.size === 0) {
+        whenIdle?.();
+      }
+    });
+  }
+
+  async function close({ endAfterMs = 0, deadlineMs = 10_000 }: CloseOptions): Promise<void> {
+    const timers = [
+      setTimeout(() => {
+        for (const call of calls) {
+          call.cancel(new ConnectError("the server is stopping", Code.Unavailable));
+        }
+      }, endAfterMs),
+      setTimeout(() => {
+        for (const call of calls) {
+          call.terminate();
+        }
+        whenIdle?.();
+      }, deadlineMs),
+    ];
+    if (calls.size > 0) {
+      await new Promise<void>((resolve) => {
+        whenIdle = resolve;
+      });
+    }
+    timers.forEach(clearTimeout);
+  }
+
+  return {
+    upgrade,
+    get openCalls() {
+      let running = 0;
+      for (const call of calls) {
+        running += call.running ? 1 : 0;
+      }
+      return running;
+    },
+    close(closeOptions = {}) {
+      closed ??= close(closeOptions);
+      return closed;
+    },
+  };
+}
+
+function createEndpoints(options: WebSocketBridgeOptions): ReadonlyMap<string, Endpoint> {
+  const routes = [...(options.routes ?? []), ...createTunnelRoutes(options)];
+  const endpoints = new Map<string, Endpoint>();
+  for (const [path, route] of createRouteTable(routes)) {
+    const own = options.endpoints?.[path];
+    endpoints.set(path, {
+      route,
+      configure: own?.configure ?? route.configure ?? options.configure ?? pingPolicy(),
+      server: new WebSocketServer({
+        maxPayload: messageLimit,
+        perMessageDeflate: false,
+        ...options.socket,
+        ...route.socket,
+        ...own?.socket,
+        noServer: true,
+        clientTracking: false,
+        // Left to itself ws chooses what was offered first, which may be a token.
+        handleProtocols: () => route.protocol ?? false,
+      }),
+    });
+  }
+  for (const path of Object.keys(options.endpoints ?? {})) {
+    if (!endpoints.has(path)) {
+      throw new TypeError(`there are settings for ${path}, but no such endpoint`);
+    }
+  }
+  return endpoints;
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "").split("?", 1)[0] ?? "";
+}
+
+/** Why a request cannot be upgraded on this route; undefined if it can. */
+function refuseUpgrade(
+  request: IncomingMessage,
+  route: WebSocketRoute | undefined,
+  closing: boolean,
+): HttpAnswer | undefined {
+  if (closing) {
+    return { status: 503, body: "the server is stopping\n" };
+  }
+  if (route === undefined) {
+    return { status: 404, body: "no such endpoint\n" };
+  }
+  if (route.handle === undefined || request.method !== "GET") {
+    return {
+      status: 405,
+      headers: { Allow: route.method },
+      body: `this endpoint takes ${route.method} only\n`,
+    };
+  }
+  if (
+    request.headers["sec-websocket-version"] !== "13" ||
+    !/^[+/0-9A-Za-z]{22}==$/.test(request.headers["sec-websocket-key"] ?? "")
+  ) {
+    return {
+      status: 400,
+      headers: { "Sec-WebSocket-Version": "13" },
+      body: "this is no handshake of WebSocket version 13\n",
+    };
+  }
+  const offered = request.headers["sec-websocket-protocol"];
+  const protocols = offered === undefined ? [] : offered.split(",").map((name) => name.trim());
+  if (route.protocol === undefined && protocols.length > 0) {
+    return { status: 400, body: "this endpoint has no subprotocol: offer none\n" };
+  }
+  if (route.protocol !== undefined && !protocols.includes(route.protocol)) {
+    return { status: 400, body: `offer the subprotocol ${route.protocol}\n` };
+  }
+  return undefined;
+}

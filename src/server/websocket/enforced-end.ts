@@ -1,0 +1,150 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  createAsyncIterable,
+  encodeEnvelope,
+  type UniversalHandlerFn,
+  type UniversalServerRequest,
+  type UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import {
+  codeToHttpStatus,
+  contentTypeUnaryJson,
+  createEndStreamSerialization,
+  endStreamFlag,
+  errorToJsonBytes,
+} from "@connectrpc/connect/protocol-connect";
+
+const endStreamSerialization = createEndStreamSerialization(undefined);
+
+/**
+ * Runs a handler of the Connect protocol so that its call ends, even if the method does
+ * not listen to its signal: when `forced` is aborted, the rest of the response is an error
+ * with the signal's reason, as the handler itself would have put it. The method is left to
+ * itself. In the middle of a message no error can be put; the body then rejects with it.
+ */
+export async function runToEnforcedEnd(
+  handler: UniversalHandlerFn,
+  request: UniversalServerRequest,
+  forced: AbortSignal,
+): Promise<UniversalServerResponse> {
+  const response = await unlessAborted(handler(request), forced);
+  if (response === undefined) {
+    return errorResponse(request.header, reasonOf(forced));
+  }
+  const isStream = isConnectStream(response.header?.get("content-type"));
+  const body = response.body === undefined ? undefined : enforced(response.body, isStream, forced);
+  return { ...response, body };
+}
+
+async function* enforced(
+  body: AsyncIterable<Uint8Array>,
+  isStream: boolean,
+  forced: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const iterator = body[Symbol.asyncIterator]();
+  const envelopes = new EnvelopeTracker();
+  try {
+    for (;;) {
+      const result = await unlessAborted(iterator.next(), forced);
+      if (result === undefined) {
+        if (!isStream || !envelopes.between) {
+          throw reasonOf(forced);
+        }
+        if (!envelopes.ended) {
+          yield endOfStream(reasonOf(forced));
+        }
+        return;
+      }
+      if (result.done === true) {
+        return;
+      }
+      if (isStream) {
+        envelopes.pass(result.value);
+      }
+      yield result.value;
+    }
+  } finally {
+    // Not awaited: it would wait for a deaf method.
+    iterator.return?.().catch(() => {});
+  }
+}
+
+/** Knows, from the bytes that passed, whether the next one begins an envelope. */
+class EnvelopeTracker {
+  /** Whether the end of the stream has passed. */
+  ended = false;
+  #head = new Uint8Array(5);
+  #headLength = 0;
+  #payload = 0;
+
+  get between(): boolean {
+    return this.#headLength === 0 && this.#payload === 0;
+  }
+
+  pass(chunk: Uint8Array): void {
+    let offset = 0;
+    while (offset < chunk.length) {
+      if (this.#payload > 0) {
+        const taken = Math.min(this.#payload, chunk.length - offset);
+        this.#payload -= taken;
+        offset += taken;
+        continue;
+      }
+      this.#head[this.#headLength++] = chunk[offset++] ?? 0;
+      if (this.#headLength === this.#head.length) {
+        this.#headLength = 0;
+        this.#payload = new DataView(this.#head.buffer).getUint32(1);
+        this.ended ||= ((this.#head[0] ?? 0) & endStreamFlag) !== 0;
+      }
+    }
+  }
+}
+
+/** What the promise resolves to; undefined if the signal is aborted before. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<undefined>((resolve) => {
+    onAbort = () => resolve(undefined);
+    if (signal.aborted) {
+      onAbort();
+    }
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    // Promise.race handles a rejection that comes too late.
+    return await Promise.race([promise, aborted]);
+  } finally {
+    if (onAbort !== undefined) {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+function isConnectStream(contentType: string | null | undefined): boolean {
+  return contentType?.startsWith("application/connect+") === true;
+}
+
+function endOfStream(error: ConnectError): Uint8Array {
+  const data = endStreamSerialization.serialize({ metadata: new Headers(), error });
+  return encodeEnvelope(endStreamFlag, data);
+}
+
+function errorResponse(requestHeader: Headers, error: ConnectError): UniversalServerResponse {
+  const contentType = requestHeader.get("content-type");
+  if (contentType !== null && isConnectStream(contentType)) {
+    return {
+      status: 200,
+      header: new Headers({ "content-type": contentType }),
+      body: createAsyncIterable([endOfStream(error)]),
+    };
+  }
+  return {
+    status: codeToHttpStatus(error.code),
+    header: new Headers({ "content-type": contentTypeUnaryJson }),
+    body: createAsyncIterable([errorToJsonBytes(error, undefined)]),
+  };
+}
+
+function reasonOf(signal: AbortSignal): ConnectError {
+  return ConnectError.from(signal.reason, Code.Canceled);
+}

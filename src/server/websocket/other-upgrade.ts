@@ -1,0 +1,52 @@
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { Server as TlsServer } from "node:tls";
+import { writeHttpAnswer } from "./http-answer.js";
+
+/** Whether a request asks for a WebSocket, and not for another protocol. */
+export function wantsWebSocket(request: IncomingMessage): boolean {
+  return request.headers.upgrade?.toLowerCase() === "websocket";
+}
+
+/**
+ * Gives a request with an `Upgrade` to something else than a WebSocket back to its server.
+ *
+ * Once a node server has a listener for "upgrade", every such request lands there (`curl
+ * --http2` and Java's HttpClient offer h2c with each), though HTTP lets a server pass over
+ * the offer. So the head is written anew without it, put back before what follows, and the
+ * connection handed to the server as if it were new.
+ */
+export function passOtherUpgradeOn(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const server = (socket as Duplex & { server?: Server | TlsServer }).server;
+  if (server === undefined) {
+    writeHttpAnswer(socket, { status: 400, body: "the only upgrade here is to websocket\n" });
+    return;
+  }
+  socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
+  server.emit(server instanceof TlsServer ? "secureConnection" : "connection", socket);
+}
+
+function headWithoutUpgrade(request: IncomingMessage): Buffer {
+  const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`];
+  for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
+    const name = request.rawHeaders[i] ?? "";
+    const value = request.rawHeaders[i + 1] ?? "";
+    switch (name.toLowerCase()) {
+      case "upgrade":
+      case "http2-settings":
+        break;
+      case "connection": {
+        const kept = value
+          .split(",")
+          .filter((token) => !/^\s*(upgrade|http2-settings)\s*$/i.test(token));
+        if (kept.length > 0) {
+          lines.push(`${name}: ${kept.join(",").trim()}`);
+        }
+        break;
+      }
+      default:
+        lines.push(`${name}: ${value}`);
+    }
+  }
+  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+}

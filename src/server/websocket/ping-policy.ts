@@ -1,0 +1,50 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { ConfigureConnection } from "./route.js";
+
+export interface PingPolicyOptions {
+  /** Milliseconds between pings. Default: 25,000, under the idle limit of common proxies. */
+  readonly intervalMs?: number;
+  /** How many pings in a row may go unanswered before the peer is cut. Default: 2. */
+  readonly missed?: number;
+}
+
+/**
+ * A hook that pings a connection and cuts a peer that answers no more: its call is
+ * cancelled with `unavailable`.
+ *
+ * ```ts
+ * createWebSocketBridge({ handlers, configure: pingPolicy({ intervalMs: 10_000 }) });
+ * ```
+ */
+export function pingPolicy(options: PingPolicyOptions = {}): ConfigureConnection {
+  const { intervalMs = 25_000, missed = 2 } = options;
+  return (socket, call) => {
+    let unanswered = 0;
+    let sent = true;
+    const alive = () => {
+      unanswered = 0;
+    };
+    const timer = setInterval(() => {
+      // While we do not read (our handler is slow) no answer can be seen, and a ping that
+      // waits behind other output (the peer is slow) was not put to it yet.
+      if (socket.isPaused || !sent) {
+        return;
+      }
+      if (unanswered >= missed) {
+        call.cancel(
+          new ConnectError(`the client left ${missed} pings in a row unanswered`, Code.Unavailable),
+        );
+        socket.terminate();
+        return;
+      }
+      sent = false;
+      socket.ping("", false, () => {
+        sent = true;
+        unanswered++;
+      });
+    }, intervalMs);
+    socket.on("pong", alive);
+    socket.on("message", alive);
+    socket.once("close", () => clearInterval(timer));
+  };
+}

@@ -1,0 +1,242 @@
+import type { IncomingMessage } from "node:http";
+import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import {
+  closeCodes,
+  formatEnd,
+  formatServerHead,
+  headTimeoutMs,
+  heartbeatMs,
+  TunnelFault,
+  tunnelProtocol,
+} from "../../client/tunnel-wire.js";
+import { runToEnforcedEnd } from "./enforced-end.js";
+import type { IncomingQueue } from "./incoming-queue.js";
+import { type Message, type MessageSocket, queueLimit } from "./message-socket.js";
+import type { Upgrade, WebSocketRoute } from "./route.js";
+import { TunnelIntake } from "./tunnel-intake.js";
+import { callUrl, mergeHeaders } from "./tunnel-request.js";
+
+/** See WebSocketBridgeOptions. */
+export interface TunnelOptions {
+  readonly handlers?: readonly UniversalHandler[];
+  readonly requestPathPrefix?: string;
+  readonly contextValues?: (request: IncomingMessage) => ContextValues;
+  readonly heartbeatMs?: number;
+}
+
+/** How long a handler has to end a call by itself once its signal is aborted. */
+const ownEndMs = 500;
+
+/** How long the client has to take the last of a call that was ended, if it gives no credit. */
+const lastCreditMs = 5_000;
+
+/**
+ * How much may be queued while the response waits for credit, which comes on the same
+ * socket as the body: behind what client, network and system hold of it already. With the
+ * usual limit a client that sends fast and reads at the same time would be stuck.
+ */
+const queueLimitWithoutCredit = 8 * 1024 * 1024;
+
+const emptyMessage = new Uint8Array(0);
+
+/** The routes of the tunnel, one a handler, as docs/tunnel.md has its wire. */
+export function createTunnelRoutes(options: TunnelOptions): readonly WebSocketRoute[] {
+  return (options.handlers ?? []).map((handler) => ({
+    path: (options.requestPathPrefix ?? "") + handler.requestPath,
+    protocol: tunnelProtocol,
+    method: "GET",
+    handle: (upgrade) => serveTunnel(handler, upgrade, options),
+  }));
+}
+
+async function serveTunnel(
+  handler: UniversalHandler,
+  upgrade: Upgrade,
+  options: TunnelOptions,
+): Promise<void> {
+  const intake = new TunnelIntake();
+  const socket = upgrade.accept({
+    keep: (message) => keepBody(intake, socket, message),
+    // A cut says nothing about what was sent before; a close before null takes it back.
+    finishes: (code) => code === closeCodes.cut || (intake.ended && code !== closeCodes.canceled),
+  });
+  const heartbeat = setInterval(() => {
+    // That the peer is gone is noticed elsewhere.
+    socket.send([emptyMessage]).catch(() => {});
+  }, options.heartbeatMs ?? heartbeatMs);
+  const end = enforceEnd(upgrade, socket);
+  try {
+    const head = await receiveHead(intake, upgrade, socket);
+    if (head !== undefined) {
+      const request = createRequest(upgrade, socket, head, options);
+      end.by(request.header.get("connect-timeout-ms"));
+      await respond(handler, request, intake, socket, end.forced);
+    }
+  } catch (error) {
+    if (!end.forced.aborted) {
+      throw error;
+    }
+    // In the middle of a message: the response cannot say it.
+    const reason = ConnectError.from(end.forced.reason, Code.Canceled);
+    socket.fail(closeCodes.connect + reason.code, reason);
+  } finally {
+    clearInterval(heartbeat);
+    end.dispose();
+  }
+}
+
+/** Whether a message is a piece of body; closes the socket if it may not come now. */
+function keepBody(intake: TunnelIntake, socket: MessageSocket, message: Message): boolean {
+  try {
+    const isBody = intake.take(message);
+    if (intake.ended) {
+      socket.incoming.end();
+    }
+    return isBody;
+  } catch (error) {
+    if (!(error instanceof TunnelFault)) {
+      throw error;
+    }
+    const tooBig = error.closeCode === closeCodes.tooBig;
+    const code = tooBig ? Code.ResourceExhausted : Code.InvalidArgument;
+    socket.fail(error.closeCode, new ConnectError(error.message, code));
+    return false;
+  }
+}
+
+/** The head's headers; undefined if the call ended before they came. */
+async function receiveHead(
+  intake: TunnelIntake,
+  upgrade: Upgrade,
+  socket: MessageSocket,
+): Promise<Headers | undefined> {
+  const timer = setTimeout(() => {
+    const text = `no head came within ${headTimeoutMs / 1000} seconds`;
+    socket.fail(closeCodes.headLate, new ConnectError(text, Code.DeadlineExceeded));
+  }, headTimeoutMs);
+  let onAbort = () => {};
+  const aborted = new Promise<undefined>((resolve) => {
+    onAbort = () => resolve(undefined);
+    upgrade.signal.addEventListener("abort", onAbort);
+  });
+  const head = await Promise.race([intake.head, aborted]);
+  clearTimeout(timer);
+  upgrade.signal.removeEventListener("abort", onAbort);
+  return head;
+}
+
+function createRequest(
+  upgrade: Upgrade,
+  socket: MessageSocket,
+  head: Headers,
+  options: TunnelOptions,
+): UniversalServerRequest {
+  return {
+    // Of 1.x a handler would say that it cannot do bidi, which a WebSocket can.
+    httpVersion: "2.0",
+    method: "POST",
+    url: callUrl(upgrade.request),
+    header: mergeHeaders(upgrade.request, head),
+    body: bodyOf(socket.incoming),
+    signal: upgrade.signal,
+    contextValues: options.contextValues?.(upgrade.request),
+  };
+}
+
+function bodyOf(incoming: IncomingQueue<Message>): AsyncIterable<Uint8Array> {
+  // No generator: its return() would wait for a next() that is under way.
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => {
+        const result = await incoming.next();
+        return result.done ? result : { done: false, value: result.value.data };
+      },
+      return: async () => {
+        await incoming.return();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}
+
+async function respond(
+  handler: UniversalHandler,
+  request: UniversalServerRequest,
+  intake: TunnelIntake,
+  socket: MessageSocket,
+  forced: AbortSignal,
+): Promise<void> {
+  // Without a peer the handler is still run to its end, for what was received.
+  const send = async (message: string | Uint8Array) => {
+    if (!socket.left.aborted) {
+      await socket.send([message]).catch((error) => {
+        if (!socket.left.aborted) {
+          throw error;
+        }
+      });
+    }
+  };
+  const response = await runToEnforcedEnd(handler, request, forced);
+  await send(formatServerHead(response.status, response.header ?? new Headers()));
+  for await (const chunk of response.body ?? []) {
+    let rest = chunk;
+    while (rest.length > 0 && !socket.left.aborted) {
+      if (intake.credit.left === 0) {
+        socket.readAhead = queueLimitWithoutCredit;
+        await intake.credit.wait(socket.left);
+        socket.readAhead = queueLimit;
+        continue;
+      }
+      const piece = rest.subarray(0, intake.credit.left);
+      intake.credit.spend(piece.length);
+      await send(piece);
+      rest = rest.subarray(piece.length);
+    }
+  }
+  await send(formatEnd(response.trailer ?? new Headers()));
+  socket.end();
+}
+
+/**
+ * Sees to it that a call ends once its signal is aborted or its deadline has passed, even
+ * if its method is deaf: `forced` is aborted when the handler has had its time to end the
+ * call itself, and the socket is closed if the client then does not take what is left.
+ */
+function enforceEnd(upgrade: Upgrade, socket: MessageSocket) {
+  const forced = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
+  const force = () => {
+    const reason = ConnectError.from(upgrade.signal.reason, Code.Canceled);
+    forced.abort(reason);
+    timers.push(
+      setTimeout(() => socket.fail(closeCodes.connect + reason.code, reason), lastCreditMs),
+    );
+  };
+  const onAbort = () => {
+    if (socket.left.aborted) {
+      force();
+    } else {
+      timers.push(setTimeout(force, ownEndMs));
+    }
+  };
+  upgrade.signal.addEventListener("abort", onAbort);
+  if (upgrade.signal.aborted) {
+    onAbort();
+  }
+  return {
+    forced: forced.signal,
+    /** Sets the deadline, as the Connect protocol writes it. */
+    by(timeout: string | null) {
+      // What is no timeout the handler refuses; longer ones than 24 days no timer takes.
+      if (timeout !== null && /^\d{1,10}$/.test(timeout) && Number(timeout) < 2 ** 31) {
+        const error = new ConnectError("the operation timed out", Code.DeadlineExceeded);
+        timers.push(setTimeout(() => upgrade.cancel(error), Number(timeout)));
+      }
+    },
+    dispose() {
+      upgrade.signal.removeEventListener("abort", onAbort);
+      timers.forEach(clearTimeout);
+    },
+  };
+}

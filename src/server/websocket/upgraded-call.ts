@@ -1,0 +1,137 @@
+import { type IncomingMessage, validateHeaderValue } from "node:http";
+import type { Duplex } from "node:stream";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { WebSocket, WebSocketServer } from "ws";
+import { closeCodes } from "../../client/tunnel-wire.js";
+import { type HttpAnswer, writeHttpAnswer } from "./http-answer.js";
+import { MessageSocket } from "./message-socket.js";
+import type { AcceptOptions, ConfigureConnection, Upgrade, WebSocketRoute } from "./route.js";
+
+interface CallEnvironment {
+  readonly server: WebSocketServer;
+  readonly configure: ConfigureConnection;
+  readonly doneCode: () => number;
+}
+
+/** One upgrade request on its way through a route, to the close of its socket. */
+export class UpgradedCall implements Upgrade {
+  readonly request: IncomingMessage;
+  /** False once the route is done, though the socket may still be closing. */
+  running = true;
+
+  readonly #transport: Duplex;
+  readonly #head: Buffer;
+  readonly #environment: CallEnvironment;
+  readonly #controller = new AbortController();
+  readonly #closed: Promise<void>;
+  readonly #onTransportError = () => this.#transport.destroy();
+  #messages: MessageSocket | undefined;
+  #answered = false;
+
+  constructor(request: IncomingMessage, transport: Duplex, head: Buffer, env: CallEnvironment) {
+    this.request = request;
+    this.#transport = transport;
+    this.#head = head;
+    this.#environment = env;
+    // Between node, which let go of the socket, and ws, which has not taken it yet.
+    transport.on("error", this.#onTransportError);
+    this.#closed = new Promise((resolve) => {
+      const onClose = () => {
+        // Once accepted, the message socket tells when the call ends.
+        if (this.#messages === undefined) {
+          this.cancel(new ConnectError("the client left before the upgrade", Code.Canceled));
+        }
+        resolve();
+      };
+      if (transport.destroyed) {
+        onClose();
+      } else {
+        transport.once("close", onClose);
+      }
+    });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  cancel(error = new ConnectError("the call was cancelled", Code.Canceled)): void {
+    if (!this.signal.aborted) {
+      this.#controller.abort(error);
+    }
+  }
+
+  accept(options: AcceptOptions = {}): MessageSocket {
+    const { server, configure, doneCode } = this.#environment;
+    const { headers = {}, ...socketOptions } = options;
+    for (const [name, value] of Object.entries(headers)) {
+      validateHeaderValue(name, value);
+    }
+    const addHeaders = (lines: string[]) => {
+      lines.push(...Object.entries(headers).map(([name, value]) => `${name}: ${value}`));
+    };
+    this.#answered = true;
+    let socket: WebSocket | undefined;
+    server.once("headers", addHeaders);
+    // Calls back before it returns, or not at all: the peer is gone, or was answered.
+    server.handleUpgrade(this.request, this.#transport, this.#head, (accepted) => {
+      socket = accepted;
+    });
+    server.off("headers", addHeaders);
+    this.#transport.off("error", this.#onTransportError);
+    if (socket === undefined) {
+      const error = new ConnectError("the client left before the upgrade", Code.Canceled);
+      this.cancel(error);
+      throw error;
+    }
+    this.#messages = new MessageSocket(socket, this.#transport, {
+      ...socketOptions,
+      doneCode,
+      onDrop: (reason) => this.cancel(reason),
+    });
+    configure(socket, this);
+    return this.#messages;
+  }
+
+  refuse(answer: HttpAnswer): void {
+    this.#answered = true;
+    writeHttpAnswer(this.#transport, answer);
+  }
+
+  /** Cuts the connection, whatever its state. */
+  terminate(): void {
+    this.#transport.destroy();
+  }
+
+  /** Runs the route and resolves when the connection is closed. */
+  async run(
+    handle: NonNullable<WebSocketRoute["handle"]>,
+    onError: (error: unknown, request: IncomingMessage) => void,
+  ): Promise<void> {
+    try {
+      await handle(this);
+    } catch (error) {
+      this.#fail(error, onError);
+    }
+    this.running = false;
+    this.#messages?.dispose();
+    if (!this.#answered) {
+      this.refuse({ status: 500 });
+    }
+    this.#messages?.end();
+    await this.#closed;
+  }
+
+  #fail(error: unknown, onError: (error: unknown, request: IncomingMessage) => void): void {
+    // A peer that left is no fault, whoever noticed first.
+    if (this.signal.aborted && ConnectError.from(error).code === Code.Canceled) {
+      return;
+    }
+    if (this.#messages !== undefined) {
+      this.#messages.fail(closeCodes.failed, new ConnectError("internal error", Code.Internal));
+    } else if (!this.#answered) {
+      this.refuse({ status: 500, body: "internal error\n" });
+    }
+    onError(error, this.request);
+  }
+}
