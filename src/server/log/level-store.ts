@@ -14,6 +14,7 @@ import {
   openIds,
   openMessages,
   openMeta,
+  recordHeaderLength,
   sealIds,
   sealMeta,
 } from "./record.js";
@@ -108,39 +109,36 @@ export class LevelStore {
    */
   async read(after: number, through: number, limit = maxSequence): Promise<Batch> {
     const parts: Batch[] = [];
-    let bytes = 0;
-    let next = after + 1;
     const iterator = this.#level.iterator({
       gt: messagesKey(after),
       lte: messagesKey(maxSequence),
-      highWaterMarkBytes: maxBatchBytes,
+      // One full record, or many small ones: what is fetched beyond a batch is for nothing.
+      highWaterMarkBytes: maxBatchBytes / 2,
     });
     try {
-      search: while (next <= through && next - after <= limit) {
+      let room = maxBatchBytes;
+      let next = after + 1;
+      let more = true;
+      while (more && next <= through && next - after <= limit) {
         const entries = await iterator.nextv(Math.min(limit, 1000));
+        more = entries.length > 0;
         for (const [key, value] of entries) {
-          const record = openMessages(key, value);
+          room -= value.length - recordHeaderLength;
+          const record = room < 0 && parts.length > 0 ? undefined : openMessages(key, value);
           if (record === undefined || record.first > next) {
             if (parts.length === 0) {
               const end = record === undefined ? keySequence(key) : record.first - 1;
               throw dataLossError(next, Math.min(Math.max(end ?? through, next), through));
             }
-            break search;
+            more = false;
+            break;
           }
-          const part = sliceBatch(record, next - 1)!;
-          bytes += part.bytes.length;
-          if (bytes > maxBatchBytes && parts.length > 0) {
-            break search;
-          }
-          parts.push(part);
-          next = part.last + 1;
+          parts.push(sliceBatch(record, next - 1)!);
+          next = record.last + 1;
         }
-        if (entries.length === 0) {
-          if (parts.length === 0) {
-            throw dataLossError(next, through);
-          }
-          break;
-        }
+      }
+      if (parts.length === 0) {
+        throw dataLossError(next, through);
       }
     } finally {
       await iterator.close();
