@@ -1,0 +1,95 @@
+import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import {
+  compressionGzip,
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
+import { ChatterService } from "../../src/gen/chatter_pb.js";
+import type { TestServer } from "./chatter-server.js";
+
+/** One way for Connect-ES to reach a server. */
+export interface Wire {
+  /** Such as "gRPC-Web, HTTP/1.1, JSON". */
+  readonly name: string;
+  readonly protocol: "connect" | "grpc" | "grpc-web";
+  readonly http: "1.1" | "2";
+  readonly codec: "binary" | "json";
+  /** Request messages are compressed. */
+  readonly gzip: boolean;
+}
+
+const titles = { connect: "Connect", grpc: "gRPC", "grpc-web": "gRPC-Web" } as const;
+
+function wire(
+  protocol: Wire["protocol"],
+  http: Wire["http"],
+  codec: Wire["codec"],
+  gzip = false,
+): Wire {
+  const name = `${titles[protocol]}, HTTP/${http}, ${codec}${gzip ? ", gzip" : ""}`;
+  return { name, protocol, http, codec, gzip };
+}
+
+/** Every protocol over every HTTP it has, in both codecs, nothing compressed. */
+export const wires: readonly Wire[] = (["binary", "json"] as const).flatMap((codec) => [
+  wire("connect", "1.1", codec),
+  wire("connect", "2", codec),
+  wire("grpc", "2", codec),
+  wire("grpc-web", "1.1", codec),
+  wire("grpc-web", "2", codec),
+]);
+
+/** The wires that have both directions at once. */
+export const fullDuplexWires = wires.filter(({ http }) => http === "2");
+
+/** The same protocols over HTTP/2 with every request message compressed. */
+export const gzipWires: readonly Wire[] = [
+  wire("connect", "2", "binary", true),
+  wire("grpc", "2", "binary", true),
+  wire("grpc-web", "2", "binary", true),
+];
+
+export function transportOf(
+  { protocol, http, codec, gzip }: Wire,
+  baseUrl: string,
+  interceptors: Interceptor[] = [],
+): Transport {
+  const options = {
+    baseUrl,
+    interceptors,
+    useBinaryFormat: codec === "binary",
+    ...(gzip ? { sendCompression: compressionGzip, compressMinBytes: 0 } : {}),
+  };
+  switch (protocol) {
+    case "connect":
+      return createConnectTransport({ ...options, httpVersion: http });
+    case "grpc":
+      return createGrpcTransport(options);
+    case "grpc-web":
+      return createGrpcWebTransport({ ...options, httpVersion: http });
+  }
+}
+
+/** Sends a token with every call that has no authorization of its own. */
+export function withToken(token: string): Interceptor {
+  return (next) => (request) => {
+    if (!request.header.has("authorization")) {
+      request.header.set("authorization", `Bearer ${token}`);
+    }
+    return next(request);
+  };
+}
+
+export const connectWire = wires.find(
+  ({ protocol, http, codec }) => protocol === "connect" && http === "2" && codec === "binary",
+)!;
+
+/** A client of a test's server with its token, by default over Connect, HTTP/2, binary. */
+export function clientOf(
+  server: Pick<TestServer, "url" | "token">,
+  wire = connectWire,
+  token = server.token,
+): Client<typeof ChatterService> {
+  return createClient(ChatterService, transportOf(wire, server.url, [withToken(token)]));
+}
