@@ -1,0 +1,213 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { UniversalClientRequest, UniversalClientResponse } from "@connectrpc/connect/protocol";
+import {
+  aheadOfCredit,
+  closeCodes,
+  formatClientHead,
+  formatCredit,
+  parseServerControl,
+  type ServerControl,
+  TunnelFault,
+  tunnelProtocol,
+} from "./tunnel-wire.js";
+import { ResponseBody } from "./websocket-body.js";
+import type { WebSocketLike } from "./websocket-client.js";
+import { errorFromClose, errorFromRefusal, type SocketErrorEvent } from "./websocket-errors.js";
+import { Upload } from "./websocket-upload.js";
+
+/** How much of a response may be on its way or unread: what one round trip should fill. */
+const windowBytes = 1024 * 1024;
+
+/** Credit goes out in steps, so that it costs little. */
+const creditStep = windowBytes / 8;
+
+/** One call of the tunnel on a socket of its own. */
+export class WebSocketCall {
+  /** Resolves with the response's head; rejects with a ConnectError. */
+  readonly response: Promise<UniversalClientResponse>;
+
+  readonly #socket: WebSocketLike;
+  readonly #url: URL;
+  readonly #request: UniversalClientRequest;
+  readonly #silenceMs: number;
+  readonly #body: ResponseBody;
+  readonly #trailer = new Headers();
+  readonly #upload: Upload;
+  readonly #onAbort = () => this.#abort();
+  #resolve: (response: UniversalClientResponse) => void = () => {};
+  #reject: (error: ConnectError) => void = () => {};
+  #state: "opening" | "open" | "answered" | "over" = "opening";
+  #errorEvent: SocketErrorEvent | undefined;
+  #received = 0;
+  #granted = 0;
+  #readSinceGrant = 0;
+  #lastSign = Date.now();
+  #silence: ReturnType<typeof setTimeout> | undefined;
+
+  /** The server is taken for lost if `silenceMs` pass without a message. */
+  constructor(socket: WebSocketLike, url: URL, request: UniversalClientRequest, silenceMs: number) {
+    this.#socket = socket;
+    this.#url = url;
+    this.#request = request;
+    this.#silenceMs = silenceMs;
+    this.#body = new ResponseBody(
+      (bytes) => this.#read(bytes),
+      () => this.#leave(),
+    );
+    // While the server may send nothing more it takes nothing more either, for its method
+    // waits. The credit that will free it must not be stuck behind body.
+    this.#upload = new Upload(
+      socket,
+      request.body,
+      () => this.#received < this.#granted + aheadOfCredit,
+    );
+    this.response = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("open", () => this.#open());
+    socket.addEventListener("message", (event) => this.#receive(event.data));
+    socket.addEventListener("error", (event) => {
+      this.#errorEvent = event;
+    });
+    socket.addEventListener("close", (event) => this.#close(event.code, event.reason));
+    request.signal?.addEventListener("abort", this.#onAbort);
+    this.#watch(silenceMs);
+  }
+
+  /** Ends the call with an error; the server hears that it was cancelled. */
+  fail(error: ConnectError, closeCode: number = closeCodes.canceled): void {
+    if (this.#state !== "over") {
+      this.#finish();
+      this.#request.signal?.removeEventListener("abort", this.#onAbort);
+      this.#reject(error);
+      this.#body.fail(error);
+      this.#socket.close(closeCode);
+    }
+  }
+
+  #open(): void {
+    if (this.#state !== "opening") {
+      return;
+    }
+    if (this.#socket.protocol !== tunnelProtocol) {
+      this.fail(
+        new ConnectError(`the server does not speak ${tunnelProtocol}`, Code.Unimplemented),
+      );
+      return;
+    }
+    this.#state = "open";
+    this.#lastSign = Date.now();
+    this.#socket.send(formatClientHead(this.#request.header));
+    this.#grant(windowBytes - aheadOfCredit);
+    this.#upload.run().catch((error) => this.fail(ConnectError.from(error)));
+  }
+
+  #receive(data: string | ArrayBuffer): void {
+    this.#lastSign = Date.now();
+    if (this.#state === "over") {
+      return;
+    }
+    try {
+      if (typeof data === "string") {
+        this.#takeControl(parseServerControl(data));
+      } else if (data.byteLength > 0) {
+        this.#takeBody(new Uint8Array(data));
+      }
+    } catch (error) {
+      if (!(error instanceof TunnelFault)) {
+        throw error;
+      }
+      this.fail(
+        new ConnectError(`the server broke the tunnel's order: ${error.message}`, Code.Internal),
+        closeCodes.connect + Code.Internal,
+      );
+    }
+  }
+
+  #takeControl(control: ServerControl): void {
+    const isDue = control.kind === "head" ? this.#state === "open" : this.#state === "answered";
+    if (!isDue) {
+      throw new TunnelFault(closeCodes.brokenOrder, "one head comes first, one end last");
+    }
+    if (control.kind === "head") {
+      this.#state = "answered";
+      this.#resolve({
+        status: control.status,
+        header: control.headers,
+        body: this.#body,
+        trailer: this.#trailer,
+      });
+      return;
+    }
+    this.#finish();
+    control.trailers.forEach((value, name) => {
+      this.#trailer.append(name, value);
+    });
+    this.#body.end();
+    this.#socket.close(closeCodes.done);
+  }
+
+  #takeBody(chunk: Uint8Array): void {
+    this.#received += chunk.length;
+    if (this.#state !== "answered" || this.#received > this.#granted + aheadOfCredit) {
+      throw new TunnelFault(closeCodes.brokenOrder, "body comes after the head, within the credit");
+    }
+    this.#body.push(chunk);
+  }
+
+  #read(bytes: number): void {
+    this.#readSinceGrant += bytes;
+    if (this.#readSinceGrant >= creditStep && this.#state !== "over") {
+      this.#grant(this.#readSinceGrant);
+      this.#readSinceGrant = 0;
+      this.#upload.nudge();
+    }
+  }
+
+  #grant(bytes: number): void {
+    this.#granted += bytes;
+    this.#socket.send(formatCredit(bytes));
+  }
+
+  #close(code: number, reason: string): void {
+    if (this.#state === "opening") {
+      this.fail(errorFromRefusal(this.#url, this.#errorEvent));
+    } else {
+      this.fail(errorFromClose(code, reason));
+    }
+  }
+
+  // The reader is at the end of the body, or wants no more of it.
+  #leave(): void {
+    this.#request.signal?.removeEventListener("abort", this.#onAbort);
+    this.fail(new ConnectError("the response is not wanted", Code.Canceled));
+  }
+
+  #abort(): void {
+    const error = ConnectError.from(this.#request.signal?.reason, Code.Canceled);
+    this.#body.abort(error);
+    this.fail(error);
+  }
+
+  #watch(ms: number): void {
+    this.#silence = setTimeout(() => {
+      const left = this.#lastSign + this.#silenceMs - Date.now();
+      if (left > 0) {
+        this.#watch(left);
+        return;
+      }
+      const text = `no sign of life from the server for ${Math.round(this.#silenceMs / 1000)} s`;
+      this.fail(new ConnectError(text, Code.Unavailable));
+      // The close would wait for an answer.
+      this.#socket.terminate?.();
+    }, ms);
+  }
+
+  #finish(): void {
+    this.#state = "over";
+    clearTimeout(this.#silence);
+    this.#upload.stop();
+  }
+}
