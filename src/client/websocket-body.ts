@@ -67,6 +67,12 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined
     return { done: true, value: undefined };
   }
 
+  /** The reader cannot go on: Connect's pipelines say so this way. */
+  async throw(error: unknown): Promise<IteratorResult<Uint8Array, undefined>> {
+    await this.return();
+    throw error;
+  }
+
   [Symbol.asyncIterator](): this {
     return this;
   }
