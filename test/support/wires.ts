@@ -43,12 +43,10 @@ export const wires: readonly Wire[] = (["binary", "json"] as const).flatMap((cod
 /** The wires that have both directions at once. */
 export const fullDuplexWires = wires.filter(({ http }) => http === "2");
 
-/** The same protocols over HTTP/2 with every request message compressed. */
-export const gzipWires: readonly Wire[] = [
-  wire("connect", "2", "binary", true),
-  wire("grpc", "2", "binary", true),
-  wire("grpc-web", "2", "binary", true),
-];
+/** The binary wires with every request message compressed. */
+export const gzipWires: readonly Wire[] = wires
+  .filter(({ codec }) => codec === "binary")
+  .map(({ protocol, http, codec }) => wire(protocol, http, codec, true));
 
 export function transportOf(
   { protocol, http, codec, gzip }: Wire,

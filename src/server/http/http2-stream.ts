@@ -9,6 +9,9 @@ import { readBody } from "./request-body.js";
  * HTTP/1, whose request and response objects cost more a message than the rest together.
  */
 
+/** How long a client that has its answer may go on sending, in milliseconds. */
+const lingerMs = 1000;
+
 /** Runs a handler for a stream. Never rejects: what fails ends the stream. */
 export async function handleStream(
   handler: UniversalHandler,
@@ -61,13 +64,25 @@ async function respond(
         await drained(stream);
       }
     }
-    stream.end();
-    if (!stream.readableEnded) {
-      // The client need not send what nobody reads (RFC 9113, 8.1).
-      stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
-    }
+    endStream(stream);
   } finally {
     body?.return?.()?.catch(ignore);
+  }
+}
+
+/**
+ * Ends a stream with its answer. What its client still sends is let through for a while,
+ * then the client is told that nobody reads it (RFC 9113, 8.1): told at once, it would take
+ * the answer for cut off.
+ */
+export function endStream(stream: ServerHttp2Stream, body = ""): void {
+  stream.end(body);
+  if (!stream.readableEnded) {
+    stream.resume();
+    stream.once("finish", () => {
+      const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), lingerMs);
+      stream.once("close", () => clearTimeout(timer));
+    });
   }
 }
 

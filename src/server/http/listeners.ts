@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import {
-  constants,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-  type IncomingHttpHeaders,
-  type ServerHttp2Stream,
+import type {
+  Http2ServerRequest,
+  Http2ServerResponse,
+  IncomingHttpHeaders,
+  ServerHttp2Stream,
 } from "node:http2";
 import { createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
@@ -13,7 +12,7 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import { cutWire } from "../service/wire.js";
-import { handleStream } from "./http2-stream.js";
+import { endStream, handleStream } from "./http2-stream.js";
 import { readBody } from "./request-body.js";
 import type { Route } from "./router.js";
 
@@ -47,9 +46,7 @@ export function createStreamListener(route: Route): StreamListener {
     } else {
       stream.on("error", () => {}); // The client left; nothing is lost.
       stream.respond({ ":status": found.status, ...found.headers });
-      stream.end(method === "HEAD" ? "" : found.body, () =>
-        stream.close(constants.NGHTTP2_NO_ERROR),
-      );
+      endStream(stream, method === "HEAD" ? "" : found.body);
     }
   };
 }
