@@ -1,7 +1,23 @@
+/*
+ * What someone needs who mounts Chatter in a Node server of their own.
+ */
 export type { Auth, Identity, IssuedToken } from "./auth/auth.js";
-export { createAuth } from "./auth/create-auth.js";
-export { createTokens } from "./auth/tokens.js";
+export { type AuthOptions, createAuth } from "./auth/create-auth.js";
+export { parseSigningKey, readSigningKey, type SigningKey } from "./auth/signing-key.js";
+export { createTokens, type Tokens, type TokensOptions } from "./auth/tokens.js";
+export { createUsers, type NewUser, newUser, type User, type Users } from "./auth/users.js";
+export { readUsersFile } from "./auth/users-file.js";
 export { type Chatter, type ChatterOptions, createChatter } from "./chatter.js";
 export { type ChatterServer, type ListenOptions, listen } from "./http/server.js";
-export type { MessageLog } from "./log/message-log.js";
+export { openLevelLog } from "./log/level-log.js";
+export { createMemoryLog } from "./log/memory-log.js";
+export type {
+  AppendResult,
+  Batch,
+  MessageLog,
+  NewMessage,
+  Position,
+  ReadOptions,
+} from "./log/message-log.js";
+export type { Logger } from "./service/call-log.js";
 export { callerOf } from "./service/identity.js";

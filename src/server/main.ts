@@ -1,4 +1,4 @@
-import pino from "pino";
+import pino, { type Logger } from "pino";
 import { createAuth } from "./auth/create-auth.js";
 import { loadOrCreateDemoKey } from "./auth/demo-key.js";
 import { demoUsers } from "./auth/demo-users.js";
@@ -11,7 +11,6 @@ import { listen } from "./http/server.js";
 import { openLevelLog } from "./log/level-log.js";
 import { createMemoryLog } from "./log/memory-log.js";
 import type { MessageLog } from "./log/message-log.js";
-import type { Logger } from "./service/call-log.js";
 import type { ServeSettings } from "./settings.js";
 import { stopSignal } from "./stop-signal.js";
 
