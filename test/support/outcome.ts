@@ -81,6 +81,9 @@ function steady(headers: Headers): Record<string, string> {
     "connection",
     "keep-alive",
     "transfer-encoding",
+    // These two have the error's text and details, which are compared as such.
+    "grpc-message",
+    "grpc-status-details-bin",
   ]);
   return Object.fromEntries(
     [...headers]

@@ -21,18 +21,27 @@ export async function* splitMessages<T>(
   protocolName: string,
   read: (message: Uint8Array) => T,
 ): AsyncGenerator<T[]> {
-  let rest: Uint8Array = new Uint8Array(0);
+  let pieces: Uint8Array[] = [];
+  let pieceBytes = 0;
+  let needed = envelopeHeadLength;
   for await (const chunk of body) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    pieces.push(chunk);
+    pieceBytes += chunk.length;
+    if (pieceBytes < needed) {
+      continue; // Joined once, however small the pieces of a message are.
+    }
+    const bytes = pieces.length === 1 ? chunk : Buffer.concat(pieces);
     const messages: T[] = [];
     let failure: { error: unknown } | undefined;
     let offset = 0;
+    needed = envelopeHeadLength;
     try {
       while (bytes.length - offset >= envelopeHeadLength) {
         const length = envelopeLength(bytes, offset);
         checkLength(length);
         const start = offset + envelopeHeadLength;
         if (bytes.length - start < length) {
+          needed += length;
           break;
         }
         const flags = bytes[offset]!;
@@ -50,10 +59,45 @@ export async function* splitMessages<T>(
     if (failure) {
       throw failure.error;
     }
-    rest = bytes.subarray(offset);
+    pieces = [bytes.subarray(offset)];
+    pieceBytes = bytes.length - offset;
   }
-  if (rest.length > 0) {
+  if (pieceBytes > 0) {
     throw new ConnectError("protocol error: incomplete envelope", Code.InvalidArgument);
+  }
+}
+
+/**
+ * The same body, cut before a message that is too long: Connect's own pipeline takes no
+ * message from a piece that has such a one, though what came before it is to be stored.
+ */
+export async function* cutBeforeTooLong(
+  body: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const head = new Uint8Array(envelopeHeadLength);
+  let headBytes = 0;
+  let messageBytesLeft = 0;
+  for await (const chunk of body) {
+    let from = 0;
+    for (let at = 0; at < chunk.length; ) {
+      if (messageBytesLeft > 0) {
+        const step = Math.min(messageBytesLeft, chunk.length - at);
+        messageBytesLeft -= step;
+        at += step;
+        continue;
+      }
+      head[headBytes++] = chunk[at++]!;
+      if (headBytes === envelopeHeadLength) {
+        headBytes = 0;
+        messageBytesLeft = envelopeLength(head, 0);
+        const start = at - envelopeHeadLength;
+        if (messageBytesLeft > maxWireMessageBytes && start > from) {
+          yield chunk.subarray(from, start);
+          from = start;
+        }
+      }
+    }
+    yield chunk.subarray(from);
   }
 }
 

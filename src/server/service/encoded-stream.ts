@@ -11,7 +11,7 @@ import {
   type UniversalServerRequest,
   type UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
-import { parse, splitMessages } from "./encoded-requests.js";
+import { cutBeforeTooLong, parse, splitMessages } from "./encoded-requests.js";
 import { decodeEnvelopes } from "./envelope.js";
 
 /*
@@ -117,7 +117,8 @@ export function withEncodedStream(
   ): Promise<UniversalServerResponse> {
     const way = wayOf(request, takesStream);
     onCall?.(way);
-    const call = new EncodedCall(request.body as AsyncIterable<Uint8Array>);
+    const body = request.body as AsyncIterable<Uint8Array>;
+    const call = new EncodedCall(way === "ordinary" ? cutBeforeTooLong(body) : body);
     const inner = handler({
       ...request,
       body: call.innerBody,
