@@ -19,6 +19,7 @@ import {
   sealMeta,
 } from "./record.js";
 import { joinBatches, maxBatchBytes, sliceBatch } from "./stored-message.js";
+import { findBadTable } from "./table-check.js";
 
 type Level = ClassicLevel<Buffer, Buffer>;
 
@@ -27,6 +28,9 @@ export interface FoundRecord {
   readonly key: Buffer;
   readonly record: MessageRecord | undefined;
 }
+
+/** How long the data of tables is checked before they are opened. */
+const tableCheckMs = 150;
 
 /** How far back a damaged end is searched for an intact record. */
 const tailLength = 100;
@@ -53,10 +57,16 @@ export class LevelStore {
    * another process has it, if it cannot be opened, or if it is damaged.
    */
   static async open(folder: string, create: boolean): Promise<LevelStore> {
+    const bad = await findBadTable(folder, tableCheckMs);
+    if (bad !== undefined) {
+      throw openError(`cannot open the log in ${folder}: ${bad} is damaged`);
+    }
     const level: Level = new ClassicLevel(folder, {
       keyEncoding: "buffer",
       valueEncoding: "buffer",
       createIfMissing: create,
+      // A flipped bit then damages the record it is in, and not all that share its block.
+      compression: false,
     });
     try {
       await level.open();
@@ -109,6 +119,7 @@ export class LevelStore {
    */
   async read(after: number, through: number, limit = maxSequence): Promise<Batch> {
     const parts: Batch[] = [];
+    let cause: unknown;
     const iterator = this.#level.iterator({
       gt: messagesKey(after),
       lte: messagesKey(maxSequence),
@@ -137,11 +148,16 @@ export class LevelStore {
           next = record.last + 1;
         }
       }
-      if (parts.length === 0) {
-        throw dataLossError(next, through);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "LEVEL_CORRUPTION") {
+        throw error;
       }
+      cause = error;
     } finally {
       await iterator.close();
+    }
+    if (parts.length === 0) {
+      throw dataLossError(after + 1, through, cause);
     }
     return sliceBatch(joinBatches(parts), after, through, limit)!;
   }

@@ -17,27 +17,36 @@ export interface LogFolder {
  * folder, cannot be written, or is the LevelDB folder of another program.
  */
 export async function prepareFolder(dir: string): Promise<LogFolder> {
+  const store = join(dir, "messages");
   try {
     const made = await mkdir(dir, { recursive: true, mode: 0o700 });
     if (made !== undefined) {
       // A new folder lasts only when its parent's list is on the disk.
       await syncFolder(dirname(made));
     }
+    if ((await readdir(dir)).includes("CURRENT")) {
+      throw new Error("it is the database of another program");
+    }
+    await mkdir(store, { recursive: true, mode: 0o700 });
     await access(dir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST" || code === "ENOTDIR") {
-      throw openError(`the log cannot be kept in ${dir}: it is not a folder`, error);
-    }
-    if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
-      throw openError(`the log cannot be kept in ${dir}: it cannot be written there`, error);
-    }
-    throw openError(`the log cannot be kept in ${dir}: ${message}`, error);
+    throw openError(`the log cannot be kept in ${dir}: ${reasonOf(error)}`, error);
   }
-  if ((await readdir(dir)).includes("CURRENT")) {
-    throw openError(`the log cannot be kept in ${dir}: it is the database of another program`);
+  return { dir, store, witness: join(dir, "messages.head") };
+}
+
+function reasonOf(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "EEXIST":
+    case "ENOTDIR":
+      return "it is not a folder";
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return "it cannot be written to";
+    default:
+      return (error as Error).message;
   }
-  return { dir, store: join(dir, "messages"), witness: join(dir, "messages.head") };
 }
 
 /** Makes the list of what is in a folder durable. */

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { ConnectError } from "@connectrpc/connect";
 import type { LogPlace } from "./group-commit.js";
 import { HeadWitness, readWitness, type Testimony } from "./head-witness.js";
 import { LevelStore } from "./level-store.js";
@@ -47,7 +48,9 @@ export async function openStore(folder: LogFolder): Promise<OpenedStore> {
     return { store, identity, first, place: { head, sentAt, totalBytes }, loss };
   } catch (error) {
     await store.close();
-    throw error;
+    throw error instanceof ConnectError
+      ? error
+      : openError(`cannot open the log in ${folder.dir}: ${(error as Error).message}`, error);
   }
 }
 
