@@ -9,7 +9,7 @@ import { createTransport } from "./transport.js";
 /** What a command works with while it calls a server. */
 export interface Call {
   readonly client: Client<typeof ChatterService>;
-  /** Aborted by Ctrl+C and when the command is done: goes with every call and every wait. */
+  /** Aborted by Ctrl+C: goes with every call and every wait. */
   readonly signal: AbortSignal;
 }
 
@@ -37,31 +37,22 @@ interface Target extends ServerOptions {
 
 /**
  * Rejects with what made a call fail, as a `ConnectError` that says what can be done about
- * it, and with `Interrupted` if it was Ctrl+C. Nothing is left open: the process can end.
+ * it, and with `Interrupted` if it was Ctrl+C.
  */
 async function callServer(target: Target, run: (call: Call) => Promise<void>): Promise<void> {
-  const over = new AbortController();
-  let interrupted = false;
-  const onInterrupt = () => {
-    interrupted = true;
-    over.abort();
-  };
+  const interrupt = new AbortController();
+  const onInterrupt = () => interrupt.abort(new Interrupted());
   // Once: a second Ctrl+C ends the process at once.
   process.once("SIGINT", onInterrupt);
   try {
     const client = createClient(ChatterService, createTransport(target));
-    await run({ client, signal: over.signal });
+    await run({ client, signal: interrupt.signal });
+    interrupt.signal.throwIfAborted();
   } catch (error) {
-    if (!interrupted) {
-      const isMissing = target.needsToken && target.token === undefined;
-      throw explainFailure(error, { url: target.url, lacksToken: isMissing });
-    }
+    interrupt.signal.throwIfAborted();
+    const lacksToken = target.needsToken && target.token === undefined;
+    throw explainFailure(error, { url: target.url, lacksToken });
   } finally {
     process.off("SIGINT", onInterrupt);
-    over.abort();
-    process.stdin.destroy();
-  }
-  if (interrupted) {
-    throw new Interrupted();
   }
 }

@@ -26,20 +26,32 @@ export function explainFailure(failure: unknown, target: CallTarget): unknown {
   if (!(failure instanceof ConnectError)) {
     return failure;
   }
-  const fault = systemError(failure.cause);
-  if (fault !== undefined) {
-    const neverStood = fault.syscall === "connect" || fault.syscall === "getaddrinfo";
-    const what = neverStood ? "nobody answers at" : "the connection failed to";
-    const reason = neverStood ? fault.code : fault.message;
-    return new ConnectError(`${what} ${target.url} (${reason})`, Code.Unavailable);
+  const reason = connectionFault(failure);
+  if (reason !== undefined) {
+    return new ConnectError(`${reason.what} ${target.url} (${reason.why})`, Code.Unavailable);
   }
   if (failure.code === Code.Unauthenticated && target.lacksToken) {
     return new ConnectError(
-      `${failure.rawMessage} (none was given: set CHATTER_TOKEN, or keep one with chatter login --save)`,
+      "no token: set CHATTER_TOKEN, or keep one with chatter login --save",
       failure.code,
     );
   }
   return failure;
+}
+
+/** What is wrong with the connection; undefined if the failure is the server's answer. */
+function connectionFault(failure: ConnectError): { what: string; why: string } | undefined {
+  const error = systemError(failure.cause);
+  if (error === undefined) {
+    // Nobody but us cancels, and then nothing is explained: so Node reports a connection
+    // that was closed under its streams.
+    return failure.code === Code.Canceled && failure.rawMessage.startsWith("http/2 stream closed")
+      ? { what: "the connection was closed by", why: "it may have stopped" }
+      : undefined;
+  }
+  return error.syscall === "connect" || error.syscall === "getaddrinfo"
+    ? { what: "nobody answers at", why: error.code ?? error.message }
+    : { what: "the connection failed to", why: error.message };
 }
 
 /** The error of Node's (network, TLS, HTTP/2) that is at the root of a call's; else undefined. */

@@ -1,3 +1,10 @@
 import { runChatter } from "./program.js";
 
-process.exitCode = await runChatter(process.argv.slice(2));
+const status = await runChatter(process.argv.slice(2));
+
+// What was printed goes out, then the process ends, whatever a library may have left open: a
+// stream that was not read to its end would keep its connection, and the process, for ever.
+for (const stream of [process.stdout, process.stderr]) {
+  await new Promise<void>((resolve) => stream.write("", () => resolve()));
+}
+process.exit(status);

@@ -17,10 +17,7 @@ export interface TransportOptions {
   readonly token: string | undefined;
 }
 
-/**
- * Makes the transport for a protocol: HTTP/2 for all, so that both sides can stream at once.
- * Its connection does not keep the process from ending once no call is open.
- */
+/** Makes the transport for a protocol: HTTP/2 for all, so that both sides can stream at once. */
 export function createTransport({ url, protocol, token }: TransportOptions): Transport {
   // The client pings too: a server that is gone without a word is noticed in silence.
   const sessionManager = new Http2SessionManager(url, { pingIntervalMs: 25_000 });

@@ -1,0 +1,56 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chatterBin, cliEnv } from "../support/cli.js";
+import { type MemoryServer, startMemoryServer } from "../support/cli-server.js";
+
+let server: MemoryServer;
+beforeAll(async () => {
+  server = await startMemoryServer();
+  const texts = Array.from({ length: 20_000 }, (_, i) => `message ${i}`);
+  await server.post(...texts);
+});
+afterAll(() => server.close());
+
+describe("a reader that has seen enough", () => {
+  test.each([
+    ["history", { lines: 1 }],
+    ["history --output pretty", { lines: 1 }],
+    ["--help", { lines: 1 }],
+    ["login --user goa --password rocks", { lines: 0 }],
+  ])("ends chatter %s quietly", async (args, { lines }) => {
+    // `pipefail`: the status is that of chatter, since head's is 0.
+    const command = `set -o pipefail; "${process.execPath}" "${chatterBin}" ${args} | head -${lines}`;
+    const shell = spawn("bash", ["-c", command], {
+      env: cliEnv({ CHATTER_URL: server.url, CHATTER_TOKEN: server.token }),
+    });
+    let [stdout, stderr] = ["", ""];
+    shell.stdout.on("data", (text) => {
+      stdout += text;
+    });
+    shell.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    const [status] = await once(shell, "close");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout.split("\n")).toHaveLength(lines + 1);
+  });
+
+  test("ends the call too: the server sends no more", async () => {
+    await expect.poll(server.openCalls, { timeout: 5000 }).toBe(0);
+  });
+});
+
+test("output that cannot be written is a failure in one line", async () => {
+  const command = `"${process.execPath}" "${chatterBin}" history > /dev/full`;
+  const shell = spawn("bash", ["-c", command], {
+    env: cliEnv({ CHATTER_URL: server.url, CHATTER_TOKEN: server.token }),
+  });
+  let stderr = "";
+  shell.stderr.on("data", (text) => {
+    stderr += text;
+  });
+  const [status] = await once(shell, "close");
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^chatter: cannot write the output: ENOSPC[^\n]*\n$/);
+});

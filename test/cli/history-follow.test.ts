@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { parseLines, runCli, startCli } from "../support/cli.js";
+import { type MemoryServer, startFakeServer, startMemoryServer } from "../support/cli-server.js";
+
+interface Shown {
+  readonly message: string;
+  readonly cursor: string;
+}
+
+let server: MemoryServer;
+beforeEach(async () => {
+  server = await startMemoryServer();
+});
+afterEach(() => server.close());
+
+describe("history --follow", () => {
+  test("prints the stored messages, then those that are added, in one form", async () => {
+    await server.post("one", "two é");
+    const cli = follow();
+    await cli.printed("two é");
+    await server.post("three é");
+    await cli.printed("three é");
+    cli.child.kill("SIGINT");
+    const { status, stdout } = await cli.ended;
+    expect(status).toBe(130);
+    const lines = parseLines(stdout);
+    expect(lines.map(({ message }) => message)).toEqual(["one", "two é", "three é"]);
+    expect(lines[2]).toEqual({
+      message: "three é",
+      length: 8,
+      sent_at: expect.stringMatching(/Z$/),
+      sequence: "3",
+      sender: "goa",
+      cursor: expect.any(String),
+    });
+  });
+
+  test("starts with an empty log too", async () => {
+    const cli = follow();
+    await expect.poll(server.openCalls, { timeout: 10_000 }).toBeGreaterThan(0);
+    await server.post("first");
+    await cli.printed("first");
+  });
+
+  test("loses nothing that is added between its two calls, even if the log was empty", async () => {
+    // The empty history ends, something is added, and only then the subscription starts.
+    const log: string[] = [];
+    const fake = await startFakeServer({
+      // biome-ignore lint/correctness/useYield: the history is empty
+      async *history() {
+        log.push("between");
+      },
+      async *subscribe({ after }, context) {
+        const start = after === "" ? log.length : Number(after);
+        context.responseHeader.set("chatter-cursor", String(start));
+        // A bookmark: connect-node sends the head with the first message.
+        yield { cursor: String(start) };
+        for (let i = start; i < log.length; i++) {
+          yield { message: log[i], sequence: BigInt(i + 1), cursor: String(i + 1) };
+        }
+        await new Promise((_, reject) => {
+          context.signal.addEventListener("abort", () => reject(context.signal.reason));
+        });
+      },
+    });
+    onTestFinished(() => fake.close());
+    const cli = startCli(["history", "--follow"], { CHATTER_URL: fake.url });
+    onTestFinished(() => void cli.child.kill("SIGKILL"));
+    await cli.printed("between");
+  });
+
+  test("sees each message once while others post", async () => {
+    const expected: string[] = [];
+    const post = async (count: number) => {
+      const texts = Array.from({ length: count }, (_, i) => `m${expected.length + i}.`);
+      expected.push(...texts);
+      await server.post(...texts);
+    };
+    await post(2000);
+    const cli = follow();
+    await cli.printed("m0.");
+    for (let i = 0; i < 50; i++) {
+      await post(20);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const output = await cli.printed(expected.at(-1) ?? "");
+    expect(parseLines(output).map(({ message }) => message)).toEqual(expected);
+  });
+
+  test("goes on after a cursor, with the tiny view, up to a limit", async () => {
+    await server.post("one", "two", "three");
+    const { stdout } = await run(["history", "--limit", "1"]);
+    const [first] = parseLines<Shown>(stdout);
+    const args = ["--after", first?.cursor ?? "", "--view", "tiny", "--limit", "3"];
+    const cli = follow(...args);
+    await cli.printed("three");
+    await server.post("four", "five");
+    expect(await cli.ended).toEqual({
+      status: 0,
+      stdout: '{"message":"two"}\n{"message":"three"}\n{"message":"four"}\n',
+      stderr: "",
+    });
+  });
+
+  test("starts so many messages before the head with --last", async () => {
+    await server.post("one", "two", "three");
+    const { stdout } = await follow("--last", "2", "--limit", "2").ended;
+    expect(parseLines(stdout).map(({ message }) => message)).toEqual(["two", "three"]);
+  });
+});
+
+describe("subscribe", () => {
+  test("prints what is added after a cursor, up to a limit, then ends with 0", async () => {
+    await server.post("one", "two", "three");
+    const [first] = parseLines<Shown>((await run(["history", "--limit", "1"])).stdout);
+    const result = await run(["subscribe", "--after", first?.cursor ?? "", "--limit", "2"]);
+    expect(result).toMatchObject({ status: 0, stderr: "" });
+    expect(parseLines(result.stdout)).toMatchObject([
+      { message: "two", action: "added", added_at: expect.any(String), sequence: "2" },
+      { message: "three", action: "added", sequence: "3" },
+    ]);
+  });
+
+  test("prints bookmarks, which have only a cursor and do not count", async () => {
+    const env = envOf(server);
+    const cli = startCli(["subscribe", "--bookmark-seconds", "1", "--limit", "1"], env);
+    onTestFinished(() => void cli.child.kill("SIGKILL"));
+    const bookmark = await cli.printed("\n");
+    expect(JSON.parse(bookmark)).toEqual({ cursor: expect.stringMatching(/^[\w-]{16}$/) });
+    await server.post("one");
+    expect(await cli.ended).toMatchObject({ status: 0 });
+  });
+});
+
+function follow(...args: string[]) {
+  const cli = startCli(["history", "--follow", ...args], envOf(server));
+  onTestFinished(() => void cli.child.kill("SIGKILL"));
+  return cli;
+}
+
+function run(args: string[]) {
+  return runCli(args, { env: envOf(server) });
+}
+
+function envOf({ url, token }: MemoryServer) {
+  return { CHATTER_URL: url, CHATTER_TOKEN: token };
+}

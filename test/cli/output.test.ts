@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type CliOptions, parseLines, runCli } from "../support/cli.js";
+import { type MemoryServer, startMemoryServer } from "../support/cli-server.js";
+
+let server: MemoryServer;
+beforeAll(async () => {
+  server = await startMemoryServer();
+});
+afterAll(() => server.close());
+
+describe("results", () => {
+  test("are one object a line in a pipe, with the schema's names", async () => {
+    await server.post("stored é");
+    const { stdout } = await run(["history", "--last", "1"]);
+    expect(stdout.trimEnd()).not.toContain("\n");
+    expect(JSON.parse(stdout)).toEqual({
+      message: "stored é",
+      length: 9,
+      sent_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+      sequence: String(server.log.head),
+      sender: "goa",
+      cursor: expect.stringMatching(/^[\w-]{16}$/),
+    });
+  });
+
+  test("are indented by four spaces with --output pretty", async () => {
+    const { stdout } = await run(["listener", "--output", "pretty"], "one\ntwo\n");
+    expect(stdout).toBe(`{\n    "stored": "2",\n    "last_sequence": "${server.log.head}"\n}\n`);
+  });
+
+  test("take their form from CHATTER_OUTPUT too", async () => {
+    const env = { CHATTER_OUTPUT: "pretty" };
+    const { stdout } = await run(["listener"], "one\n", env);
+    expect(stdout).toContain('\n    "stored": "1"');
+  });
+
+  test("say also what is nothing: no message was stored", async () => {
+    expect((await run(["listener"])).stdout).toBe('{"stored":"0","last_sequence":"0"}\n');
+    expect((await run(["summary"])).stdout).toBe('{"summaries":[]}\n');
+  });
+
+  test("of echoer are one for each line, in order", async () => {
+    const { stdout } = await run(["echoer"], "one\ntwo\n");
+    const head = server.log.head;
+    expect(parseLines(stdout)).toMatchObject([
+      { message: "one", sequence: String(head - 1) },
+      { message: "two", sequence: String(head) },
+    ]);
+  });
+
+  test("of summary have each message's length in bytes", async () => {
+    const { stdout } = await run(["summary"], "é\n");
+    expect(JSON.parse(stdout)).toMatchObject({ summaries: [{ message: "é", length: 2 }] });
+  });
+
+  test("of the tiny view are the text alone", async () => {
+    await server.post("tiny");
+    const { stdout } = await run(["history", "--view", "tiny", "--last", "1"]);
+    expect(stdout).toBe('{"message":"tiny"}\n');
+  });
+
+  test("cannot make the terminal do things: controls in a text are escaped", async () => {
+    const text = "\u001b[2J \u009b2J \u007f";
+    await server.post(text);
+    const { stdout } = await run(["history", "--view", "tiny", "--last", "1"]);
+    expect(stdout).toMatch(/^[\x20-\x7e]+\n$/);
+    expect(JSON.parse(stdout)).toEqual({ message: text });
+  });
+});
+
+function run(args: string[], input: CliOptions["input"] = "", env: Record<string, string> = {}) {
+  return runCli(args, {
+    input,
+    env: { CHATTER_URL: server.url, CHATTER_TOKEN: server.token, ...env },
+  });
+}

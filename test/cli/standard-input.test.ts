@@ -1,0 +1,89 @@
+import { Readable } from "node:stream";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { InputLines } from "../../src/client/cli/input-lines.js";
+import { parseLines, runCli } from "../support/cli.js";
+import { type MemoryServer, startMemoryServer } from "../support/cli-server.js";
+
+let server: MemoryServer;
+beforeAll(async () => {
+  server = await startMemoryServer();
+});
+afterAll(() => server.close());
+
+describe("each line of standard input", () => {
+  test("is one message, without its end; empty lines are left out", async () => {
+    const input = "one\r\n\n\r\n two \ntwo\u2028lines\tand é\nlast";
+    const { stdout } = await post(input);
+    expect(parseLines(stdout).map(({ message }) => message)).toEqual([
+      "one",
+      " two ",
+      "two\u2028lines\tand é",
+      "last",
+    ]);
+  });
+
+  test("may have 65,536 bytes, and a carriage return", async () => {
+    const { stdout, status } = await post(`${"é".repeat(32_768)}\r\nnext\n`);
+    expect(status).toBe(0);
+    expect(parseLines(stdout)).toHaveLength(2);
+  });
+
+  test.each([
+    { fault: "is over 65,536 bytes", line: `${"a".repeat(65_537)}` },
+    // Far more than is held: the rest is not read.
+    { fault: "is over 65,536 bytes", line: `${"a".repeat(2_000_000)}` },
+    { fault: "is not UTF-8", line: Buffer.from([0x61, 0xff]) },
+  ])("that $fault ends the input: what came before is posted, exit status 1", async (bad) => {
+    const input = Buffer.concat([
+      Buffer.from("good\n\n"),
+      Buffer.from(bad.line),
+      Buffer.from("\nnot posted\n"),
+    ]);
+    const { stdout, stderr, status } = await post([input] as Iterable<never>);
+    expect(parseLines(stdout)).toMatchObject([{ message: "good" }]);
+    expect(stderr).toBe(
+      `chatter: invalid_argument: line 3 of standard input ${bad.fault}` +
+        `${bad.fault.includes("over") ? ", the most that a message has" : ""}` +
+        "; the lines before it were posted\n",
+    );
+    expect(status).toBe(1);
+  });
+
+  test("is the same however the input is cut into chunks", async () => {
+    const text = fc
+      .array(fc.constantFrom("a", "é", "😀", "\r", "\n"), { maxLength: 40 })
+      .map((characters) => characters.join(""));
+    await fc.assert(
+      fc.asyncProperty(text, fc.array(fc.nat(60)), async (input, cuts) => {
+        const expected = input
+          .split("\n")
+          .map((line) => line.replace(/\r$/, ""))
+          .filter((line) => line !== "");
+        const lines = new InputLines(Readable.from(cut(Buffer.from(input), cuts)));
+        const read: string[] = [];
+        for await (const line of lines) {
+          read.push(line);
+        }
+        expect(read).toEqual(expected);
+        expect(lines.fault).toBeUndefined();
+      }),
+    );
+  });
+});
+
+function* cut(bytes: Buffer, cuts: number[]): Generator<Buffer> {
+  let start = 0;
+  for (const length of cuts) {
+    yield bytes.subarray(start, start + length);
+    start += length;
+  }
+  yield bytes.subarray(start);
+}
+
+function post(input: string | Iterable<string>) {
+  return runCli(["echoer"], {
+    input,
+    env: { CHATTER_URL: server.url, CHATTER_TOKEN: server.token },
+  });
+}

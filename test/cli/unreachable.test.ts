@@ -1,0 +1,76 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { runCli, startCli } from "../support/cli.js";
+import { startFakeServer } from "../support/cli-server.js";
+
+describe("a server that is not there is told in one line with its URL", () => {
+  test.each(["connect", "grpc", "grpc-web"])("by %s", async (protocol) => {
+    // A port that was free a moment ago.
+    const server = createTcpServer();
+    const url = await listen(server);
+    await new Promise((resolve) => server.close(resolve));
+    expect(await runCli(["history", "--protocol", protocol, "--url", url])).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: `chatter: unavailable: nobody answers at ${url} (ECONNREFUSED)\n`,
+    });
+  });
+
+  test("by a name that has two addresses", async () => {
+    const server = createTcpServer();
+    const url = (await listen(server)).replace("127.0.0.1", "localhost");
+    await new Promise((resolve) => server.close(resolve));
+    const { status, stderr } = await runCli(["listener", "--url", url], { input: "one\n" });
+    expect(status).toBe(1);
+    expect(stderr).toBe(`chatter: unavailable: nobody answers at ${url} (ECONNREFUSED)\n`);
+  });
+
+  test("when it is another kind of server", async () => {
+    const server = createServer((_, response) => response.end("hello"));
+    const url = await listen(server);
+    onTestFinished(() => void server.close());
+    const { status, stderr } = await runCli(["history", "--url", url]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^chatter: unavailable: the connection failed to http:[^\n]+\n$/);
+    expect(stderr).toContain(url);
+  });
+
+  test.each(["connect", "grpc", "grpc-web"])(
+    "when it dies in mid-stream, by %s",
+    async (protocol) => {
+      const fake = await startFakeServer({
+        async *history(_, { signal }) {
+          yield { message: "one" };
+          await once(signal, "abort");
+        },
+      });
+      const cli = startCli(["history", "--protocol", protocol, "--url", fake.url]);
+      await cli.printed("one");
+      await fake.close();
+      const { status, stderr } = await cli.ended;
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^chatter: unavailable: [^\n]+\n$/);
+      expect(stderr).toContain(fake.url);
+    },
+  );
+
+  test("when it hangs up", async () => {
+    const server = createTcpServer((socket) => socket.once("data", () => socket.destroy()));
+    const url = await listen(server);
+    onTestFinished(() => void server.close());
+    const { status, stdout, stderr } = await runCli(["history", "--url", url]);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(/^chatter: unavailable: [^\n]+\n$/);
+    expect(stderr).toContain(url);
+  });
+});
+
+function listen(server: Server): Promise<string> {
+  return new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => {
+      resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    });
+  });
+}
