@@ -3,6 +3,7 @@ import type { Commit } from "./commit.js";
 import { dataLossError, openError } from "./log-errors.js";
 import type { Batch } from "./message-log.js";
 import {
+  claimedSequence,
   type IdRecord,
   idsKey,
   keySequence,
@@ -162,22 +163,25 @@ export class LevelStore {
     return sliceBatch(joinBatches(parts), after, through, limit)!;
   }
 
-  /** The newest records, newest first, up to the first intact one. */
-  async tail(): Promise<FoundRecord[]> {
-    const found: FoundRecord[] = [];
-    const range = { gte: messagesKey(0), lte: messagesKey(maxSequence) };
+  /**
+   * The newest intact record, and the furthest sequence that it or a damaged one after it
+   * claims; undefined and 0 if there is none.
+   */
+  async tail(): Promise<{ record: MessageRecord | undefined; claimed: number }> {
+    let claimed = 0;
     for await (const [key, value] of this.#level.iterator({
-      ...range,
+      gte: messagesKey(0),
+      lte: messagesKey(maxSequence),
       reverse: true,
       limit: tailLength,
     })) {
       const record = openMessages(key, value);
-      found.push({ key, record });
+      claimed = Math.max(claimed, claimedSequence(key, value) ?? 0);
       if (record !== undefined) {
-        break;
+        return { record, claimed };
       }
     }
-    return found;
+    return { record: undefined, claimed };
   }
 
   /** Some of the oldest records after `after` that end by `through`, oldest first. */

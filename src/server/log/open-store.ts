@@ -5,7 +5,7 @@ import { HeadWitness, readWitness, type Testimony } from "./head-witness.js";
 import { LevelStore } from "./level-store.js";
 import { dataLossError, openError } from "./log-errors.js";
 import { type LogFolder, syncFolder } from "./log-folder.js";
-import { formatVersion, keySequence, type Meta } from "./record.js";
+import { formatVersion, type Meta } from "./record.js";
 
 /** A store that was opened, and where the log in it stands. */
 export interface OpenedStore {
@@ -33,19 +33,12 @@ export async function openStore(folder: LogFolder): Promise<OpenedStore> {
   try {
     const { identity, first } =
       (await metaOf(store, folder, testimony)) ?? (await makeLog(store, folder, testimony));
-    let sentAt = 0;
-    let totalBytes = 0;
-    let intact = first - 1;
-    let head = Math.max(intact, testimony?.head ?? 0);
-    for (const { key, record } of await store.tail()) {
-      head = Math.max(head, keySequence(key) ?? 0);
-      if (record !== undefined) {
-        ({ sentAt, totalBytes } = record);
-        intact = Math.max(intact, record.last);
-      }
-    }
+    const { record, claimed } = await store.tail();
+    const intact = Math.max(record?.last ?? 0, first - 1);
+    const head = Math.max(intact, claimed, testimony?.head ?? 0);
     const loss = intact < head ? dataLossError(intact + 1, head) : undefined;
-    return { store, identity, first, place: { head, sentAt, totalBytes }, loss };
+    const place = { head, sentAt: record?.sentAt ?? 0, totalBytes: record?.totalBytes ?? 0 };
+    return { store, identity, first, place, loss };
   } catch (error) {
     await store.close();
     throw error instanceof ConnectError

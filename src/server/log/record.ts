@@ -93,6 +93,17 @@ export function openMessages(key: Buffer, value: Buffer): MessageRecord | undefi
   return record.last === keySequence(key) ? record : undefined;
 }
 
+/**
+ * The sequence that a damaged record ends with, if its key and its header say the same:
+ * one flipped byte cannot make both of them lie.
+ */
+export function claimedSequence(key: Buffer, value: Buffer): number | undefined {
+  const sequence = keySequence(key);
+  return value.length > recordHeaderLength && value.readUIntBE(14, 6) === sequence
+    ? sequence
+    : undefined;
+}
+
 /*
  * A record of ids, one a commit: CRC (4), count (4), when the log took the messages (6),
  * sequence of the first of them (6); then for each id its hash (16), the hash of the text

@@ -28,8 +28,11 @@ export function createStamp(identity: string, sentAt: number): Stamp {
   const seconds = Math.floor(sentAt / 1000);
   const nanos = (sentAt - seconds * 1000) * 1_000_000;
   const field = new Uint8Array(24);
-  let at = writeVarint(field, 2, 0x08);
-  at = writeVarint(field, at, seconds);
+  let at = 2;
+  if (seconds > 0) {
+    at = writeVarint(field, at, 0x08);
+    at = writeVarint(field, at, seconds);
+  }
   if (nanos > 0) {
     at = writeVarint(field, at, 0x10);
     at = writeVarint(field, at, nanos);
