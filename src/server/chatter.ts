@@ -33,6 +33,19 @@ import { OpenCalls } from "./service/open-calls.js";
 import { addReflection } from "./service/reflection.js";
 import { createSubscribe } from "./service/subscribe.js";
 import { createSummary } from "./service/summary.js";
+import {
+  createWebSocketBridge,
+  type WebSocketBridge,
+  type WebSocketBridgeOptions,
+} from "./websocket/bridge.js";
+import { createPlainLogin } from "./websocket/plain/login.js";
+import { createPlainRoutes, plainPaths } from "./websocket/plain/routes.js";
+
+/** What can be set for WebSockets, for all endpoints or for one. */
+export type WebSocketSettings = Pick<
+  WebSocketBridgeOptions,
+  "origins" | "socket" | "configure" | "endpoints" | "heartbeatMs"
+>;
 
 export interface ChatterOptions {
   /** Where messages go and come from. It stays the caller's: `stop` does not close it. */
@@ -50,6 +63,8 @@ export interface ChatterOptions {
   readonly logger?: Logger;
   /** Told for each stream which way its messages take. Default: nobody. */
   readonly onStream?: (way: Way, handler: UniversalHandler) => void;
+  /** Which pages may open WebSockets, and how these are set up. */
+  readonly webSocket?: WebSocketSettings;
 }
 
 /** Chatter, to be served by any Node server. */
@@ -57,21 +72,28 @@ export interface Chatter {
   /** Every method of every service, for adapters of other kinds. */
   readonly handlers: readonly UniversalHandler[];
   /**
-   * Answers everything that comes by HTTP: the methods by Connect, gRPC and gRPC-Web, the
-   * probes /livez and /readyz, 404 for the rest. For the "request" event of a server of
+   * Answers everything that comes by HTTP: the methods by Connect, gRPC and gRPC-Web,
+   * goa's POST /login, the probes /livez and /readyz, 404 for the rest. For the "request" event of a server of
    * `node:http`, which is enough for all but gRPC and bidirectional streams, or `node:http2`.
    */
   readonly requestListener: RequestListener;
   /** The same for the "stream" event of a server of `node:http2`, and faster there. */
   readonly streamListener: StreamListener;
+  /**
+   * Opens WebSockets: goa's at /listener and so on, the tunnel at the path of each method.
+   * For the "upgrade" event of a server of `node:http`, or of `node:http2` with
+   * `allowHTTP1`. It answers every upgrade request.
+   */
+  readonly upgradeListener: WebSocketBridge["upgrade"];
   /** Whether new calls are welcome: the log takes writes and the server does not stop. */
   readonly isReady: () => boolean;
   /** How many calls are under way. */
   readonly openCalls: number;
   /**
    * Stops: not ready from now on; streams end with `unavailable` ("the server is
-   * stopping"), posting ones when what they have read is stored and answered. Resolves
-   * when no call is under way; there is no time limit.
+   * stopping"), posting ones when what they have read is stored and answered; WebSockets
+   * are closed with 1001. Resolves when no call is under way and no WebSocket is open; there
+   * is no time limit.
    */
   stop(): Promise<void>;
 }
@@ -117,21 +139,36 @@ export function createChatter(options: ChatterOptions): Chatter {
   const handlers = router.handlers.map((handler) =>
     withEncodedStream(handler, (way) => onStream?.(way, handler)),
   );
-  const route = createRoute({ handlers, isReady });
+  const bridge = createWebSocketBridge({
+    ...options.webSocket,
+    handlers,
+    routes: createPlainRoutes(handlers, stopping.signal),
+    onError: (error) => logger?.error({ err: error }, "WebSocket failed"),
+  });
+  const login = handlers.find(({ method }) => method === ChatterService.method.login)!;
+  const route = createRoute({
+    handlers: [...handlers, createPlainLogin(login)],
+    webSocketPaths: plainPaths,
+    isReady,
+  });
   return {
     handlers,
     requestListener: createRequestListener(route),
     streamListener: createStreamListener(route),
+    upgradeListener: bridge.upgrade,
     isReady,
     get openCalls() {
       return calls.count;
     },
     async stop() {
       stopping.abort(stoppingError());
-      await calls.none();
+      await Promise.all([calls.none(), bridge.close(closeWebSockets)]);
     },
   };
 }
+
+/** Calls end by themselves; this is for sockets that have none, and hang up on nobody. */
+const closeWebSockets = { endAfterMs: 2_000, deadlineMs: 2 ** 31 - 1 };
 
 function typeName(service: DescService): string {
   return service.typeName;

@@ -35,7 +35,12 @@ export async function serve(settings: ServeSettings): Promise<void> {
   });
   const log = await openLog(settings, logger);
   try {
-    const chatter = createChatter({ log, auth, logger });
+    const chatter = createChatter({
+      log,
+      auth,
+      logger,
+      webSocket: { origins: settings.allowedOrigins },
+    });
     const server = await listen(chatter, settings);
     const told = stopSignal();
     process.stdout.write(`chatter is listening on ${server.url}\n`);

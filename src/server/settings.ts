@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { createOriginCheck } from "./websocket/origin.js";
 
 /*
  * Every setting of `chatter serve`, in one place: flag, environment variable, default and
@@ -28,6 +29,12 @@ export const settings = {
     variable: "CHATTER_PORT",
     description: "port to listen on; 0 picks a free one",
     default: "8080",
+  },
+  allowedOrigins: {
+    flag: "--allowed-origins <list>",
+    variable: "CHATTER_ALLOWED_ORIGINS",
+    description:
+      "web pages of other hosts that may open WebSockets: https://app.example,https://… (default: none)",
   },
   dataDir: {
     flag: "--data-dir <folder>",
@@ -134,6 +141,7 @@ export type GivenSettings = {
 export interface ServeSettings {
   readonly host: string;
   readonly port: number;
+  readonly allowedOrigins: readonly string[];
   readonly dataDir: string;
   readonly log: "level" | "memory";
   readonly demo: boolean;
@@ -246,6 +254,7 @@ export function checkSettings(given: GivenSettings, signingKey?: string): ServeS
   return {
     host,
     port: count("port", 0, 65_535)!,
+    allowedOrigins: originsOf(text("allowedOrigins")),
     dataDir: text("dataDir")!,
     log,
     demo,
@@ -267,6 +276,16 @@ export function checkSettings(given: GivenSettings, signingKey?: string): ServeS
       maxBytes: count("retainBytes", 1, 1e15 - 1),
     },
   };
+}
+
+function originsOf(list: string | undefined): readonly string[] {
+  const origins = list?.split(",").map((origin) => origin.trim()) ?? [];
+  try {
+    createOriginCheck(origins);
+  } catch {
+    throw wrong("allowedOrigins", list!, "origins such as https://app.example:8443, with commas");
+  }
+  return origins;
 }
 
 type Accounts = Pick<ServeSettings, "demo" | "usersFile" | "signingKeyFile" | "signingKey">;

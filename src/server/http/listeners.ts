@@ -13,6 +13,7 @@ import {
 } from "@connectrpc/connect-node";
 import { cutWire } from "../service/wire.js";
 import { endStream, handleStream } from "./http2-stream.js";
+import { http2Headers } from "./plain-answer.js";
 import { readBody } from "./request-body.js";
 import type { Route } from "./router.js";
 
@@ -31,7 +32,8 @@ export function createRequestListener(route: Route): RequestListener {
     if (typeof found === "function") {
       handleRequest(found, request, response);
     } else {
-      (response as ServerResponse).writeHead(found.status, { ...found.headers });
+      const headers = request.httpVersionMajor === 1 ? { ...found.headers } : http2Headers(found);
+      (response as ServerResponse).writeHead(found.status, headers);
       response.end(request.method === "HEAD" ? "" : found.body);
     }
   };
@@ -45,7 +47,7 @@ export function createStreamListener(route: Route): StreamListener {
       handleStream(found, stream, headers);
     } else {
       stream.on("error", () => {}); // The client left; nothing is lost.
-      stream.respond({ ":status": found.status, ...found.headers });
+      stream.respond({ ":status": found.status, ...http2Headers(found) });
       endStream(stream, method === "HEAD" ? "" : found.body);
     }
   };

@@ -5,6 +5,12 @@ export interface PlainAnswer {
   readonly body: string;
 }
 
+/** The answer's headers for HTTP/2, which has none about the connection (RFC 9113, 8.2.2). */
+export function http2Headers({ headers }: PlainAnswer): Record<string, string> {
+  const { connection, upgrade, ...rest } = headers;
+  return rest;
+}
+
 /** An answer of one line of text. */
 export function plainAnswer(
   status: number,

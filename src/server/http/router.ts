@@ -4,6 +4,8 @@ import { probeAnswer } from "./probes.js";
 
 export interface RouterOptions {
   readonly handlers: readonly UniversalHandler[];
+  /** Where WebSockets are opened: other requests are told so. */
+  readonly webSocketPaths: readonly string[];
   readonly isReady: () => boolean;
 }
 
@@ -11,7 +13,7 @@ export interface RouterOptions {
 export type Route = (method: string, url: string) => UniversalHandler | PlainAnswer;
 
 /** Finds what a request asks for, whichever HTTP it came by. */
-export function createRoute({ handlers, isReady }: RouterOptions): Route {
+export function createRoute({ handlers, webSocketPaths, isReady }: RouterOptions): Route {
   const byPath = new Map(handlers.map((handler) => [handler.requestPath, handler]));
   return (method, url) => {
     const path = url.split("?", 1)[0]!;
@@ -21,12 +23,22 @@ export function createRoute({ handlers, isReady }: RouterOptions): Route {
         ? handler
         : notAllowed(method, handler.allowedMethods);
     }
+    if (webSocketPaths.includes(path)) {
+      return method === "GET" ? upgradeRequired() : notAllowed(method, ["GET"]);
+    }
     const probe = probeAnswer(path, isReady);
     if (probe) {
       return method === "GET" || method === "HEAD" ? probe : notAllowed(method, ["GET", "HEAD"]);
     }
     return plainAnswer(404, `there is nothing at ${path}`);
   };
+}
+
+function upgradeRequired(): PlainAnswer {
+  return plainAnswer(426, "this is a WebSocket: connect with ws:// or wss://, over HTTP/1.1", {
+    upgrade: "websocket",
+    connection: "upgrade",
+  });
 }
 
 function notAllowed(method: string, allowed: readonly string[]): PlainAnswer {

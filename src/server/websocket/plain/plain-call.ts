@@ -1,0 +1,140 @@
+import type { IncomingMessage } from "node:http";
+import { toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
+import {
+  createAsyncIterable,
+  encodeEnvelope,
+  type UniversalHandler,
+} from "@connectrpc/connect/protocol";
+import { contentTypeStreamProto } from "@connectrpc/connect/protocol-connect";
+import { closeCodes } from "../../../client/tunnel-wire.js";
+import { cursorHeader } from "../../service/subscribe.js";
+import { cutWire } from "../../service/wire.js";
+import type { Upgrade } from "../route.js";
+import { mergeHeaders } from "../tunnel-request.js";
+import { errorAnswer, missingHeader } from "./goa-error.js";
+import type { PlainMethod } from "./methods.js";
+import { PlainIntake } from "./plain-intake.js";
+import { PlainResponse } from "./plain-response.js";
+
+/** How long a call may take to handle what its client had sent in full when it left. */
+const finishMs = 5_000;
+
+/** Why a call that went well is closed, in goa's words. */
+const endReason = "server closing connection";
+
+/**
+ * Serves one upgrade request by a Connect handler: what the handler has against the call
+ * before it accepts it is an HTTP status, what comes later a close code.
+ *
+ * @param stopping aborted when the server stops
+ */
+export async function servePlain(
+  method: PlainMethod,
+  handler: UniversalHandler,
+  upgrade: Upgrade,
+  stopping: AbortSignal,
+): Promise<void> {
+  if (!upgrade.request.headers.authorization) {
+    upgrade.refuse(missingHeader("token"));
+    return;
+  }
+  const intake = new PlainIntake(method.request === undefined);
+  const end = endOf(upgrade, intake);
+  let response: PlainResponse | undefined;
+
+  async function begin() {
+    const query = new URLSearchParams(upgrade.request.url?.replace(/^[^?]*/, ""));
+    const request = method.request?.(query);
+    const answer = await handler({
+      // Of 1.x a handler would say that it cannot do bidi, which a WebSocket can.
+      httpVersion: "2.0",
+      method: "POST",
+      url: urlOf(upgrade.request, handler),
+      header: headersOf(upgrade.request),
+      body: request
+        ? createAsyncIterable([encodeEnvelope(0, toBinary(handler.method.input, request))])
+        : { [Symbol.asyncIterator]: () => intake },
+      signal: end.signal,
+      contextValues: createContextValues().set(cutWire, () => response?.cut()),
+    });
+    response = await PlainResponse.begin(answer);
+    const cursor = answer.header?.get(cursorHeader);
+    return {
+      response,
+      answers: method.answers(query),
+      headers: { ...method.headers?.(query), ...(cursor && { [cursorHeader]: cursor }) },
+    };
+  }
+
+  try {
+    const call = await begin().catch(refusalOf);
+    if (call instanceof ConnectError) {
+      upgrade.refuse(errorAnswer(call));
+      return;
+    }
+    const socket = intake.open((options) => upgrade.accept(options), call.headers);
+    const error = await call.response.sendTo(socket, call.answers);
+    if (error === undefined) {
+      socket.end(endReason);
+    } else if (stopping.aborted && error.code === Code.Unavailable) {
+      socket.fail(closeCodes.shutdown, error);
+    } else {
+      socket.fail(closeCodes.connect + error.code, error);
+    }
+  } finally {
+    end.dispose();
+    intake.abandon();
+    response?.release();
+  }
+}
+
+function refusalOf(error: unknown): ConnectError {
+  if (error instanceof ConnectError) {
+    return error;
+  }
+  throw error;
+}
+
+/**
+ * The signal of the call: that of the upgrade, but for a client that sent all it wanted to
+ * and left at once, as goa's do. What it sent is then handled as if it were still there.
+ */
+function endOf(upgrade: Upgrade, intake: PlainIntake) {
+  const controller = new AbortController();
+  const abort = () => controller.abort(upgrade.signal.reason);
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = () => {
+    if (intake.leftComplete) {
+      timer = setTimeout(abort, finishMs);
+    } else {
+      abort();
+    }
+  };
+  upgrade.signal.addEventListener("abort", onAbort, { once: true });
+  if (upgrade.signal.aborted) {
+    onAbort();
+  }
+  return {
+    signal: controller.signal,
+    dispose() {
+      clearTimeout(timer);
+      upgrade.signal.removeEventListener("abort", onAbort);
+    },
+  };
+}
+
+/** Where the call would have gone by HTTP. The query is read already, and may have secrets. */
+function urlOf({ headers }: IncomingMessage, handler: UniversalHandler): string {
+  const origin = `http://${headers.host ?? ""}`;
+  return (URL.canParse(origin) ? origin : "http://localhost") + handler.requestPath;
+}
+
+function headersOf(handshake: IncomingMessage): Headers {
+  const headers = mergeHeaders(handshake, new Headers());
+  headers.set("content-type", contentTypeStreamProto);
+  // The response is read here, and the client says nothing that could be compressed.
+  headers.delete("connect-accept-encoding");
+  headers.delete("connect-content-encoding");
+  return headers;
+}

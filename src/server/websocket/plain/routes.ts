@@ -1,0 +1,27 @@
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { Upgrade, WebSocketRoute } from "../route.js";
+import { loginRoute, plainMethods } from "./methods.js";
+import { servePlain } from "./plain-call.js";
+
+/** Where WebSockets of the plain dialect are opened. */
+export const plainPaths: readonly string[] = plainMethods.map(({ path }) => path);
+
+/**
+ * The routes of the plain dialect, goa's, before the handlers of Chatter's methods.
+ *
+ * @param stopping aborted when the server stops
+ */
+export function createPlainRoutes(
+  handlers: readonly UniversalHandler[],
+  stopping: AbortSignal,
+): readonly WebSocketRoute[] {
+  const handlerOf = new Map(handlers.map((handler) => [handler.method, handler]));
+  const streams = plainMethods.map((plain) => ({
+    path: plain.path,
+    method: plain.verb,
+    configure: plain.configure,
+    handle: (upgrade: Upgrade) =>
+      servePlain(plain, handlerOf.get(plain.method)!, upgrade, stopping),
+  }));
+  return [{ path: loginRoute.path, method: loginRoute.verb }, ...streams];
+}
