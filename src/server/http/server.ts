@@ -30,6 +30,7 @@ export async function listen(
   options: ListenOptions = {},
 ): Promise<ChatterServer> {
   const http1 = createHttp1({ keepAliveTimeout: 65_000 }, chatter.requestListener);
+  http1.on("upgrade", chatter.upgradeListener);
   const http2 = createHttp2({
     // Proxies multiplex: one connection may hold the subscriptions of thousands.
     settings: { maxConcurrentStreams: 20_000, initialWindowSize: 256 * 1024 },
