@@ -15,7 +15,7 @@ export const headLimit = 16 * 1024;
 /** How long the server waits for the client's first message, in milliseconds: then 1008. */
 export const headTimeoutMs = 5_000;
 
-/** How many bytes of body the server sends beyond the credit it was given. */
+/** How many bytes of body either half sends beyond the credit it was given. */
 export const aheadOfCredit = 256 * 1024;
 
 /** How often the server sends an empty binary message, in milliseconds. */
@@ -50,17 +50,28 @@ export const closeCodes = {
   canceled: 4001,
 } as const;
 
+/** The sender will take so many more bytes of body. */
+interface Credit {
+  readonly kind: "credit";
+  readonly bytes: number;
+}
+
 /** What a text message of the client says. */
 export type ClientControl =
-  | { readonly kind: "head"; readonly headers: Headers }
-  /** It will take so many more bytes of body. */
-  | { readonly kind: "credit"; readonly bytes: number }
+  | {
+      readonly kind: "head";
+      readonly headers: Headers;
+      /** The first credit; if there is any, the client keeps to credit itself. */
+      readonly credit: number | undefined;
+    }
+  | Credit
   /** It has no more to send. */
   | { readonly kind: "end" };
 
 /** What a text message of the server says. */
 export type ServerControl =
   | { readonly kind: "head"; readonly status: number; readonly headers: Headers }
+  | Credit
   /** The response is whole. */
   | { readonly kind: "end"; readonly trailers: Headers };
 
@@ -75,12 +86,12 @@ export class TunnelFault extends Error {
   }
 }
 
-/** The client's first message. */
-export function formatClientHead(headers: Headers): string {
-  return JSON.stringify({ headers: headersToJson(headers) });
+/** The client's first message, with its first credit. */
+export function formatClientHead(headers: Headers, credit: number): string {
+  return JSON.stringify({ headers: headersToJson(headers), credit });
 }
 
-/** Grants the server so many bytes of body more. */
+/** Grants the other half so many bytes of body more. */
 export function formatCredit(bytes: number): string {
   return JSON.stringify({ credit: bytes });
 }
@@ -112,15 +123,12 @@ export function parseClientControl(text: string): ClientControl {
   if (value === null) {
     return { kind: "end" };
   }
+  const credit = "credit" in value ? creditFromJson(value.credit) : undefined;
   if ("headers" in value) {
-    return { kind: "head", headers: headersFromJson(value.headers, "headers") };
+    return { kind: "head", headers: headersFromJson(value.headers, "headers"), credit };
   }
-  if ("credit" in value) {
-    const bytes = value.credit;
-    if (typeof bytes !== "number" || !Number.isSafeInteger(bytes) || bytes < 0) {
-      throw new TunnelFault(closeCodes.brokenOrder, `"credit" is a whole number of bytes, from 0`);
-    }
-    return { kind: "credit", bytes };
+  if (credit !== undefined) {
+    return { kind: "credit", bytes: credit };
   }
   throw new TunnelFault(
     closeCodes.brokenOrder,
@@ -138,12 +146,15 @@ export function parseServerControl(text: string): ServerControl {
     }
     return { kind: "head", status, headers: headersFromJson(value.headers ?? {}, "headers") };
   }
+  if (value !== null && "credit" in value) {
+    return { kind: "credit", bytes: creditFromJson(value.credit) };
+  }
   if (value !== null && value.end === true) {
     return { kind: "end", trailers: headersFromJson(value.trailers ?? {}, "trailers") };
   }
   throw new TunnelFault(
     closeCodes.brokenOrder,
-    `a server's control message is {"status": …, "headers": …} or {"end": true}`,
+    `a server's control message is {"status": …, "headers": …}, {"credit": …} or {"end": true}`,
   );
 }
 
@@ -161,6 +172,13 @@ function parseControl(text: string): Record<string, unknown> | null {
     throw new TunnelFault(closeCodes.wrongKind, "a text message is control: an object or null");
   }
   return value as Record<string, unknown> | null;
+}
+
+function creditFromJson(value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
+    throw new TunnelFault(closeCodes.brokenOrder, `"credit" is a whole number of bytes, from 0`);
+  }
+  return value;
 }
 
 function headersToJson(headers: Headers): Record<string, string[]> {

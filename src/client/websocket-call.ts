@@ -54,13 +54,7 @@ export class WebSocketCall {
       (bytes) => this.#read(bytes),
       () => this.#leave(),
     );
-    // While the server may send nothing more it takes nothing more either, for its method
-    // waits. The credit that will free it must not be stuck behind body.
-    this.#upload = new Upload(
-      socket,
-      request.body,
-      () => this.#received < this.#granted + aheadOfCredit,
-    );
+    this.#upload = new Upload(socket, request.body);
     this.response = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -99,8 +93,8 @@ export class WebSocketCall {
     }
     this.#state = "open";
     this.#lastSign = Date.now();
-    this.#socket.send(formatClientHead(this.#request.header));
-    this.#grant(windowBytes - aheadOfCredit);
+    this.#granted = windowBytes - aheadOfCredit;
+    this.#socket.send(formatClientHead(this.#request.header, this.#granted));
     this.#upload.run().catch((error) => this.fail(ConnectError.from(error)));
   }
 
@@ -127,6 +121,10 @@ export class WebSocketCall {
   }
 
   #takeControl(control: ServerControl): void {
+    if (control.kind === "credit") {
+      this.#upload.give(control.bytes);
+      return;
+    }
     const isDue = control.kind === "head" ? this.#state === "open" : this.#state === "answered";
     if (!isDue) {
       throw new TunnelFault(closeCodes.brokenOrder, "one head comes first, one end last");
@@ -160,15 +158,10 @@ export class WebSocketCall {
   #read(bytes: number): void {
     this.#readSinceGrant += bytes;
     if (this.#readSinceGrant >= creditStep && this.#state !== "over") {
-      this.#grant(this.#readSinceGrant);
+      this.#granted += this.#readSinceGrant;
+      this.#socket.send(formatCredit(this.#readSinceGrant));
       this.#readSinceGrant = 0;
-      this.#upload.nudge();
     }
-  }
-
-  #grant(bytes: number): void {
-    this.#granted += bytes;
-    this.#socket.send(formatCredit(bytes));
   }
 
   #close(code: number, reason: string): void {

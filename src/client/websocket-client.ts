@@ -6,7 +6,6 @@ import { WebSocketCall } from "./websocket-call.js";
 /** What the client half needs of a WebSocket: browsers have it, and so has `ws`. */
 export interface WebSocketLike {
   binaryType: string;
-  readonly bufferedAmount: number;
   readonly protocol: string;
   send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;

@@ -1,34 +1,30 @@
-import { noMore } from "./tunnel-wire.js";
+import { aheadOfCredit, noMore } from "./tunnel-wire.js";
 import type { WebSocketLike } from "./websocket-client.js";
 
-/** Longest piece of body in one message: credit that follows it is not held up for long. */
+/** Longest piece of body in one message: what is sent after it is not held up for long. */
 const pieceLimit = 64 * 1024;
 
-/** How much may wait in the socket for the network. */
-const bufferLimit = 512 * 1024;
-
-const longestPauseMs = 50;
-
 /**
- * Sends a request's body, piece by piece, and then `null`. Neither browsers nor `ws` tell
- * when a socket has room again, so it looks at `bufferedAmount`, at first often.
+ * Sends a request's body, piece by piece, and then `null`. It keeps to the server's credit:
+ * sockets in browsers take any amount and cannot tell when they have room again, and our own
+ * credit, on the same socket, must not wait behind body that nobody reads.
  */
 export class Upload {
   readonly #socket: WebSocketLike;
-  readonly #mayUpload: () => boolean;
   readonly #iterator: AsyncIterator<Uint8Array> | undefined;
+  #credit = aheadOfCredit;
   #stopped = false;
   #wake: (() => void) | undefined;
 
-  /** While `mayUpload` says no, nothing is sent. */
-  constructor(
-    socket: WebSocketLike,
-    body: AsyncIterable<Uint8Array> | undefined,
-    mayUpload: () => boolean,
-  ) {
+  constructor(socket: WebSocketLike, body: AsyncIterable<Uint8Array> | undefined) {
     this.#socket = socket;
-    this.#mayUpload = mayUpload;
     this.#iterator = body?.[Symbol.asyncIterator]();
+  }
+
+  /** The server takes so many bytes more. */
+  give(bytes: number): void {
+    this.#credit += bytes;
+    this.#wake?.();
   }
 
   /** Resolves when all is sent, or after {@link stop}; rejects with the body's error. */
@@ -39,50 +35,38 @@ export class Upload {
         return;
       }
       if (result === undefined || result.done === true) {
-        break;
+        this.#socket.send(noMore);
+        return;
       }
-      for (let offset = 0; offset < result.value.length; offset += pieceLimit) {
-        await this.#room();
-        if (this.#stopped) {
-          return;
-        }
-        const piece = result.value.subarray(offset, offset + pieceLimit);
-        // Browsers refuse shared memory, and a body is never in any.
-        this.#socket.send(piece as Uint8Array<ArrayBuffer>);
-      }
+      await this.#send(result.value);
     }
-    this.#socket.send(noMore);
-  }
-
-  /** Something has changed that it may wait for. */
-  nudge(): void {
-    this.#wake?.();
   }
 
   /** Sends no more, and tells the body so. */
   stop(): void {
     if (!this.#stopped) {
       this.#stopped = true;
-      this.nudge();
+      this.#wake?.();
       // Not awaited: a body that waits for something answers when it has come. Its errors
       // matter no more.
       this.#iterator?.return?.()?.catch(() => {});
     }
   }
 
-  async #room(): Promise<void> {
-    for (let pauseMs = 1; !this.#stopped; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
-      if (this.#socket.bufferedAmount < bufferLimit && this.#mayUpload()) {
-        return;
+  async #send(chunk: Uint8Array): Promise<void> {
+    let rest = chunk;
+    while (rest.length > 0 && !this.#stopped) {
+      if (this.#credit === 0) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        continue;
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, pauseMs);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      this.#wake = undefined;
+      const piece = rest.subarray(0, Math.min(this.#credit, pieceLimit));
+      this.#credit -= piece.length;
+      // Browsers refuse shared memory, and a body is never in any.
+      this.#socket.send(piece as Uint8Array<ArrayBuffer>);
+      rest = rest.subarray(piece.length);
     }
   }
 }

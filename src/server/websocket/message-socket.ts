@@ -16,7 +16,7 @@ export interface MessageSocketOptions {
    * Sees each message as it comes, before it is queued and even if the queue is full;
    * returns whether to queue it. Default: every message is queued.
    */
-  readonly keep?: (message: Message) => boolean;
+  readonly keep?: (message: Message, socket: MessageSocket) => boolean;
   /**
    * Whether what was received before the socket dropped, and not read yet, is still to be
    * handled, so that the call's signal waits for it (5 s at most). Gets the close code,
@@ -56,7 +56,7 @@ export class MessageSocket {
   readonly #transport: Duplex;
   readonly #onDrop: (error: ConnectError) => void;
   readonly #doneCode: () => number;
-  readonly #keep: (message: Message) => boolean;
+  readonly #keep: (message: Message, socket: MessageSocket) => boolean;
   readonly #finishes: (closeCode: number) => boolean;
   readonly #left = new AbortController();
   #closing = false;
@@ -149,7 +149,7 @@ export class MessageSocket {
       return;
     }
     const message = { data: data as Buffer, binary };
-    if (this.#keep(message)) {
+    if (this.#keep(message, this)) {
       this.incoming.push(message, message.data.length + messageCost);
     }
   }

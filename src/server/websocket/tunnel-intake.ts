@@ -62,6 +62,9 @@ export class TunnelIntake {
     });
   }
 
+  /** Whether the client sends no more body than it was given credit for. */
+  keepsToCredit = false;
+
   /** Whether the client said that it has no more to send. */
   get ended(): boolean {
     return this.#state === "ended";
@@ -103,6 +106,8 @@ export class TunnelIntake {
           throw new TunnelFault(closeCodes.brokenOrder, "there is one head, and it comes first");
         }
         this.#state = "body";
+        this.keepsToCredit = control.credit !== undefined;
+        this.credit.give(control.credit ?? 0);
         this.#onHead(control.headers);
         break;
       case "end":

@@ -3,6 +3,7 @@ import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   closeCodes,
+  formatCredit,
   formatEnd,
   formatServerHead,
   headTimeoutMs,
@@ -11,7 +12,6 @@ import {
   tunnelProtocol,
 } from "../../client/tunnel-wire.js";
 import { runToEnforcedEnd } from "./enforced-end.js";
-import type { IncomingQueue } from "./incoming-queue.js";
 import { type Message, type MessageSocket, queueLimit } from "./message-socket.js";
 import type { Upgrade, WebSocketRoute } from "./route.js";
 import { TunnelIntake } from "./tunnel-intake.js";
@@ -31,10 +31,13 @@ const ownEndMs = 500;
 /** How long the client has to take the last of a call that was ended, if it gives no credit. */
 const lastCreditMs = 5_000;
 
+/** Credit for the client's body goes out in steps of so many bytes, so that it costs little. */
+const creditStep = 64 * 1024;
+
 /**
  * How much may be queued while the response waits for credit, which comes on the same
- * socket as the body: behind what client, network and system hold of it already. With the
- * usual limit a client that sends fast and reads at the same time would be stuck.
+ * socket as the body: behind what client, network and system hold of it. A client that
+ * keeps to credit never needs it; any other could be stuck with the usual limit.
  */
 const queueLimitWithoutCredit = 8 * 1024 * 1024;
 
@@ -57,7 +60,7 @@ async function serveTunnel(
 ): Promise<void> {
   const intake = new TunnelIntake();
   const socket = upgrade.accept({
-    keep: (message) => keepBody(intake, socket, message),
+    keep: (message, from) => keepBody(intake, from, message),
     // A cut says nothing about what was sent before; a close before null takes it back.
     finishes: (code) => code === closeCodes.cut || (intake.ended && code !== closeCodes.canceled),
   });
@@ -69,7 +72,16 @@ async function serveTunnel(
   try {
     const head = await receiveHead(intake, upgrade, socket);
     if (head !== undefined) {
-      const request = createRequest(upgrade, socket, head, options);
+      const request: UniversalServerRequest = {
+        // Of 1.x a handler would say that it cannot do bidi, which a WebSocket can.
+        httpVersion: "2.0",
+        method: "POST",
+        url: callUrl(upgrade.request),
+        header: mergeHeaders(upgrade.request, head),
+        body: bodyOf(socket, intake.keepsToCredit),
+        signal: upgrade.signal,
+        contextValues: options.contextValues?.(upgrade.request),
+      };
       end.by(request.header.get("connect-timeout-ms"));
       await respond(handler, request, intake, socket, end.forced);
     }
@@ -126,34 +138,30 @@ async function receiveHead(
   return head;
 }
 
-function createRequest(
-  upgrade: Upgrade,
-  socket: MessageSocket,
-  head: Headers,
-  options: TunnelOptions,
-): UniversalServerRequest {
-  return {
-    // Of 1.x a handler would say that it cannot do bidi, which a WebSocket can.
-    httpVersion: "2.0",
-    method: "POST",
-    url: callUrl(upgrade.request),
-    header: mergeHeaders(upgrade.request, head),
-    body: bodyOf(socket.incoming),
-    signal: upgrade.signal,
-    contextValues: options.contextValues?.(upgrade.request),
+/** The client's body, for the handler; gives credit as it is taken if the client heeds it. */
+function bodyOf(socket: MessageSocket, givesCredit: boolean): AsyncIterable<Uint8Array> {
+  let taken = 0;
+  const onTaken = (bytes: number) => {
+    taken += bytes;
+    if (givesCredit && taken >= creditStep && !socket.left.aborted) {
+      // That the peer is gone is noticed elsewhere.
+      socket.send([formatCredit(taken)]).catch(() => {});
+      taken = 0;
+    }
   };
-}
-
-function bodyOf(incoming: IncomingQueue<Message>): AsyncIterable<Uint8Array> {
   // No generator: its return() would wait for a next() that is under way.
   return {
     [Symbol.asyncIterator]: () => ({
       next: async () => {
-        const result = await incoming.next();
-        return result.done ? result : { done: false, value: result.value.data };
+        const result = await socket.incoming.next();
+        if (result.done === true) {
+          return result;
+        }
+        onTaken(result.value.data.length);
+        return { done: false, value: result.value.data };
       },
       return: async () => {
-        await incoming.return();
+        await socket.incoming.return();
         return { done: true, value: undefined };
       },
     }),

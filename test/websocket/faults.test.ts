@@ -1,0 +1,129 @@
+import { Code } from "@connectrpc/connect";
+import { describe, expect, test } from "vitest";
+import { headLimit, headTimeoutMs, messageLimit } from "../../src/client/tunnel-wire.js";
+import {
+  binary,
+  envelope,
+  frame,
+  headMessage,
+  messagesOf,
+  opcode,
+  openRaw,
+  post,
+  text,
+} from "../support/websocket-raw.js";
+import { echo, startTunnel, until } from "../support/websocket-service.js";
+
+const badUtf8 = Buffer.from([0x7b, 0xc3, 0x28]);
+const tooBig = Buffer.alloc(messageLimit + 1);
+
+describe("what the wire does not allow closes the socket, with its code, within 2 s", () => {
+  test.each<[string, number, Buffer[]]>([
+    ["null before the head", 1002, [text("null")]],
+    ["a second head", 1002, [headMessage(), headMessage()]],
+    ["a second null", 1002, [headMessage(), text("null"), text("null")]],
+    ["body after null", 1002, [headMessage(), text("null"), post("a")]],
+    ["an empty piece after null", 1002, [headMessage(), text("null"), binary("")]],
+    ["a head that is no JSON", 1002, [text('{"headers":')]],
+    ["a head that is a string", 1002, [text('"a"')]],
+    ["a head without headers", 1002, [text("{}")]],
+    ["a head whose headers are no object", 1002, [text('{"headers":[]}')]],
+    ["a header that is no list", 1002, [text('{"headers":{"a":"b"}}')]],
+    ["a header value that is no text", 1002, [text('{"headers":{"a":[1]}}')]],
+    ["a header name that is none", 1002, [text('{"headers":{":path":["/"]}}')]],
+    ["a header value with a line break", 1002, [text('{"headers":{"a":["b\\r\\nc: d"]}}')]],
+    ["negative credit", 1002, [headMessage(), text('{"credit":-1}')]],
+    ["credit that is no number", 1002, [headMessage(), text('{"credit":"1"}')]],
+    ["credit that is no whole number", 1002, [headMessage(), text('{"credit":1.5}')]],
+    ["an unknown control message", 1002, [headMessage(), text('{"end":true}')]],
+    ["binary where the head is due", 1003, [post("a")]],
+    ["text where body is due", 1003, [headMessage(), text('"a"')]],
+    ["text that is no JSON where body is due", 1003, [headMessage(), text("a")]],
+    ["bad UTF-8 in the head", 1007, [frame(opcode.text, badUtf8)]],
+    ["bad UTF-8 later", 1007, [headMessage(), frame(opcode.text, badUtf8)]],
+    ["a head over 16 KiB", 1009, [headMessage({ a: ["x".repeat(headLimit)] })]],
+    ["a message that is too big", 1009, [headMessage(), binary(tooBig)]],
+    ["reserved bits", 1002, [headMessage(), frame(opcode.binary, "a", 0xc0)]],
+    ["a reserved opcode", 1002, [headMessage(), frame(3, "a")]],
+    ["a continuation of nothing", 1002, [headMessage(), frame(opcode.more, "a")]],
+    ["a frame without a mask", 1002, [headMessage(), Buffer.from([0x82, 1, 0])]],
+    ["a ping of 126 bytes", 1002, [headMessage(), frame(opcode.ping, "x".repeat(126))]],
+    ["a close code that is none", 1002, [headMessage(), frame(opcode.close, "\0\x01")]],
+  ])("%s: %i", async (_, code, frames) => {
+    const { port, bridge, client } = await startTunnel({ echoer: echo, login: () => ({}) });
+    const raw = openRaw(port, "Echoer").write(...frames);
+    await raw.closed(2_000);
+    expect(raw.closeCode).toBe(code);
+    await until(() => bridge.openCalls === 0 && raw.ended, 2_000);
+    // All else goes on.
+    await client().login({});
+  });
+
+  test("also if the peer does not answer the close: it is cut", async () => {
+    const { port, bridge } = await startTunnel({ echoer: echo });
+    const raw = openRaw(port, "Echoer");
+    raw.closes = false;
+    raw.write(text("null"));
+    await until(() => raw.closeCode === 1002 && bridge.openCalls === 0, 1_000);
+    await until(() => raw.ended, 4_000);
+  });
+
+  test("no head within 5 s: 1008", async () => {
+    const { port } = await startTunnel({ echoer: echo });
+    const silent = openRaw(port, "Echoer");
+    const start = Date.now();
+    const onlyCredit = openRaw(port, "Echoer").write(text('{"credit":1}'));
+    for (const raw of [silent, onlyCredit]) {
+      await raw.closed(headTimeoutMs + 2_000);
+      expect(raw.closeCode).toBe(1008);
+    }
+    expect(Date.now() - start).toBeGreaterThan(headTimeoutMs - 100);
+  });
+});
+
+test("what came before a fault is handled, and the fault is an error to the handler", async () => {
+  const received: string[] = [];
+  let failure: unknown;
+  const { port } = await startTunnel({
+    async listener(requests) {
+      try {
+        for await (const { message } of requests) {
+          received.push(message);
+        }
+      } catch (error) {
+        failure = error;
+      }
+      return {};
+    },
+  });
+  openRaw(port, "Listener").write(headMessage(), post("a"), post("b"), binary(tooBig));
+  await until(() => failure !== undefined);
+  expect(received).toEqual(["a", "b"]);
+  expect(failure).toMatchObject({ code: Code.ResourceExhausted });
+});
+
+test("a message in the body that is over the service's limit ends the stream, not the socket", async () => {
+  const { port } = await startTunnel({ echoer: echo }, { readMaxBytes: 1000 });
+  const raw = openRaw(port, "Echoer").write(
+    headMessage(),
+    binary(envelope(`{"message":"${"x".repeat(2000)}"}`)),
+  );
+  await raw.closed();
+  expect(messagesOf(raw.body)).toMatchObject([{ error: { code: "resource_exhausted" } }]);
+  expect(raw.closeCode).toBe(1000);
+});
+
+test("a handler that fails, and not its method, is 1011, and is reported", async () => {
+  const { port, faults } = await startTunnel(
+    { echoer: echo },
+    {
+      contextValues() {
+        throw new Error("no values: SECRET");
+      },
+    },
+  );
+  const raw = openRaw(port, "Echoer").write(headMessage());
+  await raw.closed();
+  expect([raw.closeCode, raw.closeReason]).toEqual([1011, "internal error"]);
+  expect(faults.splice(0)).toMatchObject([{ message: "no values: SECRET" }]);
+});
