@@ -96,12 +96,12 @@ test("history waits for a slow reader of its output", async () => {
   expect(stdout.split("\n")).toHaveLength(5_001);
 });
 
-/** Resolves when a count has risen and then stayed for a second. */
+/** Resolves when a count has risen and then stayed for half a second. */
 async function settled(count: () => number): Promise<void> {
   let last = -1;
   while (count() === 0 || count() !== last) {
     last = count();
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
 

@@ -11,11 +11,8 @@ afterAll(() => server.close());
 
 describe("Ctrl+C", () => {
   test.each([
-    ["subscribe", []],
     ["history", ["--follow"]],
     ["listener", []],
-    ["summary", []],
-    ["echoer", []],
     ["echoer", ["--protocol", "grpc"]],
     ["subscribe", ["--protocol", "grpc-web"]],
   ])("cancels chatter %s %j, which ends with status 130 and says nothing", async (name, args) => {

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "./exit.js";
 import type { OutputForm } from "./output.js";
 import type { Protocol } from "./transport.js";
 
@@ -87,7 +88,7 @@ function parseUrl(text: string): string {
     throw new InvalidArgumentError("It is like http://localhost:8080 or https://chat.example.com.");
   }
   if (url.username + url.password !== "") {
-    throw new InvalidArgumentError("It has no user and no password: chatter login takes these.");
+    throw new UsageError("--url has no user and no password: chatter login takes these");
   }
   return url.href.replace(/\/$/, "");
 }
@@ -95,7 +96,7 @@ function parseUrl(text: string): string {
 function parseToken(text: string): string {
   const token = text.trim();
   if (!/^[\x21-\x7e]*$/.test(token)) {
-    throw new InvalidArgumentError("A token has no spaces and ASCII alone.");
+    throw new UsageError("the token is none: it has no spaces and ASCII alone");
   }
   return token;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { exitStatus, Interrupted } from "./exit.js";
+import { exitStatus, Interrupted, UsageError } from "./exit.js";
 
 interface CommandEntry {
   readonly name: string;
@@ -64,7 +64,6 @@ const entries: readonly CommandEntry[] = [
  * @param args what follows the program's name
  */
 export async function runChatter(args: readonly string[]): Promise<number> {
-  guardOutput();
   try {
     const program = await createProgram(args);
     await program.parseAsync(args, { from: "user" });
@@ -75,6 +74,10 @@ export async function runChatter(args: readonly string[]): Promise<number> {
     }
     if (error instanceof Interrupted) {
       return exitStatus.interrupted;
+    }
+    if (error instanceof UsageError) {
+      process.stderr.write(`chatter: ${error.message}\nTry: chatter --help\n`);
+      return exitStatus.usage;
     }
     // Imported when it is needed: help and the like do without the client library.
     const { describeFailure } = await import("./failure.js");
@@ -112,22 +115,6 @@ function prepare(command: Command, path: string): void {
   for (const sub of command.commands) {
     prepare(sub, `${path} ${sub.name()}`);
   }
-}
-
-/**
- * A reader that has seen enough (`chatter history | head -1`) ends the program quietly, as
- * SIGPIPE ends others; output that cannot be written for another reason is a failure.
- */
-function guardOutput(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") {
-      process.exit(exitStatus.success);
-    }
-    process.stderr.write(`chatter: cannot write the output: ${error.message}\n`);
-    process.exit(exitStatus.failure);
-  });
-  // Nobody is left to be told.
-  process.stderr.on("error", () => process.exit(exitStatus.failure));
 }
 
 /** The same place from src/ and from dist/. */

@@ -1,0 +1,69 @@
+import { describe, expect, test } from "vitest";
+import { runCli } from "../support/cli.js";
+import { runHere } from "../support/cli-here.js";
+
+const url = "--url <url>";
+
+describe("wrong usage is told in one line with a hint, exit status 2:", () => {
+  test.each<[string[], string, string]>([
+    [["hitsory"], "unknown command 'hitsory'", "chatter"],
+    [["history", "--folow"], "unknown option '--folow'", "chatter history"],
+    [["history", "more"], "too many arguments", "chatter history"],
+    [["history", "--after", "x", "--last", "3"], "cannot be used with", "chatter history"],
+    [["history", "--last", "0"], "whole number of 1 or more", "chatter history"],
+    [["history", "--limit", "1.5"], "whole number of 0 or more", "chatter history"],
+    [["history", "--view", "huge"], "Allowed choices are default, tiny", "chatter history"],
+    [["listener", "--output", "xml"], "Allowed choices are pretty, jsonl", "chatter listener"],
+    [["listener", "--protocol", "soap"], "connect, grpc, grpc-web", "chatter listener"],
+    [["listener", "--url", "localhost:8080"], url, "chatter listener"],
+    [["listener", "--url", "ftp://localhost"], url, "chatter listener"],
+    [["listener", "--url", "http://goa:rocks@localhost"], "chatter login takes", "chatter"],
+    [["listener", "--token", "two words"], "no spaces", "chatter"],
+    [["login", "--password", "rocks"], "'--user <name>' not specified", "chatter login"],
+    [["user", "list"], "'--users-file <file>' not specified", "chatter user list"],
+    [["user", "add", "a:b", "--users-file", "u"], "colon", "chatter user add"],
+    [
+      ["user", "add", "a", "--users-file", "u", "--scopes", "all"],
+      "stream:read and stream:write",
+      "chatter user add",
+    ],
+    [["token", "inspect", "no-token"], "this is not a token", "chatter token inspect"],
+    [["token", "issue"], "missing required argument 'name'", "chatter token issue"],
+    [["serve", "--demo", "--port", "http"], "--port", "chatter serve"],
+    [["serve"], "--demo", "chatter serve"],
+  ])("%j", async (args, fault, command) => {
+    const { status, stdout, stderr } = await runHere(args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    const lines = stderr.trimEnd().split("\n");
+    expect(lines[0]).toMatch(/^chatter: /);
+    expect(lines[0]).toContain(fault);
+    expect(lines.at(-1)).toBe(`Try: ${command} --help`);
+  });
+
+  test("also if it stands in the environment, whose variable is named", async () => {
+    const { status, stderr } = await runHere(["history"], { CHATTER_URL: "here" });
+    expect(status).toBe(2);
+    expect(stderr).toContain("'here' from env 'CHATTER_URL' is invalid");
+  });
+
+  test.each([
+    ["--url", "http://goa:secret@localhost"],
+    ["--token", "a secret"],
+  ])("nothing is shown of a secret in %s", async (option, value) => {
+    const { status, stderr } = await runHere(["listener", option, value]);
+    expect(status).toBe(2);
+    expect(stderr).not.toContain("secret");
+  });
+
+  test("no command at all shows the help, on standard error", async () => {
+    const { status, stdout, stderr } = await runHere([]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toContain("Usage: chatter");
+  });
+
+  test("no password, and nobody who can be asked", async () => {
+    const result = await runCli(["login", "--user", "goa"]);
+    expect(result).toMatchObject({ status: 2, stdout: "" });
+    expect(result.stderr).toMatch(/^chatter: no password: give --password-stdin.*\nTry: /);
+  });
+});
