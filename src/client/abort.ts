@@ -1,0 +1,53 @@
+/**
+ * An AbortController that follows other signals until it is let go. (AbortSignal.any keeps
+ * hold of short-lived signals for as long as the long-lived one lives.)
+ */
+export class LinkedAbort {
+  readonly #controller = new AbortController();
+  readonly #sources: readonly AbortSignal[];
+  readonly #onAbort = (event: Event) => this.abort((event.target as AbortSignal).reason);
+
+  constructor(...sources: readonly (AbortSignal | undefined)[]) {
+    this.#sources = sources.filter((source) => source !== undefined);
+    for (const source of this.#sources) {
+      if (source.aborted) {
+        this.abort(source.reason);
+        return;
+      }
+      source.addEventListener("abort", this.#onAbort, { once: true });
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Aborts, and listens to its sources no more. */
+  abort(reason?: unknown): void {
+    for (const source of this.#sources) {
+      source.removeEventListener("abort", this.#onAbort);
+    }
+    this.#controller.abort(reason);
+  }
+}
+
+/** Resolves after a time in milliseconds; rejects with the signal's reason. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const waited = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  return orAborted(waited, signal).finally(() => clearTimeout(timer));
+}
+
+/** The promise's outcome, or the signal's reason as a rejection if that comes first. */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    if (signal.aborted) {
+      onAbort();
+    }
+  });
+}

@@ -1,0 +1,42 @@
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+  Http2SessionManager,
+} from "@connectrpc/connect-node";
+import { WebSocket } from "ws";
+import type { OpenTransport, TransportName } from "./chatter-client.js";
+import { createWebSocketTransport } from "./websocket-transport.js";
+
+/** A connection is asked for a sign of life so often, in milliseconds. */
+const pingIntervalMs = 10_000;
+/** And is taken for dead without one for so long, in milliseconds. */
+const pingTimeoutMs = 10_000;
+
+/** Makes the transports of Node. */
+export function createNodeTransport(
+  name: TransportName = "connect",
+  baseUrl: string,
+): OpenTransport {
+  if (name === "ws") {
+    const webSocketOptions = { handshakeTimeout: 15_000, perMessageDeflate: false };
+    const transport = createWebSocketTransport({ baseUrl, webSocket: WebSocket, webSocketOptions });
+    return { transport, close: () => {} };
+  }
+  if (!Object.hasOwn(overHttp2, name)) {
+    throw new TypeError(`"transport" is "${name}": it must be connect, grpc, grpc-web or ws`);
+  }
+  const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs, pingTimeoutMs });
+  return {
+    transport: overHttp2[name]({ baseUrl, sessionManager }),
+    close: () => sessionManager.abort(),
+  };
+}
+
+const overHttp2 = {
+  connect: (options: Parameters<typeof createGrpcTransport>[0]) =>
+    createConnectTransport({ ...options, httpVersion: "2" }),
+  grpc: createGrpcTransport,
+  "grpc-web": (options: Parameters<typeof createGrpcTransport>[0]) =>
+    createGrpcWebTransport({ ...options, httpVersion: "2" }),
+};

@@ -1,0 +1,33 @@
+/* The package's entry for Node. */
+import {
+  type ChatterClient,
+  type ChatterClientOptions,
+  createClientWith,
+} from "./chatter-client.js";
+import { createNodeTransport } from "./node-transport.js";
+
+export { finalCodes } from "./final-error.js";
+export type * from "./public-types.js";
+export { createWebSocketTransport } from "./websocket-transport.js";
+
+/**
+ * Makes a client of Chatter. It connects when it is used, and does not keep the process
+ * from ending once nothing is open.
+ *
+ * ```ts
+ * const chatter = createChatterClient({
+ *   url: "http://localhost:8080",
+ *   auth: { user: "goa", password: "rocks" },
+ *   transport: "grpc",
+ * });
+ * const publisher = chatter.publisher();
+ * const { sequence } = await publisher.post("hello");
+ * await publisher.close();
+ * chatter.close();
+ * ```
+ *
+ * Throws a TypeError for a URL or a transport that cannot be used.
+ */
+export function createChatterClient(options: ChatterClientOptions): ChatterClient {
+  return createClientWith(createNodeTransport, options);
+}

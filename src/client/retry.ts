@@ -1,0 +1,73 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { pause } from "./abort.js";
+import { backoffMs } from "./backoff.js";
+import type { StateListener } from "./connection-state.js";
+import { isFinal } from "./final-error.js";
+import type { TokenSource } from "./token-source.js";
+
+/** What lies between the calls of one subscription, publisher or history. */
+export class Retry {
+  readonly #tokens: TokenSource;
+  readonly #signal: AbortSignal;
+  readonly #onState: StateListener;
+  #token: string | undefined;
+  #isLive = false;
+  #wasLive = false;
+  #failures = 0;
+  #refusals = 0;
+
+  /** Aborting `signal` ends every wait, with its reason. */
+  constructor(tokens: TokenSource, signal: AbortSignal, onState: StateListener) {
+    this.#tokens = tokens;
+    this.#signal = signal;
+    this.#onState = onState;
+  }
+
+  /** Begins a call: resolves to its headers. */
+  async begin(): Promise<{ readonly authorization: string }> {
+    this.#token = undefined;
+    this.#isLive = false;
+    this.#onState({ status: "connecting" });
+    this.#token = await this.#tokens.get(this.#signal);
+    return { authorization: `Bearer ${this.#token}` };
+  }
+
+  /** The server has accepted the call. */
+  accepted(): void {
+    if (!this.#isLive) {
+      this.#isLive = true;
+      this.#wasLive = true;
+      this.#refusals = 0;
+      this.#onState({ status: "live" });
+    }
+  }
+
+  /**
+   * The call has brought something. Only this ends the growing of the pauses: a server
+   * that accepts calls and drops them is not to be stormed.
+   */
+  progressed(): void {
+    this.accepted();
+    this.#failures = 0;
+  }
+
+  /**
+   * The call has failed: resolves when it is time for the next one. Rejects with the error
+   * if it is final, and with the signal's reason.
+   */
+  async afterFailure(cause: unknown): Promise<void> {
+    this.#signal.throwIfAborted();
+    const reason = ConnectError.from(cause);
+    if (reason.code === Code.Unauthenticated ? !this.#mayRenew() : isFinal(reason, this.#wasLive)) {
+      throw reason;
+    }
+    const delayMs = backoffMs(++this.#failures);
+    this.#onState({ status: "waiting", reason, delayMs });
+    await pause(delayMs, this.#signal);
+  }
+
+  /** Once in a row; never if no call was made, for then Login itself has refused. */
+  #mayRenew(): boolean {
+    return this.#token !== undefined && this.#tokens.refuse(this.#token) && ++this.#refusals === 1;
+  }
+}

@@ -1,0 +1,176 @@
+import { type Client, Code, ConnectError } from "@connectrpc/connect";
+import type { ChatterService, SubscribeResponse } from "../gen/chatter_pb.js";
+import { LinkedAbort } from "./abort.js";
+import type { ConnectionState, StateListener } from "./connection-state.js";
+import { Retry } from "./retry.js";
+import type { TokenSource } from "./token-source.js";
+import { watchCall } from "./watched-call.js";
+
+export interface SubscribeOptions {
+  /**
+   * A cursor: what was added after it comes first, then what is added. Default: what is
+   * added from the moment the server accepts the call.
+   */
+  readonly after?: string;
+  /** Ends the subscription: its loop ends without an error. Default: none. */
+  readonly signal?: AbortSignal;
+  /**
+   * The server sends a sign of life when nothing was added for so many seconds, 1 to 3,600;
+   * when three are missing, the connection is taken for dead and made anew. Default: 15.
+   */
+  readonly bookmarkSeconds?: number;
+  /** Is told each change of `state`, at once. Default: nobody. */
+  readonly onState?: StateListener;
+}
+
+/**
+ * The messages that are added, each once and in order, for one `for await` loop. It goes on
+ * through restarts, dropped connections and expired tokens; it ends by the signal or by
+ * leaving the loop, and throws a `ConnectError` only with one of the final codes:
+ *
+ * - `out_of_range`: the cursor is of another log or beyond the head, or what follows it was
+ *   removed by retention; `invalid_argument`: it is no cursor
+ * - `unauthenticated`: the login failed, or a renewed token was refused too
+ * - `permission_denied`: the token does not have the scope "stream:read" or "stream:write"
+ * - `data_loss`: the log is damaged
+ * - `unimplemented`: there is no Chatter at the URL
+ */
+export interface Subscription extends AsyncIterableIterator<SubscribeResponse, undefined> {
+  /** How it stands with the server. */
+  readonly state: ConnectionState;
+  /**
+   * After the last message that the loop was given: hand it to a later `subscribe` or
+   * `history` as `after`. Undefined until the server has accepted the call.
+   */
+  readonly cursor: string | undefined;
+}
+
+/** Response header of Subscribe: the cursor that it starts after. */
+const cursorHeader = "chatter-cursor";
+const defaultBookmarkSeconds = 15;
+/** So many bookmarks may be missing. */
+const missingBookmarks = 3;
+
+/** A subscription that resumes. It starts at once, and reads as its loop takes. */
+export class ResumingSubscription implements Subscription {
+  readonly #client: Client<typeof ChatterService>;
+  readonly #end: LinkedAbort;
+  readonly #retry: Retry;
+  readonly #bookmarkSeconds: number;
+  readonly #onState: StateListener | undefined;
+  readonly #events: AsyncGenerator<SubscribeResponse, undefined>;
+  #first: Promise<IteratorResult<SubscribeResponse, undefined>> | undefined;
+  #state: ConnectionState = { status: "connecting" };
+  #cursor: string | undefined;
+  #sequence = 0n;
+
+  /** @param client calls without a token of its own */
+  constructor(
+    client: Client<typeof ChatterService>,
+    tokens: TokenSource,
+    closing: AbortSignal,
+    options: SubscribeOptions,
+  ) {
+    const { bookmarkSeconds = defaultBookmarkSeconds } = options;
+    if (!Number.isInteger(bookmarkSeconds) || bookmarkSeconds < 1 || bookmarkSeconds > 3600) {
+      throw new RangeError(`bookmarkSeconds is ${bookmarkSeconds}: it must be 1 to 3600`);
+    }
+    this.#client = client;
+    this.#cursor = options.after || undefined;
+    this.#bookmarkSeconds = bookmarkSeconds;
+    this.#onState = options.onState;
+    this.#end = new LinkedAbort(closing, options.signal);
+    this.#retry = new Retry(tokens, this.#end.signal, (state) => this.#tell(state));
+    this.#events = this.#run();
+    // Live from now means from this call on, not from when the loop begins.
+    this.#first = this.#events.next();
+    this.#first.catch(() => {}); // next() hands it on
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  get cursor(): string | undefined {
+    return this.#cursor;
+  }
+
+  async next(): Promise<IteratorResult<SubscribeResponse, undefined>> {
+    const first = this.#first;
+    this.#first = undefined;
+    const result = await (first ?? this.#events.next());
+    if (!result.done) {
+      this.#cursor = result.value.cursor;
+    }
+    return result;
+  }
+
+  return(): Promise<IteratorResult<SubscribeResponse, undefined>> {
+    this.#first = undefined;
+    this.#end.abort();
+    return this.#events.return(undefined);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async *#run(): AsyncGenerator<SubscribeResponse, undefined> {
+    const { signal } = this.#end;
+    const onAbort = () => this.#tell({ status: "closed" });
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      while (!signal.aborted) {
+        try {
+          yield* this.#follow();
+        } catch (error) {
+          await this.#retry.afterFailure(error);
+        }
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        signal.removeEventListener("abort", onAbort);
+        this.#tell({ status: "closed", reason: ConnectError.from(error) });
+        throw error;
+      }
+    } finally {
+      this.#end.abort();
+    }
+  }
+
+  /** One call, until it breaks. */
+  async *#follow(): AsyncGenerator<SubscribeResponse, never> {
+    const headers = await this.#retry.begin();
+    const request = { after: this.#cursor, bookmarkSeconds: this.#bookmarkSeconds };
+    const onHeader = (header: Headers) => this.#takeHead(header);
+    const events = watchCall(
+      (signal) => this.#client.subscribe(request, { headers, signal, onHeader }),
+      this.#end.signal,
+      missingBookmarks * this.#bookmarkSeconds * 1000,
+    );
+    for await (const event of events) {
+      this.#retry.progressed();
+      if (event.sequence === 0n) {
+        this.#cursor = event.cursor; // a bookmark
+      } else if (event.sequence > this.#sequence) {
+        this.#sequence = event.sequence;
+        yield event;
+      }
+    }
+    throw new ConnectError("the server has ended the subscription", Code.Unavailable);
+  }
+
+  #takeHead(header: Headers): void {
+    const start = header.get(cursorHeader);
+    // A refused call has a head too, over some wires, but starts nowhere.
+    if (start !== null) {
+      this.#cursor ??= start;
+      this.#retry.accepted();
+    }
+  }
+
+  #tell(state: ConnectionState): void {
+    this.#state = state;
+    this.#onState?.(state);
+  }
+}
