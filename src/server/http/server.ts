@@ -1,9 +1,13 @@
 import { createServer as createHttp1, type Server as HttpServer } from "node:http";
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Chatter } from "../chatter.js";
 import { createOnePort, type OnePort } from "./one-port.js";
 import { pingSessions } from "./session-pings.js";
+
+/** What one HTTP/2 connection may upload before it is read: over a long way 64 KiB is slow. */
+const sessionWindowBytes = 1024 * 1024;
 
 export interface ListenOptions {
   /** Address to listen on. Default: 127.0.0.1. */
@@ -35,6 +39,7 @@ export async function listen(
     // Proxies multiplex: one connection may hold the subscriptions of thousands.
     settings: { maxConcurrentStreams: 20_000, initialWindowSize: 256 * 1024 },
   });
+  http2.on("session", (session) => session.setLocalWindowSize(sessionWindowBytes));
   http2.on("stream", chatter.streamListener);
   pingSessions(http2);
   const port = createOnePort(http1, http2);
@@ -67,12 +72,36 @@ function trackConnections(server: Server, http2: Http2Server): Connections {
 
 function start(server: Server, { host = "127.0.0.1", port = 8080 }: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const fail = (error: NodeJS.ErrnoException) =>
+      reject(
+        new ConnectError(
+          `cannot listen on ${host} port ${port}: ${reasonOf(error)}`,
+          Code.FailedPrecondition,
+          undefined,
+          undefined,
+          error,
+        ),
+      );
+    server.once("error", fail);
     server.listen({ host, port, backlog: 4096 }, () => {
-      server.off("error", reject);
+      server.off("error", fail);
       resolve();
     });
   });
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return "another program has it";
+    case "EACCES":
+      return "that needs more rights";
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return "this machine has no such address";
+    default:
+      return error.message;
+  }
 }
 
 async function close(
