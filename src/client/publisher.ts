@@ -17,6 +17,11 @@ export interface PublisherOptions {
    * must be well below the server's --dedupe-window. Default: 300,000, half of its default.
    */
   readonly resendMs?: number;
+  /**
+   * A stream that owes an answer for so many milliseconds is taken for dead and made anew.
+   * From 1; default 30,000.
+   */
+  readonly answerMs?: number;
   /** Gives up: posts without an answer fail with the signal's reason. Default: none. */
   readonly signal?: AbortSignal;
   /** Is told each change of `state`, at once. Default: nobody. */
@@ -59,8 +64,7 @@ export interface Publisher {
 
 const defaultMaxPending = 1024;
 const defaultResendMs = 300_000;
-/** A stream that answers nothing for so long is taken for dead, in milliseconds. */
-const answerLimitMs = 30_000;
+const defaultAnswerMs = 30_000;
 /** Most bytes of UTF-8 in a text. */
 const maxTextBytes = 65_536;
 
@@ -70,6 +74,7 @@ export class ResumingPublisher implements Publisher {
   readonly #end: LinkedAbort;
   readonly #retry: Retry;
   readonly #queue: PostQueue;
+  readonly #answerMs: number;
   readonly #onState: StateListener | undefined;
   readonly #run: Promise<void>;
   #state: ConnectionState = { status: "idle" };
@@ -81,14 +86,22 @@ export class ResumingPublisher implements Publisher {
     closing: AbortSignal,
     options: PublisherOptions,
   ) {
-    const { maxPending = defaultMaxPending, resendMs = defaultResendMs } = options;
+    const {
+      maxPending = defaultMaxPending,
+      resendMs = defaultResendMs,
+      answerMs = defaultAnswerMs,
+    } = options;
     if (!Number.isSafeInteger(maxPending) || maxPending < 1) {
       throw new RangeError(`maxPending is ${maxPending}: it must be a whole number from 1`);
     }
     if (!(resendMs >= 0)) {
       throw new RangeError(`resendMs is ${resendMs}: it must be 0 or more`);
     }
+    if (!(answerMs >= 1)) {
+      throw new RangeError(`answerMs is ${answerMs}: it must be 1 or more`);
+    }
     this.#client = client;
+    this.#answerMs = answerMs;
     this.#onState = options.onState;
     this.#queue = new PostQueue(maxPending, resendMs);
     this.#end = new LinkedAbort(closing, options.signal);
@@ -150,7 +163,7 @@ export class ResumingPublisher implements Publisher {
   async #stream(): Promise<void> {
     const headers = await this.#retry.begin();
     const call = new LinkedAbort(this.#end.signal);
-    const silence = new Silence(answerLimitMs, () => call.abort(silent(answerLimitMs)));
+    const silence = new Silence(this.#answerMs, () => call.abort(silent(this.#answerMs)));
     silence.begin();
     let answered = 0;
     try {

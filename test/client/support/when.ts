@@ -1,0 +1,8 @@
+import { sleep } from "../../support/streams.js";
+
+/** Resolves when something is so, looking every 5 ms, for as long as the test may take. */
+export async function when(isSo: () => boolean): Promise<void> {
+  while (!isSo()) {
+    await sleep(5);
+  }
+}
