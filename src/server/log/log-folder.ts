@@ -27,8 +27,8 @@ export async function prepareFolder(dir: string): Promise<LogFolder> {
     if ((await readdir(dir)).includes("CURRENT")) {
       throw new Error("it is the database of another program");
     }
-    await mkdir(store, { recursive: true, mode: 0o700 });
     await access(dir, constants.R_OK | constants.W_OK | constants.X_OK);
+    await mkdir(store, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw openError(`the log cannot be kept in ${dir}: ${reasonOf(error)}`, error);
   }

@@ -44,7 +44,11 @@ async function isSound(path: string, withData: () => boolean): Promise<boolean> 
   const file = await open(path);
   try {
     const { size } = await file.stat();
+    const whole = withData() ? await file.readFile() : undefined;
     const read = async ({ offset, length }: Block) => {
+      if (whole !== undefined) {
+        return offset + length <= size ? whole.subarray(offset, offset + length) : undefined;
+      }
       const bytes = Buffer.allocUnsafe(length);
       return (await file.read(bytes, 0, length, offset)).bytesRead === length ? bytes : undefined;
     };
@@ -60,12 +64,17 @@ async function isSound(path: string, withData: () => boolean): Promise<boolean> 
         return false;
       }
       const bytes = await read(withTrailer(top));
-      const entries = bytes && isIntact(bytes) ? entriesOf(bytes) : undefined;
-      const blocks = entries?.map(({ value }) => new Varints(value).block());
+      if (bytes === undefined || !isIntact(bytes)) {
+        return false;
+      }
+      if (bytes.at(-trailerLength) !== plain) {
+        return true; // compressed, by a tool: as it was written, and that is all to be seen
+      }
+      const blocks = entriesOf(bytes)?.map(({ value }) => new Varints(value).block());
       if (blocks === undefined || blocks.includes(undefined)) {
         return false;
       }
-      for (const block of isIndex && !withData() ? [] : (blocks as Block[])) {
+      for (const block of isIndex && whole === undefined ? [] : (blocks as Block[])) {
         const data = await read(withTrailer(block));
         if (data === undefined || !(isIntact(data) || (isIndex && isHarmless(data)))) {
           return false;

@@ -1,0 +1,142 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { expect, test } from "vitest";
+import type { Commit } from "../../src/server/log/commit.js";
+import { DedupeWindow } from "../../src/server/log/dedupe-window.js";
+import { GroupCommit } from "../../src/server/log/group-commit.js";
+import { post, posts } from "../support/log-messages.js";
+
+/** A group commit on a disk that syncs when it is told to. */
+function create() {
+  const writes: { commit: Commit; done(): void; fail(): void }[] = [];
+  const group = new GroupCommit(
+    "AbCdEfGh",
+    new DedupeWindow({ maxIds: 1000 }),
+    (commit) =>
+      new Promise((done, reject) => {
+        const fail = () => reject(new ConnectError("disk", Code.Unavailable));
+        writes.push({ commit, done, fail });
+      }),
+  );
+  const start = (head = 0) => group.start({ head, sentAt: 0, totalBytes: 0 });
+  start();
+  const write = async (index: number) => {
+    await expect.poll(() => writes.length, { interval: 1 }).toBeGreaterThan(index);
+    return writes[index]!;
+  };
+  return { group, start, writes, write };
+}
+
+const sequences = (result: { positions: readonly { sequence: number }[] }) =>
+  result.positions.map(({ sequence }) => sequence);
+
+test("what arrives while a commit is under way shares the next", async () => {
+  const { group, writes, write } = create();
+  const results = [group.append([post("a")]), group.append([post("b")])];
+  const first = await write(0);
+  expect(first.commit.last).toBe(2);
+  for (const message of posts(100)) {
+    results.push(group.append([message]));
+  }
+  await new Promise(setImmediate);
+  expect(writes).toHaveLength(1);
+  first.done();
+  const second = await write(1);
+  expect(second.commit.last).toBe(102);
+  second.done();
+  const answers = await Promise.all(results);
+  expect(answers.flatMap(sequences)).toEqual(Array.from({ length: 102 }, (_, i) => i + 1));
+  expect(writes).toHaveLength(2);
+});
+
+test("nothing is answered before its commit is durable, repeats of it included", async () => {
+  const { group, write } = create();
+  let answers = 0;
+  const count = () => answers++;
+  const result = Promise.all([
+    group.append([post("a", "1")]).then(count),
+    group.append([post("a", "1")]).then(count),
+    group.append([post("b", "1")]).then(count),
+  ]);
+  const { commit, done } = await write(0);
+  expect(commit.last).toBe(1);
+  await new Promise(setImmediate);
+  expect(answers).toBe(0);
+  done();
+  await result;
+});
+
+test("a commit is bounded, by messages and by bytes", async () => {
+  const { group, write } = create();
+  const many = group.append(posts(20_000));
+  let last = 0;
+  for (let i = 0; last < 20_000; i++) {
+    const { commit, done } = await write(i);
+    expect(commit.last - last).toBeLessThanOrEqual(8192);
+    last = commit.last;
+    done();
+  }
+  expect(sequences(await many)).toEqual(Array.from({ length: 20_000 }, (_, i) => i + 1));
+
+  const { group: other, write: otherWrite } = create();
+  const big = other.append(posts(200).map(({ text }) => post(text.padEnd(65_536, "x"))));
+  for (let i = 0, end = 0; end < 200; i++) {
+    const { commit, done } = await otherWrite(i);
+    const bytes = commit.values.reduce((sum, value) => sum + value.length, 0);
+    expect(bytes).toBeLessThan(4.2 * 1024 * 1024);
+    end = commit.last;
+    done();
+  }
+  await big;
+});
+
+test("a failed commit fails all that wait, but not what was durable before", async () => {
+  const { group, start, write } = create();
+  const long = group.append(posts(10_000));
+  (await write(0)).done();
+  const failing = await write(1);
+  const waiting = group.append([post("w")]);
+  failing.fail();
+  const result = await long;
+  expect(result.positions).toHaveLength(8192);
+  expect(result.error?.code).toBe(Code.Unavailable);
+  expect(await waiting).toMatchObject({ positions: [], error: { code: Code.Unavailable } });
+  expect((await group.append([post("c")])).error?.code).toBe(Code.Unavailable);
+  expect(group.fault?.code).toBe(Code.Unavailable);
+
+  start(8192);
+  const again = group.append([post("d")]);
+  (await write(2)).done();
+  expect(sequences(await again)).toEqual([8193]);
+  expect(group.fault).toBeUndefined();
+});
+
+test("times never go back", async () => {
+  const { group, write } = create();
+  const ahead = Date.now() + 60_000;
+  group.start({ head: 5, sentAt: ahead, totalBytes: 0 });
+  const result = group.append([post("a")]);
+  (await write(0)).done();
+  expect((await result).positions).toEqual([{ sequence: 6, sentAt: ahead }]);
+});
+
+test("close waits for the commit under way and refuses the rest", async () => {
+  const { group, write } = create();
+  const first = group.append([post("a")]);
+  const { done } = await write(0);
+  const second = group.append([post("b")]);
+  const closed = group.close();
+  done();
+  await closed;
+  expect((await first).error).toBeUndefined();
+  expect((await second).error?.code).toBe(Code.Unavailable);
+});
+
+test("nothing but repeats needs no write", async () => {
+  const { group, writes, write } = create();
+  const first = group.append([post("a", "1")]);
+  (await write(0)).done();
+  await first;
+  const repeats = await group.append(Array.from({ length: 20_000 }, () => post("a", "1")));
+  expect(new Set(sequences(repeats))).toEqual(new Set([1]));
+  expect(writes).toHaveLength(1);
+});
