@@ -1,16 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
+import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { chatterBin, cliEnv } from "../support/cli.js";
-import { type MemoryServer, startMemoryServer } from "../support/cli-server.js";
+import { post } from "../support/cli-server.js";
 
-let server: MemoryServer;
-beforeAll(async () => {
-  server = await startMemoryServer();
+let server: TestServer;
+beforeEach(async () => {
+  server = await startChatter();
   const texts = Array.from({ length: 20_000 }, (_, i) => `message ${i}`);
-  await server.post(...texts);
+  await post(server.log, ...texts);
 });
-afterAll(() => server.close());
 
 describe("a reader that has seen enough", () => {
   test.each([
@@ -34,10 +34,8 @@ describe("a reader that has seen enough", () => {
     const [status] = await once(shell, "close");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout.split("\n")).toHaveLength(lines + 1);
-  });
-
-  test("ends the call too: the server sends no more", async () => {
-    await expect.poll(server.openCalls, { timeout: 5000 }).toBe(0);
+    // The server is not left with a call that sends to nobody.
+    await expect.poll(() => server.chatter.openCalls, { timeout: 5000 }).toBe(0);
   });
 });
 

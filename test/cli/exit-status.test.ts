@@ -1,14 +1,14 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { PostProgressSchema } from "../../src/gen/chatter_pb.js";
+import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { runCli } from "../support/cli.js";
-import { type MemoryServer, startFakeServer, startMemoryServer } from "../support/cli-server.js";
+import { startFakeServer } from "../support/cli-server.js";
 
-let server: MemoryServer;
-beforeAll(async () => {
-  server = await startMemoryServer();
+let server: TestServer;
+beforeEach(async () => {
+  server = await startChatter();
 });
-afterAll(() => server.close());
 
 describe("the exit status", () => {
   test("is 0 when the call succeeds", async () => {
@@ -69,6 +69,6 @@ describe("the exit status", () => {
   });
 });
 
-function envOf({ url, token }: MemoryServer) {
+function envOf({ url, token }: TestServer) {
   return { CHATTER_URL: url, CHATTER_TOKEN: token };
 }

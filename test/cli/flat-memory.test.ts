@@ -1,20 +1,20 @@
 import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
+import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { startCli } from "../support/cli.js";
-import { type MemoryServer, startFakeServer, startMemoryServer } from "../support/cli-server.js";
+import { startFakeServer } from "../support/cli-server.js";
 
 const rounds = Number(process.env.CHATTER_TEST_ROUNDS ?? 1);
 
 /** Beyond what a command has loaded: far less than what passes through it. */
 const roomMiB = 60;
 
-let server: MemoryServer;
-beforeAll(async () => {
-  server = await startMemoryServer();
+let server: TestServer;
+beforeEach(async () => {
+  server = await startChatter();
 });
-afterAll(() => server.close());
 
 test("seq 100000 | chatter listener stores all of them, in order", async () => {
   const cli = startCli(["listener"], envOf(server));
@@ -116,6 +116,6 @@ function residentMiB(pid: number | undefined): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
 }
 
-function envOf({ url, token }: MemoryServer) {
+function envOf({ url, token }: TestServer) {
   return { CHATTER_URL: url, CHATTER_TOKEN: token };
 }

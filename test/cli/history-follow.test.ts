@@ -1,24 +1,24 @@
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { parseLines, runCli, startCli } from "../support/cli.js";
-import { type MemoryServer, startFakeServer, startMemoryServer } from "../support/cli-server.js";
+import { post, startFakeServer } from "../support/cli-server.js";
 
 interface Shown {
   readonly message: string;
   readonly cursor: string;
 }
 
-let server: MemoryServer;
+let server: TestServer;
 beforeEach(async () => {
-  server = await startMemoryServer();
+  server = await startChatter();
 });
-afterEach(() => server.close());
 
 describe("history --follow", () => {
   test("prints the stored messages, then those that are added, in one form", async () => {
-    await server.post("one", "two é");
+    await post(server.log, "one", "two é");
     const cli = follow();
     await cli.printed("two é");
-    await server.post("three é");
+    await post(server.log, "three é");
     await cli.printed("three é");
     cli.child.kill("SIGINT");
     const { status, stdout } = await cli.ended;
@@ -37,8 +37,8 @@ describe("history --follow", () => {
 
   test("starts with an empty log too", async () => {
     const cli = follow();
-    await expect.poll(server.openCalls, { timeout: 10_000 }).toBeGreaterThan(0);
-    await server.post("first");
+    await expect.poll(() => server.chatter.openCalls, { timeout: 10_000 }).toBeGreaterThan(0);
+    await post(server.log, "first");
     await cli.printed("first");
   });
 
@@ -71,16 +71,16 @@ describe("history --follow", () => {
 
   test("sees each message once while others post", async () => {
     const expected: string[] = [];
-    const post = async (count: number) => {
+    const postMore = async (count: number) => {
       const texts = Array.from({ length: count }, (_, i) => `m${expected.length + i}.`);
       expected.push(...texts);
-      await server.post(...texts);
+      await post(server.log, ...texts);
     };
-    await post(2000);
+    await postMore(2000);
     const cli = follow();
     await cli.printed("m0.");
     for (let i = 0; i < 50; i++) {
-      await post(20);
+      await postMore(20);
       await new Promise((resolve) => setImmediate(resolve));
     }
     const output = await cli.printed(expected.at(-1) ?? "");
@@ -88,13 +88,13 @@ describe("history --follow", () => {
   });
 
   test("goes on after a cursor, with the tiny view, up to a limit", async () => {
-    await server.post("one", "two", "three");
+    await post(server.log, "one", "two", "three");
     const { stdout } = await run(["history", "--limit", "1"]);
     const [first] = parseLines<Shown>(stdout);
     const args = ["--after", first?.cursor ?? "", "--view", "tiny", "--limit", "3"];
     const cli = follow(...args);
     await cli.printed("three");
-    await server.post("four", "five");
+    await post(server.log, "four", "five");
     expect(await cli.ended).toEqual({
       status: 0,
       stdout: '{"message":"two"}\n{"message":"three"}\n{"message":"four"}\n',
@@ -103,7 +103,7 @@ describe("history --follow", () => {
   });
 
   test("starts so many messages before the head with --last", async () => {
-    await server.post("one", "two", "three");
+    await post(server.log, "one", "two", "three");
     const { stdout } = await follow("--last", "2", "--limit", "2").ended;
     expect(parseLines(stdout).map(({ message }) => message)).toEqual(["two", "three"]);
   });
@@ -111,7 +111,7 @@ describe("history --follow", () => {
 
 describe("subscribe", () => {
   test("prints what is added after a cursor, up to a limit, then ends with 0", async () => {
-    await server.post("one", "two", "three");
+    await post(server.log, "one", "two", "three");
     const [first] = parseLines<Shown>((await run(["history", "--limit", "1"])).stdout);
     const result = await run(["subscribe", "--after", first?.cursor ?? "", "--limit", "2"]);
     expect(result).toMatchObject({ status: 0, stderr: "" });
@@ -127,7 +127,7 @@ describe("subscribe", () => {
     onTestFinished(() => void cli.child.kill("SIGKILL"));
     const bookmark = await cli.printed("\n");
     expect(JSON.parse(bookmark)).toEqual({ cursor: expect.stringMatching(/^[\w-]{16}$/) });
-    await server.post("one");
+    await post(server.log, "one");
     expect(await cli.ended).toMatchObject({ status: 0 });
   });
 });
@@ -142,6 +142,6 @@ function run(args: string[]) {
   return runCli(args, { env: envOf(server) });
 }
 
-function envOf({ url, token }: MemoryServer) {
+function envOf({ url, token }: TestServer) {
   return { CHATTER_URL: url, CHATTER_TOKEN: token };
 }

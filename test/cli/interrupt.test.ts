@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { startCli } from "../support/cli.js";
-import { type MemoryServer, startFakeServer, startMemoryServer } from "../support/cli-server.js";
+import { post, startFakeServer } from "../support/cli-server.js";
 
-let server: MemoryServer;
-beforeAll(async () => {
-  server = await startMemoryServer();
-  await server.post("stored");
+let server: TestServer;
+beforeEach(async () => {
+  server = await startChatter();
+  await post(server.log, "stored");
 });
-afterAll(() => server.close());
 
 describe("Ctrl+C", () => {
   test.each([
@@ -21,10 +21,10 @@ describe("Ctrl+C", () => {
     onTestFinished(() => void cli.child.kill("SIGKILL"));
     // Its input stays open, as a terminal does.
     cli.child.stdin.write("one\n");
-    await expect.poll(server.openCalls, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => server.chatter.openCalls, { timeout: 10_000 }).toBe(1);
     cli.child.kill("SIGINT");
     expect(await cli.ended).toMatchObject({ status: 130, stderr: "" });
-    await expect.poll(server.openCalls, { timeout: 5000 }).toBe(0);
+    await expect.poll(() => server.chatter.openCalls, { timeout: 5000 }).toBe(0);
   });
 
   test("cancels a login that gets no answer", async () => {

@@ -1,15 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { runCli } from "../support/cli.js";
-import { type MemoryServer, startFakeServer, startMemoryServer } from "../support/cli-server.js";
+import { startFakeServer } from "../support/cli-server.js";
 import { tempDir } from "../support/temp-dir.js";
 
-let server: MemoryServer;
-beforeAll(async () => {
-  server = await startMemoryServer();
+let server: TestServer;
+beforeEach(async () => {
+  server = await startChatter();
 });
-afterAll(() => server.close());
 
 describe("login", () => {
   test("prints the token alone, which other commands take from CHATTER_TOKEN", async () => {

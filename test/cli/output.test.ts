@@ -1,16 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
+import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { type CliOptions, parseLines, runCli } from "../support/cli.js";
-import { type MemoryServer, startMemoryServer } from "../support/cli-server.js";
+import { post } from "../support/cli-server.js";
 
-let server: MemoryServer;
-beforeAll(async () => {
-  server = await startMemoryServer();
+let server: TestServer;
+beforeEach(async () => {
+  server = await startChatter();
 });
-afterAll(() => server.close());
 
 describe("results", () => {
   test("are one object a line in a pipe, with the schema's names", async () => {
-    await server.post("one", "stored é");
+    await post(server.log, "one", "stored é");
     const { stdout } = await run(["history"]);
     const lines = stdout.split("\n");
     expect(lines).toHaveLength(3);
@@ -50,7 +50,7 @@ describe("results", () => {
 
   test("of the tiny view are the text alone, its controls escaped for the terminal", async () => {
     const text = "\u001b[2J \u009b2J \u007f";
-    await server.post(text);
+    await post(server.log, text);
     const { stdout } = await run(["history", "--view", "tiny", "--last", "1"]);
     expect(stdout).toMatch(/^[\x20-\x7e]+\n$/);
     expect(JSON.parse(stdout)).toEqual({ message: text });

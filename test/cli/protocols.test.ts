@@ -1,12 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
+import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { parseLines, runCli, startCli } from "../support/cli.js";
-import { type MemoryServer, startMemoryServer } from "../support/cli-server.js";
 
-let server: MemoryServer;
-beforeAll(async () => {
-  server = await startMemoryServer();
+let server: TestServer;
+beforeEach(async () => {
+  server = await startChatter();
 });
-afterAll(() => server.close());
 
 // Connect is the default, which all other tests go by.
 describe.each(["grpc", "grpc-web"])("by %s", (protocol) => {

@@ -1,15 +1,14 @@
 import { Readable } from "node:stream";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { InputLines } from "../../src/client/cli/input-lines.js";
+import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { parseLines, runCli } from "../support/cli.js";
-import { type MemoryServer, startMemoryServer } from "../support/cli-server.js";
 
-let server: MemoryServer;
-beforeAll(async () => {
-  server = await startMemoryServer();
+let server: TestServer;
+beforeEach(async () => {
+  server = await startChatter();
 });
-afterAll(() => server.close());
 
 describe("each line of standard input", () => {
   test("is one message, without its end; empty lines are left out", async () => {

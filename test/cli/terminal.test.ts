@@ -1,18 +1,17 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { verifyPassword } from "../../src/server/auth/passwords.js";
 import { readUsersFile } from "../../src/server/auth/users-file.js";
+import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { chatterBin, cliEnv } from "../support/cli.js";
-import { type MemoryServer, startMemoryServer } from "../support/cli-server.js";
 import { tempDir } from "../support/temp-dir.js";
 
-let server: MemoryServer;
-beforeAll(async () => {
-  server = await startMemoryServer();
+let server: TestServer;
+beforeEach(async () => {
+  server = await startChatter();
 });
-afterAll(() => server.close());
 
 // util-linux's script gives a command a terminal.
 const hasScript = spawnSync("script", ["--version"]).status === 0;

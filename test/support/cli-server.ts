@@ -3,51 +3,11 @@ import type { AddressInfo } from "node:net";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
-import { createAuth } from "../../src/server/auth/create-auth.js";
-import { demoUsers } from "../../src/server/auth/demo-users.js";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
-import { createTokens } from "../../src/server/auth/tokens.js";
-import { createChatter } from "../../src/server/chatter.js";
-import { listen } from "../../src/server/http/server.js";
-import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import type { MessageLog } from "../../src/server/log/message-log.js";
 
-/** Chatter with a log in memory and the demo's account, for clients in other processes. */
-export interface MemoryServer {
-  readonly url: string;
-  readonly log: MessageLog;
-  /** A token of goa that may read and write. */
-  readonly token: string;
-  /** How many calls are under way. */
-  readonly openCalls: () => number;
-  /** Stores texts, as goa. */
-  post(...texts: string[]): Promise<void>;
-  close(): Promise<void>;
-}
-
-export async function startMemoryServer(): Promise<MemoryServer> {
-  const key = await parseSigningKey("a secret for tests alone: 32 bytes or more", "the test's key");
-  const tokens = createTokens({ key });
-  const log = createMemoryLog();
-  const chatter = createChatter({ log, auth: createAuth({ users: demoUsers(), tokens }) });
-  const server = await listen(chatter, { port: 0 });
-  const { token } = await tokens.issue({
-    subject: "goa",
-    scopes: ["stream:read", "stream:write"],
-  });
-  return {
-    url: server.url,
-    log,
-    token,
-    openCalls: () => chatter.openCalls,
-    async post(...texts) {
-      await log.append(texts.map((text) => ({ text, sender: "goa", messageId: "" })));
-    },
-    async close() {
-      await server.close(1000);
-      await log.close();
-    },
-  };
+/** Stores texts, as goa. */
+export async function post(log: MessageLog, ...texts: string[]): Promise<void> {
+  await log.append(texts.map((text) => ({ text, sender: "goa", messageId: "" })));
 }
 
 /** A server whose methods a test writes, for answers that the real one seldom gives. */
