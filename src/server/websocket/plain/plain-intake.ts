@@ -42,7 +42,7 @@ export class PlainIntake implements AsyncIterator<Uint8Array> {
   ): MessageSocket {
     const socket = accept({
       headers,
-      keep: (message) => this.#keep(message, socket),
+      keep: (message, from) => this.#keep(message, from),
       finishes: (code) => {
         // Neither a cut nor a client that cancels says that it had no more to send.
         if (code !== closeCodes.cut && code !== closeCodes.canceled) {
