@@ -64,20 +64,17 @@ function systemError(cause: unknown): NodeJS.ErrnoException | undefined {
   return typeof error.code === "string" ? error : systemError(error.cause);
 }
 
+/** "; 41 messages stored, the last is sequence 99" if it is a posting stream's error. */
 function describeProgress(error: ConnectError): string {
   const progress = error.findDetails(PostProgressSchema)[0];
   if (progress === undefined) {
     return "";
   }
-  return `; ${formatProgress(progress.stored, progress.lastSequence)}`;
-}
-
-/** "41 messages stored, the last is sequence 99" */
-export function formatProgress(stored: bigint, lastSequence: bigint): string {
+  const { stored, lastSequence } = progress;
   if (stored === 0n) {
-    return "no message stored";
+    return "; no message stored";
   }
-  return `${stored} ${stored === 1n ? "message" : "messages"} stored, the last is sequence ${lastSequence}`;
+  return `; ${stored} ${stored === 1n ? "message" : "messages"} stored, the last is sequence ${lastSequence}`;
 }
 
 /** A server's text must not move the terminal's cursor or look like a second line. */
