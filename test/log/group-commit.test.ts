@@ -71,7 +71,7 @@ test("a commit is bounded, by messages and by bytes", async () => {
   let last = 0;
   for (let i = 0; last < 20_000; i++) {
     const { commit, done } = await write(i);
-    expect(commit.last - last).toBeLessThanOrEqual(8192);
+    expect(commit.last - last).toBeLessThanOrEqual(4096);
     last = commit.last;
     done();
   }
@@ -91,22 +91,22 @@ test("a commit is bounded, by messages and by bytes", async () => {
 
 test("a failed commit fails all that wait, but not what was durable before", async () => {
   const { group, start, write } = create();
-  const long = group.append(posts(10_000));
+  const long = group.append(posts(8_000));
   (await write(0)).done();
   const failing = await write(1);
   const waiting = group.append([post("w")]);
   failing.fail();
   const result = await long;
-  expect(result.positions).toHaveLength(8192);
+  expect(result.positions).toHaveLength(4096);
   expect(result.error?.code).toBe(Code.Unavailable);
   expect(await waiting).toMatchObject({ positions: [], error: { code: Code.Unavailable } });
   expect((await group.append([post("c")])).error?.code).toBe(Code.Unavailable);
   expect(group.fault?.code).toBe(Code.Unavailable);
 
-  start(8192);
+  start(4096);
   const again = group.append([post("d")]);
   (await write(2)).done();
-  expect(sequences(await again)).toEqual([8193]);
+  expect(sequences(await again)).toEqual([4097]);
   expect(group.fault).toBeUndefined();
 });
 

@@ -10,7 +10,7 @@ import type { AppendResult, NewMessage, Position } from "./message-log.js";
  * to a few milliseconds; the bytes keep one write short. What is beyond waits for the next.
  */
 const maxCommitBytes = 4 * 1024 * 1024;
-const maxCommitMessages = 8192;
+const maxCommitMessages = 4096;
 
 /** Characters of text that may wait for a commit, of all callers together. */
 const maxWaitingLength = 256 * 1024 * 1024;

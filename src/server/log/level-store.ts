@@ -31,7 +31,7 @@ export interface FoundRecord {
 }
 
 /** How long the data of tables is checked before they are opened. */
-const tableCheckMs = 150;
+const tableCheckMs = 80;
 
 /** How far back a damaged end is searched for an intact record. */
 const tailLength = 100;
@@ -219,7 +219,7 @@ export class LevelStore {
     const iterator = this.#level.values({
       gte: idsKey(0),
       lte: idsKey(maxSequence),
-      highWaterMarkBytes: scanBytes,
+      highWaterMarkBytes: maxBatchBytes,
     });
     try {
       for (;;) {
