@@ -11,14 +11,14 @@ import { createWebSocketTransport } from "./websocket-transport.js";
 
 /** Makes the transports that need nothing but what browsers have. */
 export function createBrowserTransport(name: TransportName = "ws", baseUrl: string): OpenTransport {
-  const close = () => {};
+  const dropConnections = () => {};
   switch (name) {
     case "ws":
-      return { transport: createWebSocketTransport({ baseUrl }), close };
+      return { transport: createWebSocketTransport({ baseUrl }), dropConnections };
     case "connect":
-      return { transport: createConnectTransport(fetchOptions(baseUrl)), close };
+      return { transport: createConnectTransport(fetchOptions(baseUrl)), dropConnections };
     case "grpc-web":
-      return { transport: createGrpcWebTransport(fetchOptions(baseUrl)), close };
+      return { transport: createGrpcWebTransport(fetchOptions(baseUrl)), dropConnections };
     case "grpc":
       throw new TypeError(`"transport" is "grpc", which browsers cannot speak: use "ws"`);
     default:

@@ -2,6 +2,7 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { ChatterService, type HistoryResponse } from "../gen/chatter_pb.js";
 import { createAuthorizedTransport } from "./authorized-transport.js";
+import type { CallSource } from "./call-source.js";
 import { type HistoryOptions, readHistory } from "./history.js";
 import { type Publisher, type PublisherOptions, ResumingPublisher } from "./publisher.js";
 import { ResumingSubscription, type SubscribeOptions, type Subscription } from "./subscription.js";
@@ -65,10 +66,11 @@ export interface ChatterClient {
   close(): void;
 }
 
-/** A transport and how to close its connections. */
+/** A transport and its connections. */
 export interface OpenTransport {
   readonly transport: Transport;
-  close(): void;
+  /** Closes the connections that there are; later calls make new ones. */
+  dropConnections(): void;
 }
 
 /** Makes the transports of Node, or of browsers. Throws a TypeError for one it cannot make. */
@@ -79,21 +81,26 @@ export function createClientWith(
   createTransport: TransportFactory,
   options: ChatterClientOptions,
 ): ChatterClient {
-  const { transport, close } = open(createTransport, options);
+  const { transport, dropConnections } = open(createTransport, options);
   const plain = createClient(ChatterService, transport);
   const tokens = createTokenSource(options.auth, (user, password, signal) =>
     login(plain, user, password, signal),
   );
   const closing = new AbortController();
+  const source: CallSource = {
+    client: plain,
+    tokens,
+    closing: closing.signal,
+    dropConnection: dropConnections,
+  };
   return {
     client: createClient(ChatterService, createAuthorizedTransport(transport, tokens)),
-    subscribe: (options = {}) => new ResumingSubscription(plain, tokens, closing.signal, options),
-    publisher: (options = {}) => new ResumingPublisher(plain, tokens, closing.signal, options),
-    history: (options = {}) =>
-      readHistory({ client: plain, tokens, signal: closing.signal }, options),
+    subscribe: (options = {}) => new ResumingSubscription(source, options),
+    publisher: (options = {}) => new ResumingPublisher(source, options),
+    history: (options = {}) => readHistory(source, options),
     close() {
       closing.abort();
-      close();
+      dropConnections();
     },
   };
 }
@@ -103,7 +110,7 @@ function open(
   { transport, url }: ChatterClientOptions,
 ): OpenTransport {
   if (typeof transport === "object") {
-    return { transport, close: () => {} };
+    return { transport, dropConnections: () => {} };
   }
   if (url === undefined) {
     throw new TypeError(`"url" is missing: it says where Chatter is`);

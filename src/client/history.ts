@@ -1,8 +1,7 @@
-import type { Client } from "@connectrpc/connect";
-import type { ChatterService, HistoryResponse } from "../gen/chatter_pb.js";
+import type { HistoryResponse } from "../gen/chatter_pb.js";
 import { LinkedAbort } from "./abort.js";
+import type { CallSource } from "./call-source.js";
 import { Retry } from "./retry.js";
-import type { TokenSource } from "./token-source.js";
 import { watchCall } from "./watched-call.js";
 
 export interface HistoryOptions {
@@ -21,21 +20,12 @@ export interface HistoryOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What reading needs. */
-export interface HistorySource {
-  /** Calls without a token of its own. */
-  readonly client: Client<typeof ChatterService>;
-  readonly tokens: TokenSource;
-  /** Ends reading, as the option of that name. */
-  readonly signal: AbortSignal;
-}
-
 /** A call that brings nothing for so long is taken for dead, in milliseconds. */
 const silenceLimitMs = 45_000;
 
 /** Reads what the options select, oldest first. Throws a RangeError or TypeError. */
 export function readHistory(
-  source: HistorySource,
+  source: CallSource,
   options: HistoryOptions,
 ): AsyncIterable<HistoryResponse> {
   for (const name of ["last", "limit"] as const) {
@@ -51,11 +41,11 @@ export function readHistory(
 }
 
 async function* select(
-  source: HistorySource,
+  source: CallSource,
   { after, before, last, limit = Number.POSITIVE_INFINITY, signal }: HistoryOptions,
 ): AsyncGenerator<HistoryResponse, void> {
-  const end = new LinkedAbort(source.signal, signal);
-  const reading = { ...source, signal: end.signal };
+  const end = new LinkedAbort(source.closing, signal);
+  const reading = { ...source, closing: end.signal };
   try {
     if (before !== undefined && last !== undefined) {
       yield* (await lastBefore(reading, before, last)).slice(0, limit);
@@ -81,7 +71,7 @@ async function* select(
  * between the calls that this takes: then fewer come, and it tries again.
  */
 async function lastBefore(
-  source: HistorySource,
+  source: CallSource,
   before: bigint,
   last: number,
 ): Promise<HistoryResponse[]> {
@@ -123,10 +113,11 @@ type Selection = Pick<HistoryOptions, "after" | "last" | "limit">;
 
 /** Reads a selection; when a call breaks, it goes on after the last message. */
 async function* follow(
-  { client, tokens, signal }: HistorySource,
+  source: CallSource,
   { after, last = 0, limit = Number.POSITIVE_INFINITY }: Selection,
 ): AsyncGenerator<HistoryResponse, void> {
-  const retry = new Retry(tokens, signal, () => {});
+  const { client, tokens, closing } = source;
+  const retry = new Retry(tokens, closing, () => {});
   let cursor = after;
   let left = limit;
   for (;;) {
@@ -138,7 +129,7 @@ async function* follow(
         limit: Number.isFinite(left) ? BigInt(left) : 0n,
       };
       const open = (signal: AbortSignal) => client.history(request, { headers, signal });
-      for await (const message of watchCall(open, signal, silenceLimitMs)) {
+      for await (const message of watchCall(source, open, closing, silenceLimitMs)) {
         retry.progressed();
         cursor = message.cursor;
         left--;

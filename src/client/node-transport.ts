@@ -1,3 +1,4 @@
+import { Code, ConnectError } from "@connectrpc/connect";
 import {
   createConnectTransport,
   createGrpcTransport,
@@ -21,7 +22,7 @@ export function createNodeTransport(
   if (name === "ws") {
     const webSocketOptions = { handshakeTimeout: 15_000, perMessageDeflate: false };
     const transport = createWebSocketTransport({ baseUrl, webSocket: WebSocket, webSocketOptions });
-    return { transport, close: () => {} };
+    return { transport, dropConnections: () => {} };
   }
   if (!Object.hasOwn(overHttp2, name)) {
     throw new TypeError(`"transport" is "${name}": it must be connect, grpc, grpc-web or ws`);
@@ -29,7 +30,8 @@ export function createNodeTransport(
   const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs, pingTimeoutMs });
   return {
     transport: overHttp2[name]({ baseUrl, sessionManager }),
-    close: () => sessionManager.abort(),
+    dropConnections: () =>
+      sessionManager.abort(new ConnectError("the connection was closed", Code.Unavailable)),
   };
 }
 

@@ -1,11 +1,11 @@
-import { type Client, Code, ConnectError } from "@connectrpc/connect";
-import { type ChatterService, PostProgressSchema } from "../gen/chatter_pb.js";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { PostProgressSchema } from "../gen/chatter_pb.js";
 import { LinkedAbort } from "./abort.js";
+import type { CallSource } from "./call-source.js";
 import type { ConnectionState, StateListener } from "./connection-state.js";
 import { type Posted, PostQueue, type PostRequest } from "./post-queue.js";
 import { Retry } from "./retry.js";
 import { Silence } from "./silence.js";
-import type { TokenSource } from "./token-source.js";
 import { silent } from "./watched-call.js";
 
 export interface PublisherOptions {
@@ -70,7 +70,7 @@ const maxTextBytes = 65_536;
 
 /** A publisher that sends again what was not answered. */
 export class ResumingPublisher implements Publisher {
-  readonly #client: Client<typeof ChatterService>;
+  readonly #source: CallSource;
   readonly #end: LinkedAbort;
   readonly #retry: Retry;
   readonly #queue: PostQueue;
@@ -79,13 +79,7 @@ export class ResumingPublisher implements Publisher {
   readonly #run: Promise<void>;
   #state: ConnectionState = { status: "idle" };
 
-  /** @param client calls without a token of its own */
-  constructor(
-    client: Client<typeof ChatterService>,
-    tokens: TokenSource,
-    closing: AbortSignal,
-    options: PublisherOptions,
-  ) {
+  constructor(source: CallSource, options: PublisherOptions) {
     const {
       maxPending = defaultMaxPending,
       resendMs = defaultResendMs,
@@ -100,12 +94,12 @@ export class ResumingPublisher implements Publisher {
     if (!(answerMs >= 1)) {
       throw new RangeError(`answerMs is ${answerMs}: it must be 1 or more`);
     }
-    this.#client = client;
+    this.#source = source;
     this.#answerMs = answerMs;
     this.#onState = options.onState;
     this.#queue = new PostQueue(maxPending, resendMs);
-    this.#end = new LinkedAbort(closing, options.signal);
-    this.#retry = new Retry(tokens, this.#end.signal, (state) => this.#tell(state));
+    this.#end = new LinkedAbort(source.closing, options.signal);
+    this.#retry = new Retry(source.tokens, this.#end.signal, (state) => this.#tell(state));
     this.#run = this.#keepPosting();
   }
 
@@ -163,12 +157,18 @@ export class ResumingPublisher implements Publisher {
   async #stream(): Promise<void> {
     const headers = await this.#retry.begin();
     const call = new LinkedAbort(this.#end.signal);
-    const silence = new Silence(this.#answerMs, () => call.abort(silent(this.#answerMs)));
+    const silence = new Silence(this.#answerMs, () => {
+      call.abort(silent(this.#answerMs));
+      this.#source.dropConnection();
+    });
     silence.begin();
     let answered = 0;
     try {
       const posts = this.#posts(call.signal, silence);
-      for await (const answer of this.#client.echoer(posts, { headers, signal: call.signal })) {
+      for await (const answer of this.#source.client.echoer(posts, {
+        headers,
+        signal: call.signal,
+      })) {
         this.#queue.answer(answer);
         answered++;
         this.#retry.progressed();

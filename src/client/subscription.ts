@@ -1,9 +1,9 @@
-import { type Client, Code, ConnectError } from "@connectrpc/connect";
-import type { ChatterService, SubscribeResponse } from "../gen/chatter_pb.js";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { SubscribeResponse } from "../gen/chatter_pb.js";
 import { LinkedAbort } from "./abort.js";
+import type { CallSource } from "./call-source.js";
 import type { ConnectionState, StateListener } from "./connection-state.js";
 import { Retry } from "./retry.js";
-import type { TokenSource } from "./token-source.js";
 import { watchCall } from "./watched-call.js";
 
 export interface SubscribeOptions {
@@ -53,7 +53,7 @@ const missingBookmarks = 3;
 
 /** A subscription that resumes. It starts at once, and reads as its loop takes. */
 export class ResumingSubscription implements Subscription {
-  readonly #client: Client<typeof ChatterService>;
+  readonly #source: CallSource;
   readonly #end: LinkedAbort;
   readonly #retry: Retry;
   readonly #bookmarkSeconds: number;
@@ -64,23 +64,17 @@ export class ResumingSubscription implements Subscription {
   #cursor: string | undefined;
   #sequence = 0n;
 
-  /** @param client calls without a token of its own */
-  constructor(
-    client: Client<typeof ChatterService>,
-    tokens: TokenSource,
-    closing: AbortSignal,
-    options: SubscribeOptions,
-  ) {
+  constructor(source: CallSource, options: SubscribeOptions) {
     const { bookmarkSeconds = defaultBookmarkSeconds } = options;
     if (!Number.isInteger(bookmarkSeconds) || bookmarkSeconds < 1 || bookmarkSeconds > 3600) {
       throw new RangeError(`bookmarkSeconds is ${bookmarkSeconds}: it must be 1 to 3600`);
     }
-    this.#client = client;
+    this.#source = source;
     this.#cursor = options.after || undefined;
     this.#bookmarkSeconds = bookmarkSeconds;
     this.#onState = options.onState;
-    this.#end = new LinkedAbort(closing, options.signal);
-    this.#retry = new Retry(tokens, this.#end.signal, (state) => this.#tell(state));
+    this.#end = new LinkedAbort(source.closing, options.signal);
+    this.#retry = new Retry(source.tokens, this.#end.signal, (state) => this.#tell(state));
     this.#events = this.#run();
     // Live from now means from this call on, not from when the loop begins.
     this.#first = this.#events.next();
@@ -144,7 +138,8 @@ export class ResumingSubscription implements Subscription {
     const request = { after: this.#cursor, bookmarkSeconds: this.#bookmarkSeconds };
     const onHeader = (header: Headers) => this.#takeHead(header);
     const events = watchCall(
-      (signal) => this.#client.subscribe(request, { headers, signal, onHeader }),
+      this.#source,
+      (signal) => this.#source.client.subscribe(request, { headers, signal, onHeader }),
       this.#end.signal,
       missingBookmarks * this.#bookmarkSeconds * 1000,
     );

@@ -1,19 +1,26 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { LinkedAbort } from "./abort.js";
+import type { CallSource } from "./call-source.js";
 import { Silence } from "./silence.js";
 
 /**
  * The messages of one call. It ends when its reader leaves, with the reason of `end` when
  * that is aborted, and with `unavailable` when a message is waited for longer than
  * `silenceLimitMs`: a connection can die without a word. A slow reader is no silence.
+ *
+ * @param open makes the call
  */
 export async function* watchCall<T>(
+  source: CallSource,
   open: (signal: AbortSignal) => AsyncIterable<T>,
   end: AbortSignal,
   silenceLimitMs: number,
 ): AsyncGenerator<T, void> {
   const call = new LinkedAbort(end);
-  const silence = new Silence(silenceLimitMs, () => call.abort(silent(silenceLimitMs)));
+  const silence = new Silence(silenceLimitMs, () => {
+    call.abort(silent(silenceLimitMs));
+    source.dropConnection();
+  });
   try {
     const messages = open(call.signal)[Symbol.asyncIterator]();
     for (;;) {
