@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { DescService } from "@bufbuild/protobuf";
 import {
   type ConnectRouter,
@@ -109,6 +110,7 @@ export function createChatter(options: ChatterOptions): Chatter {
   const { log, auth, logger, onStream } = options;
   const calls = new OpenCalls();
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // Each call under way has one.
   const isReady = () => !stopping.signal.aborted && log.writeFault === undefined;
 
   const routerOptions: ConnectRouterOptions = {
