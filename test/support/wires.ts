@@ -91,3 +91,10 @@ export function clientOf(
 ): Client<typeof ChatterService> {
   return createClient(ChatterService, transportOf(wire, server.url, [withToken(token)]));
 }
+
+/** Tells the server of a deadline, and the client's own code of none. */
+export function deadlineHeader({ protocol }: Wire, ms: number): Record<string, string> {
+  return protocol === "connect"
+    ? { "connect-timeout-ms": String(ms) }
+    : { "grpc-timeout": `${ms}m` };
+}

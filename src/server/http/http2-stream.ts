@@ -2,6 +2,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { cutWire } from "../service/wire.js";
+import { nodeHeaders, webHeaders } from "./headers.js";
 import { readBody } from "./request-body.js";
 
 /*
@@ -99,27 +100,6 @@ function drained(stream: ServerHttp2Stream): Promise<void> {
 
 function clientLeft(code: number | undefined): ConnectError {
   return new ConnectError(`the client left (HTTP/2 error code ${code ?? 0})`, Code.Canceled);
-}
-
-function webHeaders(headers: IncomingHttpHeaders): Headers {
-  const web = new Headers();
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || name.startsWith(":")) {
-      continue;
-    }
-    for (const item of Array.isArray(value) ? value : [value]) {
-      web.append(name, item);
-    }
-  }
-  return web;
-}
-
-function nodeHeaders(headers: Headers): Record<string, string | string[]> {
-  const node: Record<string, string | string[]> = {};
-  for (const [name, value] of headers) {
-    node[name] = name === "set-cookie" ? headers.getSetCookie() : value;
-  }
-  return node;
 }
 
 function ignore(): void {}

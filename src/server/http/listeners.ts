@@ -7,11 +7,9 @@ import type {
 } from "node:http2";
 import { createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
-import {
-  universalRequestFromNodeRequest,
-  universalResponseToNodeResponse,
-} from "@connectrpc/connect-node";
+import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { cutWire } from "../service/wire.js";
+import { writeResponse } from "./http1-response.js";
 import { endStream, handleStream } from "./http2-stream.js";
 import { http2Headers } from "./plain-answer.js";
 import { readBody } from "./request-body.js";
@@ -62,7 +60,7 @@ async function handleRequest(
   try {
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);
     const result = await handler({ ...universal, body: readBody(request) });
-    await universalResponseToNodeResponse(result, response);
+    await writeResponse(result, response);
   } catch {
     // The handler's own errors are in its response, and in the call's log line.
     response.destroy();

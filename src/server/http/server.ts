@@ -114,11 +114,15 @@ async function close(
   const closed = new Promise<void>((resolve) => {
     port.server.close(() => resolve());
   });
-  const cut = setTimeout(() => {
-    for (const socket of sockets) {
-      socket.destroy();
-    }
-  }, graceMs);
+  let cut: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    cut = setTimeout(() => {
+      for (const socket of sockets) {
+        socket.destroy();
+      }
+      resolve(closed); // A method that does not listen is not waited for.
+    }, graceMs);
+  });
   // An HTTP/1 connection becomes idle when its last answer is out.
   const sweep = setInterval(() => http1.closeIdleConnections(), 50);
   try {
@@ -127,7 +131,7 @@ async function close(
     }
     port.closeUndecided();
     http1.closeIdleConnections();
-    await Promise.all([chatter.stop(), closed]);
+    await Promise.race([Promise.all([chatter.stop(), closed]), late]);
   } finally {
     clearInterval(sweep);
     clearTimeout(cut);
