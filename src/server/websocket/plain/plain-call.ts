@@ -97,19 +97,16 @@ function refusalOf(error: unknown): ConnectError {
 }
 
 /**
- * The signal of the call: that of the upgrade, but for a client that sent all it wanted to
- * and left at once, as goa's do. What it sent is then handled as if it were still there.
+ * The signal of the call: that of the upgrade, a little later, so that what a packet had
+ * before its fault reaches the method; and much later for a client that sent all it wanted
+ * to and left at once, as goa's do: that is handled as if it were still there.
  */
 function endOf(upgrade: Upgrade, intake: PlainIntake) {
   const controller = new AbortController();
   const abort = () => controller.abort(upgrade.signal.reason);
   let timer: NodeJS.Timeout | undefined;
   const onAbort = () => {
-    if (intake.leftComplete) {
-      timer = setTimeout(abort, finishMs);
-    } else {
-      abort();
-    }
+    timer = setTimeout(abort, intake.leftComplete ? finishMs : 0);
   };
   upgrade.signal.addEventListener("abort", onAbort, { once: true });
   if (upgrade.signal.aborted) {
@@ -118,8 +115,11 @@ function endOf(upgrade: Upgrade, intake: PlainIntake) {
   return {
     signal: controller.signal,
     dispose() {
-      clearTimeout(timer);
       upgrade.signal.removeEventListener("abort", onAbort);
+      if (timer !== undefined) {
+        clearTimeout(timer);
+        abort();
+      }
     },
   };
 }

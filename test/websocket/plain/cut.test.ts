@@ -1,0 +1,132 @@
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { expect, test } from "vitest";
+import { createMemoryLog } from "../../../src/server/log/memory-log.js";
+import type { MessageLog } from "../../../src/server/log/message-log.js";
+import { startChatter } from "../../support/chatter-server.js";
+import { until } from "../../support/streams.js";
+import { close, text } from "../../support/websocket-raw.js";
+import { openFrames, openPlain, storedTexts } from "./client.js";
+
+const posting = ["/listener", "/summary", "/echoer"];
+
+/** A server that tells how its calls have ended ("ok" or a code), and when they were told to. */
+async function startWatched(log: MessageLog = createMemoryLog()) {
+  const ends: string[] = [];
+  const aborts: number[] = [];
+  const watch: Interceptor = (next) => (request) => {
+    request.signal.addEventListener("abort", () => aborts.push(performance.now()));
+    return next(request);
+  };
+  const logger = {
+    info: (fields: object) => ends.push((fields as { code: string }).code),
+    error: (fields: object) => ends.push((fields as { code: string }).code),
+  };
+  const server = await startChatter({ log, logger, interceptors: [watch] });
+  return Object.assign(server, { ends, aborts });
+}
+
+/** A log that takes its time. */
+function slowLog(ms: number): MessageLog {
+  const log = createMemoryLog();
+  const append = log.append.bind(log);
+  log.append = async (messages) => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    return append(messages);
+  };
+  return log;
+}
+
+test.each(posting)(
+  "%s cut before null: an error to the method, what came is stored",
+  async (path) => {
+    const server = await startWatched();
+    const raw = await openFrames(server, path).opened();
+    raw.write(text('"a"'), text('"b"'));
+    raw.socket.end();
+    await until(() => server.ends.length === 1, "the end of the call");
+    expect(server.ends).toEqual(["canceled"]);
+    expect(await storedTexts(server)).toEqual(["a", "b"]);
+  },
+);
+
+test.each(posting)(
+  "%s: a, b, null and FIN in one packet: both stored, the call is whole",
+  async (path) => {
+    for (const log of [undefined, slowLog(100)]) {
+      const server = await startWatched(log);
+      const raw = await openFrames(server, path).opened();
+      raw.socket.end(Buffer.concat([text('"a"'), text('"b"'), text("null")]));
+      await until(() => server.ends.length === 1, "the end of the call");
+      expect(server.ends).toEqual(["ok"]);
+      expect(await storedTexts(server)).toEqual(["a", "b"]);
+    }
+  },
+);
+
+test.each(posting)(
+  "%s: a close frame without null is the end of the client's stream",
+  async (path) => {
+    for (const log of [undefined, slowLog(100)]) {
+      const server = await startWatched(log);
+      const raw = await openFrames(server, path).opened();
+      raw.write(text('"a"'), text('"b"'), close(1000));
+      await until(() => server.ends.length === 1, "the end of the call");
+      expect(server.ends).toEqual(["ok"]);
+      expect(raw.closeCode).toBe(1000);
+      expect(await storedTexts(server)).toEqual(["a", "b"]);
+    }
+  },
+);
+
+test("a client that cancels (4001) has not ended its stream", async () => {
+  const server = await startWatched();
+  const raw = await openFrames(server, "/listener").opened();
+  raw.write(text('"a"'));
+  await until(() => server.log.head === 1, "the message is stored");
+  raw.write(close(4001));
+  await until(() => server.ends.length === 1, "the end of the call");
+  expect(server.ends).toEqual(["canceled"]);
+});
+
+test.each(["/subscribe", "/listener", "/summary", "/echoer"])(
+  "%s: a client that leaves reaches the method's signal within 100 ms, and no call is left open",
+  async (path) => {
+    const server = await startWatched();
+    const socket = await openPlain(server, path);
+    await until(() => server.chatter.openCalls === 1, "the call is open");
+    const left = performance.now();
+    socket.ws.terminate();
+    await until(() => server.aborts.length === 1, "the signal");
+    expect(server.aborts[0]! - left).toBeLessThan(100);
+    await until(() => server.chatter.openCalls === 0, "no call is open");
+    expect(server.ends).toEqual(["canceled"]);
+  },
+);
+
+test("a client that leaves while its token is checked leaves nothing behind", async () => {
+  let check = () => {};
+  const checked = new Promise<void>((resolve) => {
+    check = resolve;
+  });
+  const server = await startChatter({
+    auth: {
+      login: () => Promise.reject(new ConnectError("no", Code.Unimplemented)),
+      async verify() {
+        await checked;
+        return {
+          subject: "goa",
+          scopes: ["stream:write"],
+          tokenId: "1",
+          expiresAt: Date.now() + 60_000,
+        };
+      },
+    },
+  });
+  const raw = openFrames(server, "/echoer");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  raw.socket.resetAndDestroy();
+  await until(() => raw.ended, "the reset");
+  check();
+  await until(() => server.chatter.openCalls === 0, "no call is open");
+  expect(server.log.head).toBe(0);
+});
