@@ -1,0 +1,53 @@
+/*
+ * The load client's view of a server, the same for gRPC and WebSocket. It is made to cost
+ * little: frames are written and read by hand, what is posted is encoded beforehand.
+ */
+
+export type Method = "listener" | "echoer" | "history" | "subscribe";
+
+/** Takes each message of a response where it lies; the bytes are gone after the call. */
+export type Receive = (bytes: Buffer, start: number, end: number) => void;
+
+/** One stream. */
+export interface Channel {
+  /** Resolves when the response's head is here. */
+  readonly head: Promise<void>;
+  /**
+   * Resolves when the response is whole, trailers with it; rejects if it is not. A
+   * WebSocket's has the reason of its close, gRPC's is empty.
+   */
+  readonly whole: Promise<string>;
+  /** Posts so many of the texts, going on after the last one that was posted here. */
+  post(count: number): void;
+  /** Ends the request when everything is posted. */
+  end(): void;
+}
+
+/** One connection to a server. A fault of it rejects its open channels' promises. */
+export interface Connection {
+  open(method: Method, receive: Receive): Channel;
+  close(): void;
+}
+
+/** What it takes to reach a server. */
+export interface Address {
+  readonly port: number;
+  /** For servers that ask for one. */
+  readonly token?: string;
+}
+
+/** A promise and the means to settle it. Its rejection need not be waited for. */
+export function deferred<T>(): {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (reason: unknown) => void;
+} {
+  let resolve!: (value: T) => void;
+  let reject!: (reason: unknown) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}

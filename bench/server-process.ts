@@ -1,0 +1,98 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import type { Usage } from "./servers/usage.js";
+
+const startTimeoutMs = 30_000;
+const stopTimeoutMs = 10_000;
+
+/** A server in a process of its own. */
+export interface ServerProcess {
+  readonly port: number;
+  usage(): Promise<Usage>;
+  /** Ends the process, and waits until it is gone. */
+  stop(): Promise<void>;
+}
+
+export interface ServerProcessOptions {
+  /** The module to run, and its arguments. */
+  readonly module: string;
+  readonly args?: readonly string[];
+  /** The module that is loaded before: `servers/usage.ts`, built. */
+  readonly usageModule: string;
+  /** A folder for its CPU profile. Default: none is taken. */
+  readonly profileTo?: string;
+  /** Whether to show what it says on standard error. */
+  readonly verbose: boolean;
+}
+
+const running = new Set<ChildProcess>();
+
+/** Kills every server that is still there. */
+export function killServers(): void {
+  for (const child of running) {
+    child.kill("SIGKILL");
+  }
+}
+
+/** Starts a server and waits until it says where it listens. */
+export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
+  const { profileTo } = options;
+  const child = fork(options.module, [...(options.args ?? [])], {
+    execArgv: [
+      "--import",
+      options.usageModule,
+      ...(profileTo ? ["--cpu-prof", "--cpu-prof-dir", profileTo] : []),
+    ],
+    // Standard error is where Chatter writes a line a call: it is written, to nowhere.
+    stdio: ["ignore", "pipe", options.verbose ? "inherit" : "ignore", "ipc"],
+  });
+  running.add(child);
+  const gone = once(child, "exit").then(([code, signal]) => {
+    running.delete(child);
+    return new Error(`the server has ended (${signal ?? code})`);
+  });
+  const fail = gone.then((error) => Promise.reject(error));
+  fail.catch(() => {});
+
+  async function stop(): Promise<void> {
+    const kill = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
+    if (child.connected) {
+      child.send("stop");
+    }
+    await gone;
+    clearTimeout(kill);
+  }
+  async function usage(): Promise<Usage> {
+    const answer = once(child, "message");
+    child.send("usage");
+    const [found] = await Promise.race([answer, fail]);
+    return found;
+  }
+  try {
+    const port = await Promise.race([portOf(child), fail, timeout(startTimeoutMs)]);
+    return { port, usage, stop };
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
+}
+
+function portOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    let said = "";
+    child.stdout!.on("data", (chunk) => {
+      said += chunk;
+      const port = /http:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1];
+      if (port !== undefined) {
+        resolve(Number(port));
+      }
+    });
+  });
+}
+
+/** Rejects after so long; holds nothing up. */
+function timeout(ms: number): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`the server has not started in ${ms} ms`)), ms).unref();
+  });
+}

@@ -1,0 +1,144 @@
+import { rmSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Build } from "./build.js";
+import type { Connection } from "./load/connection.js";
+import { openGrpcConnection } from "./load/grpc-connection.js";
+import { openWebSocketConnection } from "./load/websocket-connection.js";
+import { killServers, type ServerProcess, startServerProcess } from "./server-process.js";
+import type { Usage } from "./servers/usage.js";
+
+/** The servers that are compared. Chatter runs twice, with a log in memory and a durable one. */
+export const serverNames = [
+  "chatter-memory",
+  "chatter-durable",
+  "grpc-js",
+  "connect-node",
+  "ws",
+] as const;
+export type ServerName = (typeof serverNames)[number];
+
+/** The wire that a work uses to reach a server. */
+export type Wire = "grpc" | "ws";
+
+/** A server that runs, as works see it. */
+export interface Server {
+  readonly name: ServerName;
+  readonly port: number;
+  /** Undefined for servers that ask for none. */
+  readonly token: string | undefined;
+  /** The folder of Chatter's log; undefined for others. */
+  readonly dataDir: string | undefined;
+  connect(wire: Wire): Promise<Connection>;
+  usage(): Promise<Usage>;
+  /** Stops and starts it; what it keeps on disk stays. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly build: Build;
+  readonly profileTo?: string;
+  readonly verbose: boolean;
+}
+
+const dataDirs = new Set<string>();
+
+/** Ends every server and removes its data, at once: for the end of the bench, however it comes. */
+export function abandonServers(): void {
+  killServers();
+  for (const dir of dataDirs) {
+    rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Starts a server: Chatter by its command line, as its users do, with all its features on. */
+export async function startServer(name: ServerName, options: StartOptions): Promise<Server> {
+  const isChatter = name === "chatter-memory" || name === "chatter-durable";
+  const dataDir = isChatter ? await mkdtemp(join(tmpdir(), "chatter-bench-")) : undefined;
+  if (dataDir) {
+    dataDirs.add(dataDir);
+  }
+  let running: ServerProcess | undefined;
+  let token: string | undefined;
+
+  async function start(): Promise<ServerProcess> {
+    const started = await startServerProcess({
+      module: options.build.file(
+        isChatter ? "src/client/cli/main.js" : `bench/servers/${moduleOf[name]}.js`,
+      ),
+      args: dataDir ? chatterArguments(name, dataDir) : [],
+      usageModule: options.build.file("bench/servers/usage.js"),
+      profileTo: options.profileTo && join(options.profileTo, name),
+      verbose: options.verbose,
+    });
+    running = started;
+    if (isChatter) {
+      token = await logIn(started.port);
+    }
+    return started;
+  }
+  async function stop(): Promise<void> {
+    await running?.stop();
+    if (dataDir) {
+      await rm(dataDir, { recursive: true, force: true });
+      dataDirs.delete(dataDir);
+    }
+  }
+
+  let server: ServerProcess;
+  try {
+    server = await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    name,
+    dataDir,
+    get port() {
+      return server.port;
+    },
+    get token() {
+      return token;
+    },
+    async connect(wire) {
+      const address = { port: server.port, token };
+      return wire === "grpc" ? openGrpcConnection(address) : openWebSocketConnection(address);
+    },
+    usage: () => server.usage(),
+    async restart() {
+      await server.stop();
+      server = await start();
+    },
+    stop,
+  };
+}
+
+const moduleOf: Readonly<Record<string, string>> = {
+  "grpc-js": "grpc-js",
+  "connect-node": "connect-node",
+  ws: "ws-json",
+};
+
+function chatterArguments(name: ServerName, dataDir: string): string[] {
+  const engine = name === "chatter-memory" ? "memory" : "level";
+  return [
+    ...["serve", "--demo", "--port", "0", "--log", engine, "--data-dir", dataDir],
+    ...["--token-lifetime", "86400", "--shutdown-grace", "1"],
+  ];
+}
+
+async function logIn(port: number): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/chatter.v1.ChatterService/Login`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ user: "goa", password: "rocks" }),
+    signal: AbortSignal.timeout(10_000),
+  });
+  if (!response.ok) {
+    throw new Error(`login failed: ${response.status} ${await response.text()}`);
+  }
+  return ((await response.json()) as { token: string }).token;
+}

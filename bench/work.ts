@@ -1,0 +1,69 @@
+import type { Server, ServerName } from "./servers.js";
+
+/** What a round of a work has found. */
+export interface Sample {
+  /** In the work's unit. */
+  readonly cost: number;
+  /** Messages a second; for a fan-out each delivery is one. */
+  readonly perSecond?: number;
+  /** Milliseconds. */
+  readonly p50?: number;
+  readonly p99?: number;
+}
+
+/** A work on one server. */
+export interface Session {
+  /** Does the work once. Rejects if anything was not as it should be. */
+  round(): Promise<Sample>;
+  /** Closes its connections. */
+  end(): void;
+}
+
+/** One kind of work, done by several servers. */
+export interface Work {
+  readonly name: string;
+  /** What `cost` counts. */
+  readonly unit: "CPU µs a message" | "KiB a subscriber" | "ms p99";
+  readonly servers: readonly ServerName[];
+  /** Whether each round needs servers that have done nothing before. Default: no. */
+  readonly fresh?: boolean;
+  prepare(server: Server, sizes: Sizes): Promise<Session>;
+}
+
+/** How much is done. */
+export interface Sizes {
+  readonly quick: boolean;
+}
+
+/** Runs something and says what it took. */
+export async function measure(
+  server: Server,
+  run: () => Promise<void>,
+): Promise<{ cpuMicros: number; seconds: number }> {
+  const before = await server.usage();
+  const start = performance.now();
+  await run();
+  const seconds = (performance.now() - start) / 1000;
+  const after = await server.usage();
+  return { cpuMicros: after.cpuMicros - before.cpuMicros, seconds };
+}
+
+/** The sample of so many messages. */
+export function perMessage(
+  messages: number,
+  { cpuMicros, seconds }: { cpuMicros: number; seconds: number },
+): Sample {
+  return { cost: cpuMicros / messages, perSecond: messages / seconds };
+}
+
+/** The p50 and p99 of latencies; sorts them. */
+export function percentiles(latencies: Float64Array): { p50: number; p99: number } {
+  latencies.sort();
+  const at = (part: number) => latencies[Math.floor(part * (latencies.length - 1))]!;
+  return { p50: at(0.5), p99: at(0.99) };
+}
+
+/** Waits. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
