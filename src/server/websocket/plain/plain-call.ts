@@ -103,9 +103,9 @@ function refusalOf(error: unknown): ConnectError {
  */
 function endOf(upgrade: Upgrade, intake: PlainIntake) {
   const controller = new AbortController();
-  const abort = () => controller.abort(upgrade.signal.reason);
   let timer: NodeJS.Timeout | undefined;
   const onAbort = () => {
+    const abort = () => controller.abort(upgrade.signal.reason);
     timer = setTimeout(abort, intake.leftComplete ? finishMs : 0);
   };
   upgrade.signal.addEventListener("abort", onAbort, { once: true });
@@ -115,11 +115,8 @@ function endOf(upgrade: Upgrade, intake: PlainIntake) {
   return {
     signal: controller.signal,
     dispose() {
+      clearTimeout(timer);
       upgrade.signal.removeEventListener("abort", onAbort);
-      if (timer !== undefined) {
-        clearTimeout(timer);
-        abort();
-      }
     },
   };
 }
