@@ -76,3 +76,18 @@ test("a cut in the middle of a message is an error too", async () => {
   await until(() => end() !== undefined);
   expect(end()).toMatchObject({ code: Code.Canceled });
 });
+
+test("a handler without an end, that does not read, does not stop all else when its peer is gone", async () => {
+  const { port, bridge } = await startTunnel({
+    async *echoer() {
+      for (;;) {
+        yield { message: "x".repeat(1000) };
+      }
+    },
+  });
+  const raw = await openRaw(port, "Echoer").opened();
+  raw.socket.end(Buffer.concat([headMessage(), post("a"), post("b")]));
+  // What it did not read it may still read, for 5 s.
+  await until(() => bridge.openCalls === 1 && raw.ended);
+  await until(() => bridge.openCalls === 0, 8_000);
+});

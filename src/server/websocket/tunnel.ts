@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
@@ -175,28 +176,31 @@ async function respond(
   socket: MessageSocket,
   forced: AbortSignal,
 ): Promise<void> {
-  // Without a peer the handler is still run to its end, for what was received.
   const send = async (message: string | Uint8Array) => {
-    if (!socket.left.aborted) {
-      await socket.send([message]).catch((error) => {
-        if (!socket.left.aborted) {
-          throw error;
-        }
-      });
+    const isSent =
+      !socket.left.aborted &&
+      (await socket.send([message]).then(
+        () => true,
+        () => false,
+      ));
+    if (!isSent) {
+      // The peer is going. The handler is run to its end all the same, for what was
+      // received; but not in one breath, for it may have no end.
+      await nextTurn();
     }
   };
   const response = await runToEnforcedEnd(handler, request, forced);
   await send(formatServerHead(response.status, response.header ?? new Headers()));
   for await (const chunk of response.body ?? []) {
     let rest = chunk;
-    while (rest.length > 0 && !socket.left.aborted) {
-      if (intake.credit.left === 0) {
+    while (rest.length > 0) {
+      if (intake.credit.left === 0 && !socket.left.aborted) {
         socket.readAhead = queueLimitWithoutCredit;
         await intake.credit.wait(socket.left);
         socket.readAhead = queueLimit;
         continue;
       }
-      const piece = rest.subarray(0, intake.credit.left);
+      const piece = socket.left.aborted ? rest : rest.subarray(0, intake.credit.left);
       intake.credit.spend(piece.length);
       await send(piece);
       rest = rest.subarray(piece.length);
@@ -222,16 +226,15 @@ function enforceEnd(upgrade: Upgrade, socket: MessageSocket) {
     );
   };
   const onAbort = () => {
-    if (socket.left.aborted) {
+    if (upgrade.signal.aborted && socket.left.aborted) {
       force();
-    } else {
+    } else if (upgrade.signal.aborted) {
       timers.push(setTimeout(force, ownEndMs));
     }
   };
   upgrade.signal.addEventListener("abort", onAbort);
-  if (upgrade.signal.aborted) {
-    onAbort();
-  }
+  socket.left.addEventListener("abort", onAbort);
+  onAbort();
   return {
     forced: forced.signal,
     /** Sets the deadline, as the Connect protocol writes it. */
