@@ -140,7 +140,7 @@ export class ResumingPublisher implements Publisher {
         } catch (error) {
           await this.#retry.afterFailure(error);
         }
-        if (this.#queue.isEmpty) {
+        if (this.#queue.isEmpty && !this.#queue.isClosed) {
           this.#tell({ status: "idle" });
         }
       }

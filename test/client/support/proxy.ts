@@ -13,7 +13,7 @@ export interface Cut {
 }
 
 /** Stands between a client and a server, and does to their connections what nets do. */
-export interface Proxy {
+export interface TcpProxy {
   readonly url: string;
   /** How many connections came. */
   readonly connections: number;
@@ -25,7 +25,7 @@ export interface Proxy {
 }
 
 /** @param cuts one for each connection in the order they come; those after are not cut */
-export async function startProxy(target: string, cuts: readonly Cut[] = []): Promise<Proxy> {
+export async function startProxy(target: string, cuts: readonly Cut[] = []): Promise<TcpProxy> {
   const { hostname, port } = new URL(target);
   const pairs = new Set<readonly [Socket, Socket]>();
   let connections = 0;
