@@ -19,17 +19,30 @@ export function answers<Desc extends DescMessage>(
   };
 }
 
+/** How many bytes of envelopes the texts are kept of; they take about three times as much. */
+const maxSharedBytes = 1024 * 1024;
+
 /**
  * The same, made once for all who are handed the same bytes: everybody who reads a batch
- * of the log near its head. They live as long as the bytes do.
+ * of the log near its head.
  */
 export function shared(make: Answers): Answers {
-  const made = new WeakMap<Uint8Array, readonly string[]>();
+  const made = new Map<Uint8Array, readonly string[]>();
+  let madeBytes = 0;
   return (envelopes) => {
-    let texts = made.get(envelopes);
-    if (texts === undefined) {
-      texts = make(envelopes);
-      made.set(envelopes, texts);
+    const known = made.get(envelopes);
+    if (known !== undefined) {
+      return known;
+    }
+    const texts = make(envelopes);
+    made.set(envelopes, texts);
+    madeBytes += envelopes.length;
+    for (const oldest of made.keys()) {
+      if (madeBytes <= maxSharedBytes) {
+        break;
+      }
+      made.delete(oldest);
+      madeBytes -= oldest.length;
     }
     return texts;
   };
