@@ -1,6 +1,6 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
-import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { UniversalHandlerFn, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { cutWire } from "../service/wire.js";
 import { nodeHeaders, webHeaders } from "./headers.js";
 import { readBody } from "./request-body.js";
@@ -15,7 +15,7 @@ const lingerMs = 1000;
 
 /** Runs a handler for a stream. Never rejects: what fails ends the stream. */
 export async function handleStream(
-  handler: UniversalHandler,
+  handler: UniversalHandlerFn,
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
 ): Promise<void> {

@@ -6,7 +6,7 @@ import type {
   ServerHttp2Stream,
 } from "node:http2";
 import { createContextValues } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { cutWire } from "../service/wire.js";
 import { writeResponse } from "./http1-response.js";
@@ -52,7 +52,7 @@ export function createStreamListener(route: Route): StreamListener {
 }
 
 async function handleRequest(
-  handler: UniversalHandler,
+  handler: UniversalHandlerFn,
   request: IncomingMessage | Http2ServerRequest,
   response: ServerResponse | Http2ServerResponse,
 ): Promise<void> {

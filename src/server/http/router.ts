@@ -1,16 +1,22 @@
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { type PlainAnswer, plainAnswer } from "./plain-answer.js";
 import { probeAnswer } from "./probes.js";
 
+/** What answers at one path: a method's handler, or a file of the page. */
+export interface RoutedHandler extends UniversalHandlerFn {
+  readonly requestPath: string;
+  readonly allowedMethods: readonly string[];
+}
+
 export interface RouterOptions {
-  readonly handlers: readonly UniversalHandler[];
+  readonly handlers: readonly RoutedHandler[];
   /** Where WebSockets are opened: other requests are told so. */
   readonly webSocketPaths: readonly string[];
   readonly isReady: () => boolean;
 }
 
-/** What is at a path: a method's handler, or an answer: a probe's, 405, 404. */
-export type Route = (method: string, url: string) => UniversalHandler | PlainAnswer;
+/** What is at a path: a handler, or an answer: a probe's, 405, 404. */
+export type Route = (method: string, url: string) => UniversalHandlerFn | PlainAnswer;
 
 /** Finds what a request asks for, whichever HTTP it came by. */
 export function createRoute({ handlers, webSocketPaths, isReady }: RouterOptions): Route {
