@@ -1,22 +1,17 @@
 import fc from "fast-check";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { TransportName } from "../../src/client/chatter-client.js";
 import { createChatterClient } from "../../src/client/node.js";
 import { startChatter } from "../support/chatter-server.js";
 import { rounds, sleep } from "../support/streams.js";
 import { type Cut, startProxy } from "./support/proxy.js";
+import { shortenPauses } from "./support/short-pauses.js";
 import { when } from "./support/when.js";
 
 const runs = rounds(6);
 const messages = 40;
 
-// Short pauses between tries.
-beforeEach(() => {
-  vi.spyOn(Math, "random").mockReturnValue(0.02);
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+shortenPauses();
 
 const cut: fc.Arbitrary<Cut> = fc.record({
   direction: fc.constantFrom("up", "down"),
