@@ -41,7 +41,12 @@ const refusals: Refusal[] = [
   ],
   ["a port that is none", () => ["--demo", "--port", "http"], /--port .*0 to 65535/, 2],
   ["a port too high", () => ["--demo", "--port", "65536"], /--port .*0 to 65535/, 2],
-  ["a port in use", () => [...demo, folder, "--port", takenPort()], /port \d+: another program has it/, 1],
+  [
+    "a port in use",
+    () => [...demo, folder, "--port", takenPort()],
+    /port \d+: another program has it/,
+    1,
+  ],
   ["a flag that is none", () => ["--demo", "--colour"], /unknown option '--colour'/, 2],
   [
     "two keys",

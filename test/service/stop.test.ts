@@ -9,7 +9,14 @@ import { fill } from "../support/fill.js";
 import { progressOf } from "../support/outcome.js";
 import { connectHttp2, envelope } from "../support/raw-http2.js";
 import { collect, errorOf, Outbox, until } from "../support/streams.js";
-import { clientOf, connectWire, transportOf, wires, withToken } from "../support/wires.js";
+import {
+  clientOf,
+  connectWire,
+  mainWires,
+  transportOf,
+  wires,
+  withToken,
+} from "../support/wires.js";
 
 const graceMs = 5000;
 
@@ -26,7 +33,7 @@ async function withinMs<T>(promise: Promise<T>, ms: number): Promise<T> {
   }
 }
 
-describe.each(wires)("a server that stops, over $name", (wire) => {
+describe.each(mainWires)("a server that stops, over $name", (wire) => {
   it("ends every stream with `unavailable`, posting ones with their progress", async () => {
     const server = await startChatter();
     const client = clientOf(server, wire);

@@ -40,8 +40,13 @@ export const wires: readonly Wire[] = (["binary", "json"] as const).flatMap((cod
   wire("grpc-web", "2", codec),
 ]);
 
+/** For what does not depend on the codec: every binary wire, and one of JSON. */
+export const mainWires = wires.filter(
+  ({ protocol, http, codec }) => codec === "binary" || (protocol === "connect" && http === "2"),
+);
+
 /** The wires that have both directions at once. */
-export const fullDuplexWires = wires.filter(({ http }) => http === "2");
+export const fullDuplexWires = mainWires.filter(({ http }) => http === "2");
 
 /** The binary wires with every request message compressed. */
 export const gzipWires: readonly Wire[] = wires

@@ -43,7 +43,8 @@ export function createHealth({ services, isReady }: HealthOptions): ServiceImpl<
           yield { status };
           last = status;
         }
-        await pause(watchIntervalMs, context.signal);
+        context.signal.throwIfAborted();
+        await pause(watchIntervalMs, context.signal).catch(() => {}); // A stop is told first.
       }
     },
     list() {

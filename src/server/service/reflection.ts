@@ -115,9 +115,22 @@ function fileOfSymbol(registry: Registry, symbol: string): DescFile | undefined 
   const member = name.slice(dot + 1);
   const hasMember =
     registry.getService(parent)?.methods.some((method) => method.name === member) ||
-    registry.getMessage(parent)?.fields.some((field) => field.name === member) ||
-    registry.getEnum(parent)?.values.some((value) => value.name === member);
-  return hasMember ? registry.get(parent)?.file : undefined;
+    registry.getMessage(parent)?.fields.some((field) => field.name === member);
+  return hasMember ? registry.get(parent)?.file : fileOfEnumValue(registry, parent, member);
+}
+
+/** An enum's values are named as its siblings, not as its members. */
+function fileOfEnumValue(registry: Registry, scope: string, name: string): DescFile | undefined {
+  for (const type of registry) {
+    if (
+      type.kind === "enum" &&
+      (type.parent?.typeName ?? type.file.proto.package) === scope &&
+      type.values.some((value) => value.name === name)
+    ) {
+      return type.file;
+    }
+  }
+  return undefined;
 }
 
 function extensionNumbers(registry: Registry, type: DescMessage) {
