@@ -98,6 +98,20 @@ test.each(["/subscribe", "/listener", "/summary", "/echoer"])(
   },
 );
 
+test.each([...posting, "/subscribe", "/history"])(
+  "%s: a client that ends the connection with its handshake leaves no call open",
+  async (path) => {
+    const server = await startWatched();
+    for (let i = 0; i < 3; i++) {
+      const raw = openFrames(server, path);
+      raw.socket.end();
+      await until(() => raw.ended, "the end of the connection");
+    }
+    await until(() => server.chatter.openCalls === 0, "no call is open");
+    await server.server.close(5_000);
+  },
+);
+
 test("a client that leaves while its token is checked leaves nothing behind", async () => {
   let check = () => {};
   const checked = new Promise<void>((resolve) => {

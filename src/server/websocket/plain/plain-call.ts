@@ -114,9 +114,11 @@ function endOf(upgrade: Upgrade, intake: PlainIntake) {
   }
   return {
     signal: controller.signal,
+    /** Nothing of the call may go on, if it was not run to its end. */
     dispose() {
       clearTimeout(timer);
       upgrade.signal.removeEventListener("abort", onAbort);
+      controller.abort(new ConnectError("the call is over", Code.Canceled));
     },
   };
 }
