@@ -92,7 +92,7 @@ async function damage(change: (bytes: Buffer) => Buffer | undefined, times: numb
   return counts;
 }
 
-const times = 6 * rounds(1);
+const times = 4 * rounds(1);
 
 test("a flipped byte in any file is reported, or does no harm", async () => {
   const counts = await damage((bytes) => {

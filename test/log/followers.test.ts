@@ -32,31 +32,35 @@ async function follow(log: MessageLog, after: number, count: number, pause: () =
 test.each([
   ["in memory", async () => createMemoryLog()],
   ["on LevelDB", () => openLevelLog({ dir: tempDir() })],
-])("while 64 writers post, each reader sees each message once, in order: %s", async (_, open) => {
-  const log = await open();
-  onTestFinished(() => log.close());
-  const each = 50 * rounds(2);
-  const total = writers * each;
-  const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-  await log.append([post("before")]);
-  const follower = follow(log, log.head, total, async () => {});
-  const slow = follow(log, 0, total + 1, () => sleep(3));
-  let late: Promise<string[]> | undefined;
+])(
+  "while 64 writers post, each reader sees each message once, in order: %s",
+  async (_, open) => {
+    const log = await open();
+    onTestFinished(() => log.close());
+    const each = 50 * rounds(2);
+    const total = writers * each;
+    const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+    await log.append([post("before")]);
+    const follower = follow(log, log.head, total, async () => {});
+    const slow = follow(log, 0, total + 1, () => sleep(3));
+    let late: Promise<string[]> | undefined;
 
-  const places = new Map<number, string>();
-  await Promise.all(
-    Array.from({ length: writers }, async (_, writer) => {
-      for (let i = 0; i < each; i++) {
-        // Some texts are long, so that readers fall behind what is held in memory.
-        const text = `${writer}-${i} `.padEnd(i % 10 === 0 ? 20_000 : 0, "x");
-        const { positions } = await log.append([post(text)]);
-        places.set(positions[0]!.sequence, text);
-        late ??= i === each / 2 ? follow(log, 0, total + 1, async () => {}) : undefined;
-      }
-    }),
-  );
-  const expected = Array.from({ length: total }, (_, i) => places.get(i + 2));
-  expect(await follower).toEqual(expected);
-  expect((await slow).slice(1)).toEqual(expected);
-  expect((await late!).slice(1)).toEqual(expected);
-});
+    const places = new Map<number, string>();
+    await Promise.all(
+      Array.from({ length: writers }, async (_, writer) => {
+        for (let i = 0; i < each; i++) {
+          // Some texts are long, so that readers fall behind what is held in memory.
+          const text = `${writer}-${i} `.padEnd(i % 10 === 0 ? 20_000 : 0, "x");
+          const { positions } = await log.append([post(text)]);
+          places.set(positions[0]!.sequence, text);
+          late ??= i === each / 2 ? follow(log, 0, total + 1, async () => {}) : undefined;
+        }
+      }),
+    );
+    const expected = Array.from({ length: total }, (_, i) => places.get(i + 2));
+    expect(await follower).toEqual(expected);
+    expect((await slow).slice(1)).toEqual(expected);
+    expect((await late!).slice(1)).toEqual(expected);
+  },
+  120_000,
+);

@@ -32,9 +32,9 @@ test("by bytes: so many bytes of the newest are kept", async () => {
 });
 
 test("by age, also when nothing is posted any more", async () => {
-  const log = await opened({ maxAgeMs: 1500 });
+  const log = await opened({ maxAgeMs: 600 });
   await log.append(posts(10));
-  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await new Promise((resolve) => setTimeout(resolve, 500));
   await log.append([post("young")]);
   await expect.poll(() => log.first, { timeout, interval: 10 }).toBe(11);
   expect(await texts(log)).toEqual(["young"]);
@@ -61,7 +61,7 @@ test("a reader that is overtaken gets out_of_range, others go on; writers are no
   const log = await opened({ maxMessages: 2000 });
   await log.append(posts(10));
   let longest = 0;
-  const end = Date.now() + 2500;
+  const end = Date.now() + 1300;
   while (Date.now() < end) {
     const start = performance.now();
     expect((await log.append(posts(100))).error).toBeUndefined();

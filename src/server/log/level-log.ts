@@ -1,25 +1,20 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectError } from "@connectrpc/connect";
 import type { Commit } from "./commit.js";
 import { type DedupeOptions, DedupeWindow } from "./dedupe-window.js";
 import { GroupCommit } from "./group-commit.js";
 import { HeadWitness } from "./head-witness.js";
 import type { LevelStore } from "./level-store.js";
+import { loadIds } from "./load-ids.js";
 import { closedError, overtakenError, reopeningError, writeFaultError } from "./log-errors.js";
-import { type LogFolder, prepareFolder, probeSpace } from "./log-folder.js";
+import { type LogFolder, prepareFolder } from "./log-folder.js";
+import type { LogLogger } from "./log-logger.js";
 import type { AppendResult, Batch, MessageLog, NewMessage, ReadOptions } from "./message-log.js";
 import { type OpenedStore, openStore } from "./open-store.js";
 import { Recent } from "./recent.js";
-import { keySequence } from "./record.js";
-import { hasLimits, type RetentionOptions, surplusEnd } from "./retention.js";
+import type { RetentionOptions } from "./retention.js";
+import { Sweeper } from "./sweeper.js";
+import { untilOpened } from "./until-opened.js";
 import { Waiters } from "./waiters.js";
-
-/** What the engine says to its operator goes here. A pino logger will do. */
-export interface LogLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
 
 /** Options of `openLevelLog`. */
 export interface LevelLogOptions {
@@ -35,12 +30,6 @@ export interface LevelLogOptions {
 
 /** Bytes of the newest messages that are held in memory. */
 const recentBytes = 8 * 1024 * 1024;
-/** How often what is too old is removed. */
-const sweepIntervalMs = 1000;
-/** Ids that one sweep drops from memory: a few milliseconds' work. */
-const idsAtOnce = 20_000;
-/** Waits between attempts to open the store again: doubled from the first to the last. */
-const reopenDelaysMs = { first: 100, last: 5000 };
 
 /**
  * Opens the log in a folder, or makes one: the engine for one machine, on LevelDB. One
@@ -65,7 +54,6 @@ export async function openLevelLog(options: LevelLogOptions): Promise<MessageLog
 class LevelLog implements MessageLog {
   readonly identity: string;
   readonly #folder: LogFolder;
-  readonly #retention: RetentionOptions;
   readonly #logger: LogLogger | undefined;
   readonly #witness: HeadWitness;
   readonly #window: DedupeWindow;
@@ -81,11 +69,7 @@ class LevelLog implements MessageLog {
   #starting: Promise<void>;
   /** The attempt to open the store again that is under way. */
   #reopening: Promise<void> | undefined;
-  #sweeping: Promise<void> | undefined;
-  #idsLoaded = false;
-  /** Records of ids that end before this are gone. */
-  #idsFrom = 0;
-  readonly #sweepTimer: NodeJS.Timeout;
+  readonly #sweeper: Sweeper;
 
   constructor(
     options: LevelLogOptions,
@@ -95,7 +79,6 @@ class LevelLog implements MessageLog {
   ) {
     this.identity = opened.identity;
     this.#folder = folder;
-    this.#retention = options.retention ?? {};
     this.#logger = options.logger;
     this.#witness = witness;
     this.#window = new DedupeWindow(options.dedupe);
@@ -103,13 +86,13 @@ class LevelLog implements MessageLog {
     this.#recent = new Recent(recentBytes, opened.place.head);
     this.#first = opened.first;
     this.#totalBytes = opened.place.totalBytes;
+    this.#sweeper = new Sweeper(options.retention ?? {}, this.#window, {
+      store: () => (this.#commits.fault === undefined ? this.#store : undefined),
+      standing: () => ({ first: this.#first, head: this.head, totalBytes: this.#totalBytes }),
+      remove: (store, keys, first) => this.#remove(store, keys, first),
+      failed: (error) => this.#fence(error),
+    });
     this.#starting = this.#begin(opened);
-    this.#sweepTimer = setInterval(() => {
-      this.#sweeping ??= this.#sweep().finally(() => {
-        this.#sweeping = undefined;
-      });
-    }, sweepIntervalMs);
-    this.#sweepTimer.unref();
   }
 
   get head() {
@@ -161,11 +144,10 @@ class LevelLog implements MessageLog {
       return;
     }
     this.#closing.abort();
-    clearInterval(this.#sweepTimer);
     await this.#commits.close();
     this.#waiters.close();
     await this.#starting;
-    await this.#sweeping;
+    await this.#sweeper.close();
     await this.#store?.close();
     this.#witness.close();
   }
@@ -227,32 +209,10 @@ class LevelLog implements MessageLog {
         "the end of the log is damaged or missing: its readers get data_loss, new messages follow it",
       );
     }
-    this.#idsLoaded = false;
-    this.#window.clear();
-    const horizon = this.#window.horizon(Date.now());
-    try {
-      for await (const records of opened.store.ids()) {
-        if (this.#closing.signal.aborted) {
-          return;
-        }
-        for (const record of records) {
-          if (record === undefined) {
-            this.#logger?.error(
-              {},
-              "a record of message ids is damaged: repeats of these may be stored",
-            );
-          } else if (record.sentAt >= horizon) {
-            for (const { hashed, sequence } of record.ids) {
-              this.#window.add(hashed, sequence, record.sentAt);
-            }
-          }
-        }
-      }
-    } catch (error) {
-      this.#logger?.error({ err: error }, "message ids cannot be read: repeats may be stored");
-    }
+    this.#sweeper.pause();
+    await loadIds(opened.store, this.#window, this.#closing.signal, this.#logger);
     if (!this.#closing.signal.aborted) {
-      this.#idsLoaded = true;
+      this.#sweeper.resume();
       this.#commits.start(opened.place);
     }
   }
@@ -274,24 +234,12 @@ class LevelLog implements MessageLog {
   /** Opens the store again, as often as it takes. */
   async #recover(): Promise<void> {
     await this.#commits.idle();
-    await this.#sweeping;
-    for (
-      let delay = reopenDelaysMs.first;
-      !this.#closing.signal.aborted;
-      delay = Math.min(delay * 2, reopenDelaysMs.last)
-    ) {
-      try {
-        await sleep(delay, undefined, { signal: this.#closing.signal });
-        await probeSpace(this.#folder);
-        const opened = await this.#reopen();
-        this.#logger?.info({ head: this.head }, "the log was opened again and takes messages");
-        await this.#begin(opened);
-        return;
-      } catch (error) {
-        if (!this.#closing.signal.aborted) {
-          this.#logger?.warn({ err: error }, "the log cannot be opened again yet");
-        }
-      }
+    await this.#sweeper.idle();
+    const { signal } = this.#closing;
+    const opened = await untilOpened(this.#folder, () => this.#reopen(), signal, this.#logger);
+    if (opened !== undefined) {
+      this.#logger?.info({ head: this.head }, "the log was opened again and takes messages");
+      await this.#begin(opened);
     }
   }
 
@@ -325,51 +273,10 @@ class LevelLog implements MessageLog {
     return opened;
   }
 
-  /** Removes what is beyond the limits, and ids that are too old, in small steps. */
-  async #sweep(): Promise<void> {
-    try {
-      if (hasLimits(this.#retention)) {
-        while (await this.#removeSurplus()) {}
-      }
-      await this.#removeIds();
-    } catch (error) {
-      this.#fence(error);
-    }
-  }
-
-  /** The store, if it may be written to. */
-  get #writable(): LevelStore | undefined {
-    return this.#commits.fault === undefined ? this.#store : undefined;
-  }
-
-  /** Removes some records; false if there is nothing (more) to remove. */
-  async #removeSurplus(): Promise<boolean> {
-    const store = this.#writable;
-    if (store === undefined) {
-      return false;
-    }
-    const place = { head: this.head, totalBytes: this.#totalBytes };
-    const found = await store.oldest(this.#first - 1, place.head);
-    const end = surplusEnd(found, place, Date.now(), this.#retention);
-    if (end === 0) {
-      return false;
-    }
-    // First out of sight, then off the disk: no reader takes it for a loss.
-    this.#first = keySequence(found[end - 1]!.key)! + 1;
-    this.#recent.dropBefore(this.#first);
-    const keys = found.slice(0, end).map(({ key }) => key);
-    await store.remove(keys, { identity: this.identity, first: this.#first });
-    return end === found.length;
-  }
-
-  async #removeIds(): Promise<void> {
-    if (!this.#idsLoaded) {
-      return;
-    }
-    this.#window.expire(Date.now(), idsAtOnce);
-    const before = this.#window.oldestSequence ?? this.head + 1;
-    while (this.#idsFrom < before && this.#writable !== undefined) {
-      this.#idsFrom = await this.#writable.removeIds(this.#idsFrom, before);
-    }
+  /** Removes records up to `first`, which are `keys`: out of sight, then off the disk. */
+  async #remove(store: LevelStore, keys: readonly Buffer[], first: number): Promise<void> {
+    this.#first = first;
+    this.#recent.dropBefore(first);
+    await store.remove(keys, { identity: this.identity, first });
   }
 }
