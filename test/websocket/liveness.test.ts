@@ -24,6 +24,7 @@ test("an idle peer that answers pings lives, one that misses two is cut and its 
   const healthy = openRaw(port, "Listener").write(headMessage());
   const mute = openRaw(port, "Listener").write(headMessage());
   mute.pongs = false;
+  mute.closes = false;
   await until(() => mute.ended);
   expect(mute.pings).toBe(2);
   await until(() => bridge.openCalls === 1);
