@@ -52,7 +52,7 @@ describe.each([
     expect([head.status, head.body, head.headers.get("content-length")]).toEqual([503, "", "10"]);
   });
 
-  it.each(["/", "/nothing", `${service}/Nothing`, `${service}/`, "/livez/", "//livez"])(
+  it.each(["/nothing", `${service}/Nothing`, `${service}/`, "/livez/", "//livez"])(
     "%s is 404",
     async (path) => {
       const { url } = await startChatter();

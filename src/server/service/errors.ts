@@ -14,7 +14,9 @@ export function asConnectError(reason: unknown): ConnectError {
   return new ConnectError("internal error", Code.Internal, undefined, undefined, reason);
 }
 
-/** What every stream ends with when the server stops. */
+const stopping = new ConnectError("the server is stopping", Code.Unavailable);
+
+/** What every stream ends with when the server stops: always the same object. */
 export function stoppingError(): ConnectError {
-  return new ConnectError("the server is stopping", Code.Unavailable);
+  return stopping;
 }

@@ -1,7 +1,7 @@
 import { ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { PostProgressSchema } from "../../gen/chatter_pb.js";
-import type { MessageLog, Position } from "../log/message-log.js";
-import { asConnectError } from "./errors.js";
+import type { AppendResult, MessageLog, Position } from "../log/message-log.js";
+import { asConnectError, stoppingError } from "./errors.js";
 import { gather } from "./gather.js";
 import { callerOf } from "./identity.js";
 import { checkPosts, type Post } from "./post.js";
@@ -17,11 +17,18 @@ export interface Stored<P extends Post = Post> {
 const inboxLimits = { maxItems: 4096, maxBytes: 256 * 1024 };
 
 /**
+ * How long the log may take for what it has after the call's deadline, in milliseconds:
+ * less than the call has to end by itself. A stop has a longer grace of its own.
+ */
+const logGraceMs = 150;
+
+/**
  * Stores what a client sends and yields it, in order, as it becomes durable. One append of
  * a stream is under way at a time; what comes meanwhile shares the next one.
  *
  * Whatever ends it early (a fault in a post, the client gone, a deadline, the log) is
- * thrown as a ConnectError with PostProgress. What was received before is stored first.
+ * thrown as a ConnectError with PostProgress. What was received before is stored first, but
+ * for a log that takes too long: what it has then is not counted, though it may be stored.
  *
  * @param progress counts what is stored; the method's own errors take it along with
  *   `attachTo`
@@ -34,11 +41,12 @@ export async function* store<P extends Post>(
 ): AsyncGenerator<Stored<P>> {
   const sender = callerOf(context).subject;
   const weigh = (post: P) => post.message.length + post.messageId.length;
+  const patience = new Patience(context.signal);
   try {
     for await (const posts of gather(requests, weigh, inboxLimits, context.signal)) {
       const { messages, fault } = checkPosts(posts, sender);
       if (messages.length > 0) {
-        const { positions, error } = await log.append(messages);
+        const { positions, error } = await patience.await(log.append(messages));
         progress.add(positions);
         if (positions.length > 0) {
           yield { posts: posts.slice(0, positions.length), positions };
@@ -53,7 +61,44 @@ export async function* store<P extends Post>(
     }
   } catch (error) {
     throw progress.attachTo(error);
+  } finally {
+    patience.end();
   }
+}
+
+/** Waits for the log, but not much longer than its call has. */
+class Patience {
+  private timer: NodeJS.Timeout | undefined;
+  private isOver = false;
+  private giveUp = (_reason: unknown) => {};
+
+  constructor(private readonly signal: AbortSignal) {
+    signal.addEventListener("abort", this.onAbort, { once: true });
+  }
+
+  await(appended: Promise<AppendResult>): Promise<AppendResult> {
+    return new Promise((resolve, reject) => {
+      this.giveUp = reject;
+      appended.then(resolve, reject);
+      if (this.isOver) {
+        reject(this.signal.reason);
+      }
+    });
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
+    this.signal.removeEventListener("abort", this.onAbort);
+  }
+
+  private readonly onAbort = () => {
+    if (this.signal.reason !== stoppingError()) {
+      this.timer = setTimeout(() => {
+        this.isOver = true;
+        this.giveUp(this.signal.reason);
+      }, logGraceMs);
+    }
+  };
 }
 
 /** How far a posting stream has come. */
