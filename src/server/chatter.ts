@@ -17,6 +17,7 @@ import {
   type RequestListener,
   type StreamListener,
 } from "./http/listeners.js";
+import { createPage } from "./http/page.js";
 import { createRoute } from "./http/router.js";
 import type { MessageLog } from "./log/message-log.js";
 import { createAccessInterceptor } from "./service/access.js";
@@ -66,6 +67,8 @@ export interface ChatterOptions {
   readonly onStream?: (way: Way, handler: UniversalHandler) => void;
   /** Which pages may open WebSockets, and how these are set up. */
   readonly webSocket?: WebSocketSettings;
+  /** False: `/` is 404. Default: true, a page to read and post with is at `/`. */
+  readonly page?: boolean;
 }
 
 /** Chatter, to be served by any Node server. */
@@ -74,7 +77,7 @@ export interface Chatter {
   readonly handlers: readonly UniversalHandler[];
   /**
    * Answers everything that comes by HTTP: the methods by Connect, gRPC and gRPC-Web,
-   * goa's POST /login, the probes /livez and /readyz, 404 for the rest. For the "request" event of a server of
+   * goa's POST /login, the page at /, the probes /livez and /readyz, 404 for the rest. For the "request" event of a server of
    * `node:http`, which is enough for all but gRPC and bidirectional streams, or `node:http2`.
    */
   readonly requestListener: RequestListener;
@@ -107,7 +110,7 @@ export interface Chatter {
  * http2.createServer().on("stream", chatter.streamListener).listen(8080);
  */
 export function createChatter(options: ChatterOptions): Chatter {
-  const { log, auth, logger, onStream } = options;
+  const { log, auth, logger, onStream, page = true } = options;
   const calls = new OpenCalls();
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // Each call under way has one.
@@ -148,8 +151,11 @@ export function createChatter(options: ChatterOptions): Chatter {
     onError: (error) => logger?.error({ err: error }, "WebSocket failed"),
   });
   const login = handlers.find(({ method }) => method === ChatterService.method.login)!;
+  const pageFiles = page
+    ? createPage((error) => logger?.error({ err: error }, "the page cannot be loaded"))
+    : [];
   const route = createRoute({
-    handlers: [...handlers, createPlainLogin(login)],
+    handlers: [...handlers, createPlainLogin(login), ...pageFiles],
     webSocketPaths: plainPaths,
     isReady,
   });
