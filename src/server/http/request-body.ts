@@ -5,8 +5,9 @@ import { Code, ConnectError } from "@connectrpc/connect";
 const maxPendingBytes = 256 * 1024;
 
 /**
- * A request's body as it comes: everything that arrived while the taker was busy is given
- * in one piece. Nothing is read before the first piece is asked for.
+ * A request's body as it comes: everything that arrived in one turn of the event loop, or
+ * while the taker was busy, is given in one piece. Nothing is read before the first piece is
+ * asked for.
  *
  * A body that its client has cut is an error (`canceled`), never an end.
  */
@@ -20,6 +21,7 @@ class BodyReader implements AsyncIterator<Uint8Array> {
   private outcome: { error?: ConnectError } | undefined;
   private started = false;
   private wake = () => {};
+  private woken: NodeJS.Immediate | undefined;
 
   constructor(private readonly stream: Readable) {}
 
@@ -70,6 +72,7 @@ class BodyReader implements AsyncIterator<Uint8Array> {
       this.outcome = outcome;
       this.stream.off("data", this.onData).off("end", this.onEnd).off("close", this.onClose);
     }
+    clearImmediate(this.woken);
     this.wake();
   }
 
@@ -79,6 +82,13 @@ class BodyReader implements AsyncIterator<Uint8Array> {
     if (this.pendingBytes >= maxPendingBytes) {
       this.stream.pause();
     }
+    // HTTP/2 gives each DATA frame by itself, and promises would run between them: what
+    // came in the same packet is to be taken together.
+    this.woken ??= setImmediate(this.onTurnEnd);
+  };
+
+  private readonly onTurnEnd = () => {
+    this.woken = undefined;
     this.wake();
   };
 
