@@ -37,8 +37,8 @@ const creditStep = 64 * 1024;
 
 /**
  * How much may be queued while the response waits for credit, which comes on the same
- * socket as the body: behind what client, network and system hold of it. A client that
- * keeps to credit never needs it; any other could be stuck with the usual limit.
+ * socket as the body: behind what client, network and system hold of it. Of a client that
+ * keeps to credit that is little; any other could be stuck with less.
  */
 const queueLimitWithoutCredit = 8 * 1024 * 1024;
 
