@@ -31,7 +31,7 @@ export interface FoundRecord {
 }
 
 /** How long the data of tables is checked before they are opened. */
-const tableCheckMs = 80;
+const tableCheckMs = 40;
 
 /** How far back a damaged end is searched for an intact record. */
 const tailLength = 100;
