@@ -24,12 +24,12 @@ interface UrlOptions extends SharedOptions {
   /** Where Chatter is, such as "https://chatter.example". */
   readonly url: string | URL;
   /** Default: "ws" in browsers, "connect" in Node. */
-  readonly transport?: TransportName;
+  readonly transport?: TransportName | undefined;
 }
 
 interface TransportOptions extends SharedOptions {
   /** Not needed: a transport knows where it goes. */
-  readonly url?: string | URL;
+  readonly url?: string | URL | undefined;
   /** Any transport of Connect's. It stays the caller's: `close` does not close it. */
   readonly transport: Transport;
 }

@@ -6,18 +6,18 @@ import { watchCall } from "./watched-call.js";
 
 export interface HistoryOptions {
   /** A cursor: start after it. Not with `last`. Default: the oldest message that is kept. */
-  readonly after?: string;
+  readonly after?: string | undefined;
   /** A sequence: end before it. Default: the head. */
-  readonly before?: bigint;
+  readonly before?: bigint | undefined;
   /**
    * The last so many messages before the head, or before `before`, from 1. Not with
    * `after`. With `before` they are held in memory. Default: all.
    */
-  readonly last?: number;
+  readonly last?: number | undefined;
   /** At most so many messages, from 1. Default: all. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Ends reading: the loop throws the signal's reason. Default: none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A call that brings nothing for so long is taken for dead, in milliseconds. */

@@ -7,8 +7,11 @@ import {
 } from "@connectrpc/connect-node";
 import { WebSocket } from "ws";
 import type { OpenTransport, TransportName } from "./chatter-client.js";
+import { connectWithin } from "./node-connect.js";
 import { createWebSocketTransport } from "./websocket-transport.js";
 
+/** A server that does not take a connection within so many milliseconds is not there. */
+const connectLimitMs = 10_000;
 /** A connection is asked for a sign of life so often, in milliseconds. */
 const pingIntervalMs = 10_000;
 /** And is taken for dead without one for so long, in milliseconds. */
@@ -20,14 +23,18 @@ export function createNodeTransport(
   baseUrl: string,
 ): OpenTransport {
   if (name === "ws") {
-    const webSocketOptions = { handshakeTimeout: 15_000, perMessageDeflate: false };
+    const webSocketOptions = { handshakeTimeout: connectLimitMs, perMessageDeflate: false };
     const transport = createWebSocketTransport({ baseUrl, webSocket: WebSocket, webSocketOptions });
     return { transport, dropConnections: () => {} };
   }
   if (!Object.hasOwn(overHttp2, name)) {
     throw new TypeError(`"transport" is "${name}": it must be connect, grpc, grpc-web or ws`);
   }
-  const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs, pingTimeoutMs });
+  const sessionManager = new Http2SessionManager(
+    baseUrl,
+    { pingIntervalMs, pingTimeoutMs },
+    { createConnection: connectWithin(connectLimitMs) },
+  );
   return {
     transport: overHttp2[name]({ baseUrl, sessionManager }),
     dropConnections: () =>

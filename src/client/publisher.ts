@@ -10,22 +10,22 @@ import { silent } from "./watched-call.js";
 
 export interface PublisherOptions {
   /** With so many unanswered posts `ready` makes the caller wait. From 1; default 1,024. */
-  readonly maxPending?: number;
+  readonly maxPending?: number | undefined;
   /**
    * A post without an answer is sent again until so many milliseconds after it was first
    * sent; then it fails, since its id may be forgotten and it could be stored twice. It
    * must be well below the server's --dedupe-window. Default: 300,000, half of its default.
    */
-  readonly resendMs?: number;
+  readonly resendMs?: number | undefined;
   /**
    * A stream that owes an answer for so many milliseconds is taken for dead and made anew.
    * From 1; default 30,000.
    */
-  readonly answerMs?: number;
+  readonly answerMs?: number | undefined;
   /** Gives up: posts without an answer fail with the signal's reason. Default: none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Is told each change of `state`, at once. Default: nobody. */
-  readonly onState?: StateListener;
+  readonly onState?: StateListener | undefined;
 }
 
 /**

@@ -11,16 +11,16 @@ export interface SubscribeOptions {
    * A cursor: what was added after it comes first, then what is added. Default: what is
    * added from the moment the server accepts the call.
    */
-  readonly after?: string;
+  readonly after?: string | undefined;
   /** Ends the subscription: its loop ends without an error. Default: none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /**
    * The server sends a sign of life when nothing was added for so many seconds, 1 to 3,600;
    * when three are missing, the connection is taken for dead and made anew. Default: 15.
    */
-  readonly bookmarkSeconds?: number;
+  readonly bookmarkSeconds?: number | undefined;
   /** Is told each change of `state`, at once. Default: nobody. */
-  readonly onState?: StateListener;
+  readonly onState?: StateListener | undefined;
 }
 
 /**
@@ -35,7 +35,7 @@ export interface SubscribeOptions {
  * - `data_loss`: the log is damaged
  * - `unimplemented`: there is no Chatter at the URL
  */
-export interface Subscription extends AsyncIterableIterator<SubscribeResponse, undefined> {
+export interface Subscription extends AsyncIterable<SubscribeResponse> {
   /** How it stands with the server. */
   readonly state: ConnectionState;
   /**
@@ -43,6 +43,11 @@ export interface Subscription extends AsyncIterableIterator<SubscribeResponse, u
    * `history` as `after`. Undefined until the server has accepted the call.
    */
   readonly cursor: string | undefined;
+  /** The next message, for who does not use a loop. */
+  next(): Promise<IteratorResult<SubscribeResponse, undefined>>;
+  /** Ends the subscription, as leaving the loop does. */
+  return(): Promise<IteratorResult<SubscribeResponse, undefined>>;
+  [Symbol.asyncIterator](): this;
 }
 
 /** Response header of Subscribe: the cursor that it starts after. */

@@ -2,7 +2,8 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { Code } from "@connectrpc/connect";
 import { build } from "esbuild";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { WebSocket } from "ws";
 import type { ChatterClientOptions } from "../../src/client/chatter-client.js";
 import { createChatterClient } from "../../src/client/index.js";
 import { startChatter } from "../support/chatter-server.js";
@@ -38,6 +39,22 @@ test(`the browsers' entry needs nothing of Node's, and is at most ${limitKiB} Ki
   const sizeKiB = gzipSync(outputFiles[0]!.contents, { level: 9 }).length / 1024;
   console.info(`browser entry: ${sizeKiB.toFixed(1)} KiB minified and gzipped`);
   expect(sizeKiB).toBeLessThan(limitKiB);
+});
+
+test("in browsers the tunnel is the default, on the WebSocket that is there", async () => {
+  vi.stubGlobal("WebSocket", WebSocket);
+  onTestFinished(() => {
+    vi.unstubAllGlobals();
+  });
+  const server = await startChatter();
+  const client = browserClient({ url: server.url, auth: demo });
+  const subscription = client.subscribe();
+  await when(() => subscription.state.status === "live");
+  expect((await client.publisher().post("1")).sequence).toBe(1n);
+  for await (const { message } of subscription) {
+    expect(message).toBe("1");
+    break;
+  }
 });
 
 test.each(["connect", "grpc-web"] as const)(

@@ -74,7 +74,7 @@ test("no listener stays on a signal that outlives its calls", async () => {
   await collect(client.history({ signal }));
   const subscription = client.subscribe({ signal });
   await when(() => subscription.state.status === "live");
-  await subscription.return?.();
+  await subscription.return();
   expect(signal.listeners).toBe(0);
 });
 

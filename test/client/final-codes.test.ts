@@ -60,7 +60,7 @@ test.each(wireNames)("over %s those codes end a subscription, all others do not"
       await when(() => failing.calls === 2);
       failing.code = undefined;
       await when(() => subscription.state.status === "live");
-      await subscription.return?.();
+      await subscription.return();
     }
   }
 });

@@ -50,7 +50,7 @@ test("its cursor is that of the last message that the loop was given", async () 
   expect(await take(again, 4)).toEqual(["m1", "m2", "m3", "m4"]);
   const later = client.subscribe({ after: again.cursor });
   expect(await take(later, 2)).toEqual(["m5", "m6"]);
-  await subscription.return?.();
+  await subscription.return();
 });
 
 test("bookmarks are no messages", async () => {

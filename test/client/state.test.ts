@@ -27,7 +27,7 @@ test.each(wireNames)("a subscription over %s tells each change of its state", as
   expect(waiting.delayMs).toBeGreaterThanOrEqual(0);
   expect(waiting.delayMs).toBeLessThanOrEqual(200);
 
-  await subscription.return?.();
+  await subscription.return();
   expect(states.at(-1)).toEqual({ status: "closed" });
   expect(subscription.state).toEqual({ status: "closed" });
   await when(() => server.chatter.openCalls === 0);
@@ -50,7 +50,7 @@ test("while nobody answers, the pauses grow and each gives its reason", async ()
   expect(waits.map(({ reason }) => reason.code)).toEqual(Array(3).fill(Code.Unavailable));
   expect(waits[0]!.delayMs).toBeLessThanOrEqual(200);
   expect(waits[2]!.delayMs).toBeLessThanOrEqual(800);
-  await subscription.return?.();
+  await subscription.return();
 });
 
 test("a publisher is idle until it has something to post, and live when it is answered", async () => {

@@ -1,0 +1,24 @@
+import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+
+/**
+ * Connects for `node:http2` as it does by itself, but not for ever: an address that drops
+ * packets is otherwise tried for two minutes and more. The socket's error is then ETIMEDOUT.
+ */
+export function connectWithin(limitMs: number): (authority: URL) => Socket {
+  return ({ protocol, hostname, port }) => {
+    const host = hostname.replace(/^\[|\]$/g, "");
+    const isTls = protocol === "https:";
+    const socket = isTls
+      ? connectTls({ host, port: Number(port || 443), servername: host, ALPNProtocols: ["h2"] })
+      : connectTcp({ host, port: Number(port || 80) });
+    const timer = setTimeout(() => socket.destroy(timedOut(limitMs)), limitMs);
+    const stop = () => clearTimeout(timer);
+    return socket.once(isTls ? "secureConnect" : "connect", stop).once("close", stop);
+  };
+}
+
+function timedOut(limitMs: number): NodeJS.ErrnoException {
+  const error = new Error(`no connection within ${limitMs / 1000} s`);
+  return Object.assign(error, { code: "ETIMEDOUT", syscall: "connect" });
+}
