@@ -1,0 +1,126 @@
+import { connect } from "node:net";
+import { describe, expect, it } from "vitest";
+import { startChatter } from "../support/chatter-server.js";
+import { answerOf, connectHttp2 } from "../support/raw-http2.js";
+
+const files = {
+  "/": "text/html; charset=utf-8",
+  "/page.js": "text/javascript; charset=utf-8",
+  "/page.css": "text/css; charset=utf-8",
+  "/icon.svg": "image/svg+xml",
+};
+
+describe("the page's files", () => {
+  it("are served with their types, and with headers that let nothing else in", async () => {
+    const { url } = await startChatter();
+    for (const [path, type] of Object.entries(files)) {
+      const response = await fetch(url + path);
+      expect(response.status).toBe(200);
+      const { headers } = response;
+      expect(headers.get("content-type")).toBe(type);
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+      expect(headers.get("referrer-policy")).toBe("no-referrer");
+      expect(headers.get("content-security-policy")?.split("; ")).toEqual([
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+      ]);
+      expect((await response.text()).length).toBeGreaterThan(100);
+    }
+    const html = await (await fetch(`${url}/?from=somewhere`)).text();
+    expect(html).toContain('<script type="module" src="page.js">');
+    expect(html).not.toMatch(/<style|style=|<script(?![^>]*src=)| on\w+=/);
+  });
+
+  it("are sent again only when they have changed", async () => {
+    const { url } = await startChatter();
+    const first = await fetch(`${url}/page.js`);
+    const etag = first.headers.get("etag")!;
+    expect(first.headers.get("cache-control")).toBe("no-cache");
+    expect(Number(first.headers.get("content-length"))).toBe(
+      (await first.arrayBuffer()).byteLength,
+    );
+    const ask = (tag: string) => fetch(`${url}/page.js`, { headers: { "if-none-match": tag } });
+    for (const tag of [etag, `W/${etag}`, `"other", ${etag}`]) {
+      const again = await ask(tag);
+      expect([again.status, await again.text()]).toEqual([304, ""]);
+      expect(again.headers.get("etag")).toBe(etag);
+    }
+    expect((await ask('"other"')).status).toBe(200);
+  });
+
+  it("are there over HTTP/2, and for HEAD without a body", async () => {
+    const { url } = await startChatter();
+    const session = await connectHttp2(url);
+    const body = await (await fetch(`${url}/`)).text();
+    for (const [method, expected] of [
+      ["GET", body],
+      ["HEAD", ""],
+    ] as const) {
+      const stream = session.request({ ":method": method, ":path": "/" });
+      stream.end();
+      const answer = await answerOf(stream);
+      expect([answer.headers[":status"], answer.body.toString()]).toEqual([200, expected]);
+      expect(answer.headers["content-length"]).toBe(String(Buffer.byteLength(body)));
+    }
+    const head = await fetch(`${url}/`, { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+  });
+
+  it("are for reading alone", async () => {
+    const { url } = await startChatter();
+    const response = await fetch(`${url}/`, { method: "POST", body: "password=rocks" });
+    expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+  });
+
+  it.each([
+    "/index.html",
+    "/page.ts",
+    "/package.json",
+    "/../package.json",
+    "/page.js/../page.ts",
+    "/./page.js",
+    "//page.js",
+    "/%2e%2e/package.json",
+    "/..%2fpackage.json",
+    "/..\\package.json",
+    "/page.js%00",
+    "/page.js/",
+    "/PAGE.JS",
+    "/constructor",
+  ])("are at their exact paths: %s is 404", async (path) => {
+    const { url } = await startChatter();
+    expect(await statusOf(url, path)).toBe(404);
+  });
+
+  it("are not there when they are not wanted", async () => {
+    const { url } = await startChatter({ page: false });
+    for (const path of Object.keys(files)) {
+      expect((await fetch(url + path)).status).toBe(404);
+    }
+  });
+});
+
+/** The status at a path, sent as it is: fetch would put it right first. */
+function statusOf(url: string, path: string): Promise<number> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () =>
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: chatter\r\nConnection: close\r\n\r\n`),
+    );
+    let answer = "";
+    socket.setEncoding("latin1");
+    socket.on("data", (chunk) => {
+      answer += chunk;
+    });
+    socket.on("end", () => resolve(Number(answer.split(" ")[1])));
+    socket.on("error", reject);
+  });
+}
