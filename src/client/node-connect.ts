@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 /**
@@ -9,8 +9,9 @@ export function connectWithin(limitMs: number): (authority: URL) => Socket {
   return ({ protocol, hostname, port }) => {
     const host = hostname.replace(/^\[|\]$/g, "");
     const isTls = protocol === "https:";
+    const servername = isIP(host) ? "" : host;
     const socket = isTls
-      ? connectTls({ host, port: Number(port || 443), servername: host, ALPNProtocols: ["h2"] })
+      ? connectTls({ host, port: Number(port || 443), servername, ALPNProtocols: ["h2"] })
       : connectTcp({ host, port: Number(port || 80) });
     const timer = setTimeout(() => socket.destroy(timedOut(limitMs)), limitMs);
     const stop = () => clearTimeout(timer);
