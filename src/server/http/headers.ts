@@ -22,3 +22,16 @@ export function nodeHeaders(headers: Headers): Record<string, string | string[]>
   }
   return node;
 }
+
+/**
+ * The same for trailers. gRPC escapes no more of its text than "%" and what is not
+ * printable ASCII; connect-es escapes ":" and "," too, which grpc-js for one shows as "%3A".
+ */
+export function nodeTrailers(trailers: Headers): Record<string, string | string[]> {
+  const node = nodeHeaders(trailers);
+  const text = trailers.get("grpc-message");
+  if (text !== null) {
+    node["grpc-message"] = decodeURIComponent(text).replace(/[^ -$&-~]+/g, encodeURIComponent);
+  }
+  return node;
+}

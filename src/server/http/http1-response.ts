@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
-import { nodeHeaders } from "./headers.js";
+import { nodeHeaders, nodeTrailers } from "./headers.js";
 
 /**
  * Writes a handler's response. Resolves when all of it is handed over, or the client is
@@ -41,7 +41,7 @@ export async function writeResponse(
       return;
     }
     if (result.trailer) {
-      head.addTrailers(nodeHeaders(result.trailer) as NodeJS.Dict<string>);
+      head.addTrailers(nodeTrailers(result.trailer) as NodeJS.Dict<string>);
     }
     response.end();
   } finally {

@@ -2,7 +2,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandlerFn, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { cutWire } from "../service/wire.js";
-import { nodeHeaders, webHeaders } from "./headers.js";
+import { nodeHeaders, nodeTrailers, webHeaders } from "./headers.js";
 import { readBody } from "./request-body.js";
 
 /*
@@ -51,7 +51,7 @@ async function respond(
     }
     const { trailer } = response;
     if (trailer) {
-      stream.once("wantTrailers", () => stream.sendTrailers(nodeHeaders(trailer)));
+      stream.once("wantTrailers", () => stream.sendTrailers(nodeTrailers(trailer)));
     }
     stream.respond(
       { ":status": response.status, ...(response.header && nodeHeaders(response.header)) },
