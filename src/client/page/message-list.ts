@@ -81,12 +81,7 @@ export class MessageList {
   /** Adds newer messages; too many go at the start. */
   append(messages: readonly ChatMessage[]): void {
     this.#setReadOut(this.#isAtEnd && messages.length <= readOut);
-    this.#keepPlace(() => {
-      const added = messages.map(createItem);
-      this.#items.push(...added);
-      this.#rows.append(...added.map(({ row }) => row));
-      this.#remove(this.#items.splice(0, this.#items.length - maxRows));
-    });
+    this.#push(messages);
   }
 
   /** Adds older messages; too many go at the end. */
@@ -102,9 +97,19 @@ export class MessageList {
 
   /** Has these messages, and no others, and shows the last. */
   replace(messages: readonly ChatMessage[]): void {
+    this.#setReadOut(false);
     this.#remove(this.#items.splice(0));
-    this.append(messages);
+    this.#push(messages);
     this.scrollToEnd();
+  }
+
+  #push(messages: readonly ChatMessage[]): void {
+    this.#keepPlace(() => {
+      const added = messages.map(createItem);
+      this.#items.push(...added);
+      this.#rows.append(...added.map(({ row }) => row));
+      this.#remove(this.#items.splice(0, this.#items.length - maxRows));
+    });
   }
 
   #remove(items: readonly Item[]): void {
