@@ -1,5 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { createWebSocketClient } from "../../src/client/websocket-client.js";
 import {
   binary,
   close,
@@ -201,5 +203,54 @@ test("a server that ends early stops the client's upload", async () => {
     code: Code.ResourceExhausted,
     rawMessage: "enough",
   });
+  await until(() => returned);
+});
+
+test("a deadline closes the socket with 4004 if the client does not take what is left", async () => {
+  const { port, bridge } = await startTunnel({
+    async *history() {
+      for (;;) {
+        yield { message: "x".repeat(60_000) };
+      }
+    },
+  });
+  const raw = openRaw(port, "History").write(
+    headMessage({ "connect-timeout-ms": ["100"] }),
+    binary(envelope("{}")),
+    text("null"),
+  );
+  await raw.closed(10_000);
+  expect([raw.closeCode, raw.closeReason]).toEqual([4004, "the operation timed out"]);
+  await until(() => bridge.openCalls === 0);
+});
+
+test("a body that is not wanted any more is told so, also without Connect's own pipeline", async () => {
+  const { url } = await startTunnel({
+    async listener() {
+      throw new ConnectError("enough", Code.ResourceExhausted);
+    },
+  });
+  let returned = false;
+  async function* body() {
+    try {
+      for (;;) {
+        yield Buffer.from(envelope("{}"));
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    } finally {
+      returned = true;
+    }
+  }
+  const response = await createWebSocketClient({ webSocket: WebSocket })({
+    url: `${url}/chatter.v1.ChatterService/Listener`,
+    method: "POST",
+    header: new Headers({ "content-type": "application/connect+json" }),
+    body: body(),
+  });
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response.body) {
+    chunks.push(chunk);
+  }
+  expect(Buffer.concat(chunks).toString()).toContain("enough");
   await until(() => returned);
 });
