@@ -13,30 +13,19 @@ export function describeFailure(error: unknown): string {
   return oneLine(error instanceof Error ? error.message : String(error));
 }
 
-/** Where a call went, to explain why it failed. */
-export interface CallTarget {
-  /** Without a slash at the end. */
-  readonly url: string;
-  /** Whether the call needed a token and had none. */
-  readonly lacksToken: boolean;
-}
-
-/** Says in a call's error what the user can do about it, where that is known. */
-export function explainFailure(failure: unknown, target: CallTarget): unknown {
+/**
+ * Says in a call's error what the user can do about it, where that is known.
+ *
+ * @param url where the call went, without a slash at the end
+ */
+export function explainFailure(failure: unknown, url: string): unknown {
   if (!(failure instanceof ConnectError)) {
     return failure;
   }
   const reason = connectionFault(failure);
-  if (reason !== undefined) {
-    return new ConnectError(`${reason.what} ${target.url} (${reason.why})`, Code.Unavailable);
-  }
-  if (failure.code === Code.Unauthenticated && target.lacksToken) {
-    return new ConnectError(
-      "no token: set CHATTER_TOKEN, or keep one with chatter login --save",
-      failure.code,
-    );
-  }
-  return failure;
+  return reason === undefined
+    ? failure
+    : new ConnectError(`${reason.what} ${url} (${reason.why})`, Code.Unavailable);
 }
 
 /** What is wrong with the connection; undefined if the failure is the server's answer. */

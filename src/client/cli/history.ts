@@ -1,5 +1,4 @@
 import { create } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
 import { Command, Option } from "commander";
 import {
   type HistoryResponse,
@@ -8,11 +7,13 @@ import {
   View,
 } from "../../gen/chatter_pb.js";
 import { type Call, withToken } from "./call.js";
+import { createPlainReader, createResumingReader, type LogReader } from "./log-reader.js";
 import {
   addCallOptions,
   addOutputOption,
   type CallOptions,
   createAfterOption,
+  createNoResumeOption,
   type OutputOptions,
   parseCount,
 } from "./options.js";
@@ -24,6 +25,7 @@ interface HistoryOptions extends CallOptions, OutputOptions {
   readonly last?: number;
   readonly limit: number;
   readonly follow?: true;
+  readonly resume: boolean;
 }
 
 const views = { default: View.DEFAULT, tiny: View.TINY };
@@ -53,7 +55,11 @@ export function createHistoryCommand(): Command {
         .default(0)
         .argParser(parseCount(0)),
     )
-    .option("--follow", "go on with the messages that are added, until Ctrl+C")
+    .option(
+      "--follow",
+      "go on with the messages that are added, until Ctrl+C; a lost connection is made anew",
+    )
+    .addOption(createNoResumeOption())
     .addHelpText("after", examples)
     .action((options: HistoryOptions) =>
       withToken(options, async (call) => {
@@ -76,52 +82,37 @@ function readHistory({ client, signal }: Call, options: HistoryOptions) {
   return client.history(request, { signal });
 }
 
-/**
- * The stored messages, then those that are added, each once: the subscription goes on after
- * the last stored one.
- */
 async function* followHistory(
   call: Call,
   options: HistoryOptions,
 ): AsyncGenerator<HistoryResponse, void> {
-  // Taken before the history: if that is empty, what is added while it is asked for would
-  // fall between the two.
-  let cursor = options.after ?? (await readHeadCursor(call));
-  // The tiny view has no cursors.
-  for await (const message of readHistory(call, { ...options, view: "default" })) {
-    cursor = message.cursor;
+  const reader = options.resume ? createResumingReader(call) : createPlainReader(call);
+  for await (const message of follow(reader, options)) {
     yield narrow(message, options.view);
-  }
-  for await (const event of call.client.subscribe({ after: cursor }, { signal: call.signal })) {
-    yield narrow(toHistory(event), options.view);
   }
 }
 
-/** The cursor of the newest message: where a subscription that starts now would begin. */
-function readHeadCursor({ client, signal }: Call): Promise<string> {
-  const enough = new AbortController();
-  return new Promise((resolve, reject) => {
-    const events = client.subscribe(
-      {},
-      {
-        signal: AbortSignal.any([signal, enough.signal]),
-        onHeader(header) {
-          const cursor = header.get("chatter-cursor");
-          if (cursor !== null) {
-            resolve(cursor);
-            enough.abort();
-          }
-        },
-      },
-    );
-    const noCursor = new ConnectError(
-      `the answer to subscribe has no header "chatter-cursor"`,
-      Code.Internal,
-    );
-    events[Symbol.asyncIterator]()
-      .next()
-      .then(() => reject(noCursor), reject);
-  });
+/**
+ * The stored messages, then those that are added, each once: the subscription goes on after
+ * the last stored one.
+ */
+async function* follow(
+  reader: LogReader,
+  { after, last }: HistoryOptions,
+): AsyncGenerator<HistoryResponse, void> {
+  let cursor = after || undefined;
+  if (cursor === undefined) {
+    // Taken before the history: if that is empty, what is added while it is asked for would
+    // fall between the two.
+    cursor = await reader.head();
+    for await (const message of reader.history(last)) {
+      cursor = message.cursor;
+      yield message;
+    }
+  }
+  for await (const event of reader.subscribe({ after: cursor, bookmarkSeconds: 0 })) {
+    yield toHistory(event);
+  }
 }
 
 /** An added message in the form of a stored one. */

@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { fstatSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { Code, ConnectError } from "@connectrpc/connect";
 
@@ -7,6 +8,14 @@ const maxBytes = 65_536;
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;
+
+/** The lines of standard input. Throws if that is a folder, which Node takes for empty. */
+export function standardInputLines(): InputLines {
+  if (fstatSync(0).isDirectory()) {
+    throw new Error("cannot read standard input: it is a directory");
+  }
+  return new InputLines(process.stdin);
+}
 
 /**
  * The lines of an input, one message each, without their ends ("\n" or "\r\n"). Empty lines

@@ -1,32 +1,58 @@
+import { create } from "@bufbuild/protobuf";
 import { Command } from "commander";
-import { ListenerResponseSchema } from "../../gen/chatter_pb.js";
-import {
-  addCallOptions,
-  addOutputOption,
-  type CallOptions,
-  type OutputOptions,
-} from "./options.js";
+import { type ListenerResponse, ListenerResponseSchema } from "../../gen/chatter_pb.js";
+import { addCallOptions, addOutputOption, type OutputOptions } from "./options.js";
 import { createPrinter } from "./output.js";
-import { inputHelp, postLines } from "./posting.js";
+import {
+  addReliableOption,
+  createRequests,
+  inputHelp,
+  type Posting,
+  type PostingOptions,
+  postLines,
+} from "./posting.js";
+import { postReliably } from "./reliable-posts.js";
 
 /** `chatter listener` */
 export function createListenerCommand(): Command {
   const command = new Command("listener").description(
     "Store each line of standard input as a message, and print at the end how many are stored.",
   );
-  addOutputOption(addCallOptions(command));
+  addOutputOption(addReliableOption(addCallOptions(command)));
   return command
     .addHelpText("after", `${inputHelp}\n${examples}`)
-    .action((options: CallOptions & OutputOptions) =>
-      postLines(options, async ({ client, signal }, requests) => {
-        const response = await client.listener(requests, { signal });
-        await createPrinter(options, signal).message(ListenerResponseSchema, response, true);
+    .action((options: PostingOptions & OutputOptions) =>
+      postLines(options, options.reliable ? "stored" : "sent", async (posting) => {
+        const response = await (options.reliable ? countPosts(posting) : callListener(posting));
+        posting.progress.end();
+        const printer = createPrinter(options, posting.signal);
+        await printer.message(ListenerResponseSchema, response, true);
       }),
     );
+}
+
+function callListener(posting: Posting): Promise<ListenerResponse> {
+  const { client, lines, progress, signal } = posting;
+  return client.listener(
+    createRequests(lines, () => progress.count()),
+    { signal },
+  );
+}
+
+/** What Listener answers, of posts that were answered one by one. */
+async function countPosts(posting: Posting): Promise<ListenerResponse> {
+  const response = create(ListenerResponseSchema);
+  await postReliably(posting, ({ sequence }) => {
+    posting.progress.count();
+    response.stored++;
+    response.lastSequence = sequence;
+  });
+  return response;
 }
 
 const examples = `
 Examples:
   chatter listener < messages.txt
   seq 100000 | chatter listener
+  chatter listener --reliable < messages.txt
   chatter listener --url https://chat.example.com --protocol grpc`;

@@ -1,17 +1,7 @@
-import { exitStatus } from "./exit.js";
+import { endWithOutput } from "./closed-output.js";
 import { runChatter } from "./program.js";
 
-// A reader that has seen enough (`chatter history | head -1`) ends the program quietly, as
-// SIGPIPE ends others; output that cannot be written for another reason is a failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") {
-    process.exit(exitStatus.success);
-  }
-  process.stderr.write(`chatter: cannot write the output: ${error.message}\n`);
-  process.exit(exitStatus.failure);
-});
-// Nobody is left to be told.
-process.stderr.on("error", () => process.exit(exitStatus.failure));
+endWithOutput();
 
 const status = await runChatter(process.argv.slice(2));
 

@@ -1,13 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { TransportName } from "../chatter-client.js";
 import { UsageError } from "./exit.js";
 import type { OutputForm } from "./output.js";
-import type { Protocol } from "./transport.js";
 
 /** What every command that calls a server takes. */
 export interface ServerOptions {
   /** Without a slash at the end. */
   readonly url: string;
-  readonly protocol: Protocol;
+  readonly protocol: TransportName;
 }
 
 /** What every command that needs a token takes. */
@@ -22,7 +22,7 @@ export interface OutputOptions {
   readonly output?: OutputForm;
 }
 
-const protocols: readonly Protocol[] = ["connect", "grpc", "grpc-web"];
+const protocols: readonly TransportName[] = ["connect", "grpc", "grpc-web", "ws"];
 const outputForms: readonly OutputForm[] = ["pretty", "jsonl"];
 
 /** Adds --url and --protocol. */
@@ -35,7 +35,7 @@ export function addServerOptions(command: Command): Command {
         .argParser(parseUrl),
     )
     .addOption(
-      new Option("--protocol <name>", "how to speak to it, over HTTP/2")
+      new Option("--protocol <name>", "how to speak to it: over HTTP/2, or through WebSockets (ws)")
         .env("CHATTER_PROTOCOL")
         .default("connect")
         .choices(protocols),
@@ -71,12 +71,19 @@ export function createAfterOption(): Option {
   return new Option("--after <cursor>", "start after this cursor of an earlier answer");
 }
 
-/** Reads a whole number of `least` or more. */
-export function parseCount(least: number): (text: string) => number {
+/** --no-resume, for commands that follow the log. */
+export function createNoResumeOption(): Option {
+  return new Option("--no-resume", "end when the connection does, with exit status 1");
+}
+
+/** Reads a whole number from `least` to `most`. */
+export function parseCount(least: number, most?: number): (text: string) => number {
+  const right = most === undefined ? `of ${least} or more` : `from ${least} to ${most}`;
   return (text) => {
     const count = Number(text);
-    if (!/^\d+$/.test(text) || count < least || !Number.isSafeInteger(count)) {
-      throw new InvalidArgumentError(`It is a whole number of ${least} or more.`);
+    const fits = count >= least && count <= (most ?? Number.MAX_SAFE_INTEGER);
+    if (!/^\d+$/.test(text) || !fits) {
+      throw new InvalidArgumentError(`It is a whole number ${right}.`);
     }
     return count;
   };

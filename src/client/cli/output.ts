@@ -26,16 +26,20 @@ export interface Printer {
 export function createPrinter(options: OutputOptions, signal?: AbortSignal): Printer {
   const form = options.output ?? (process.stdout.isTTY ? "pretty" : "jsonl");
   const indent = form === "pretty" ? 4 : 0;
-  async function object(value: unknown): Promise<void> {
-    if (!process.stdout.write(`${escapeControls(JSON.stringify(value, null, indent))}\n`)) {
-      await once(process.stdout, "drain", { signal });
-    }
-  }
+  const object = (value: unknown) =>
+    writeOutput(`${escapeControls(JSON.stringify(value, null, indent))}\n`, signal);
   return {
     object,
     message: (schema, message, every = false) =>
       object(toJson(schema, message, { useProtoFieldName: true, alwaysEmitImplicit: every })),
   };
+}
+
+/** Writes to standard output, and waits while its reader is behind, or until the signal. */
+export async function writeOutput(text: string, signal?: AbortSignal): Promise<void> {
+  if (!process.stdout.write(text)) {
+    await once(process.stdout, "drain", { signal });
+  }
 }
 
 /**

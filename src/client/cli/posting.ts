@@ -1,34 +1,68 @@
+import { type Command, Option } from "commander";
 import { type Call, withToken } from "./call.js";
-import { InputLines } from "./input-lines.js";
+import { standardInputLines } from "./input-lines.js";
 import type { CallOptions } from "./options.js";
+import { Progress } from "./progress.js";
 
-/** What a posting stream sends. */
-export type Requests = AsyncIterable<{ message: string }>;
+/** What posting commands that offer --reliable take. */
+export interface PostingOptions extends CallOptions {
+  readonly reliable?: true;
+}
+
+/** What a posting command works with. */
+export interface Posting extends Call {
+  /** The lines of standard input. */
+  readonly lines: AsyncIterable<string>;
+  readonly progress: Progress;
+}
 
 /**
- * Runs a posting call with one request for each line of standard input. Rejects also if the
- * lines ended too early, after the call has ended well.
+ * Runs a posting command on the lines of standard input. Rejects also if the lines ended
+ * too early, after the command has ended well.
+ *
+ * @param counted what has become of the messages that the command counts: "sent", "stored"
  */
 export async function postLines(
   options: CallOptions,
-  run: (call: Call, requests: Requests) => Promise<void>,
+  counted: string,
+  run: (posting: Posting) => Promise<void>,
 ): Promise<void> {
-  const lines = new InputLines(process.stdin);
+  const lines = standardInputLines();
   if (process.stdin.isTTY) {
     process.stderr.write("Press Ctrl+D to stop chatting.\n");
   }
   await withToken(options, async (call) => {
-    await run(call, createRequests(lines));
+    const progress = new Progress(counted);
+    try {
+      await run({ ...call, lines, progress });
+    } finally {
+      progress.end();
+    }
     if (lines.fault !== undefined) {
       throw lines.fault;
     }
   });
 }
 
-async function* createRequests(lines: InputLines): AsyncGenerator<{ message: string }, void> {
+/** A request for each line; `onSent` is called with each. */
+export async function* createRequests(
+  lines: AsyncIterable<string>,
+  onSent = () => {},
+): AsyncGenerator<{ message: string }, void> {
   for await (const message of lines) {
+    onSent();
     yield { message };
   }
+}
+
+/** Adds --reliable. */
+export function addReliableOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--reliable",
+      "go on when the connection is lost: each message is stored once, whatever breaks",
+    ),
+  );
 }
 
 /** What the help of each posting command says about its input. */

@@ -21,6 +21,11 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import("./login.js")).createLoginCommand(),
   },
   {
+    name: "chat",
+    summary: "read and write at once, on a terminal",
+    load: async () => (await import("./chat.js")).createChatCommand(),
+  },
+  {
     name: "listener",
     summary: "store each line of standard input, answer once at the end",
     load: async () => (await import("./listener.js")).createListenerCommand(),
@@ -127,6 +132,7 @@ const examples = `
 Examples:
   chatter serve --demo
   export CHATTER_TOKEN=$(chatter login --user goa --password-stdin < password.txt)
+  chatter chat
   chatter listener < messages.txt
   chatter history --last 10
   chatter subscribe | jq .message

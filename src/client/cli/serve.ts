@@ -7,11 +7,12 @@ import {
   settings,
   settingsOfEnvironment,
 } from "../../server/settings.js";
+import { outliveReaders } from "./closed-output.js";
 
 /** `chatter serve` */
 export function createServeCommand(): Command {
   const command = new Command("serve").description(
-    "Serve Chatter on one port: Connect, gRPC and gRPC-Web over HTTP/1.1 and HTTP/2.",
+    "Serve Chatter on one port: Connect, gRPC, gRPC-Web and WebSockets, over HTTP/1.1 and HTTP/2.",
   );
   for (const setting of Object.values<Setting>(settings)) {
     const usual = setting.default === undefined ? "" : `, default: ${setting.default}`;
@@ -33,7 +34,9 @@ Examples:
 
 async function serve(flags: GivenSettings, command: Command): Promise<void> {
   const { serve } = await import("../../server/main.js");
-  await serve(settingsInForce(flags, command));
+  const settings = settingsInForce(flags, command);
+  outliveReaders();
+  await serve(settings);
 }
 
 function settingsInForce(flags: GivenSettings, command: Command) {

@@ -1,11 +1,13 @@
 import { Command, Option } from "commander";
 import { SubscribeResponseSchema } from "../../gen/chatter_pb.js";
 import { withToken } from "./call.js";
+import { createPlainReader, createResumingReader } from "./log-reader.js";
 import {
   addCallOptions,
   addOutputOption,
   type CallOptions,
   createAfterOption,
+  createNoResumeOption,
   type OutputOptions,
   parseCount,
 } from "./options.js";
@@ -15,12 +17,17 @@ interface SubscribeOptions extends CallOptions, OutputOptions {
   readonly after?: string;
   readonly bookmarkSeconds: number;
   readonly limit: number;
+  readonly resume: boolean;
 }
+
+/** The most that a server accepts. */
+const maxBookmarkSeconds = 3600;
 
 /** `chatter subscribe` */
 export function createSubscribeCommand(): Command {
   const command = new Command("subscribe").description(
-    "Print each message that is added from now on, or after a cursor, until Ctrl+C.",
+    "Print each message that is added from now on, or after a cursor, until Ctrl+C. When the\n" +
+      "connection is lost it is made anew, and nothing is missed or printed twice.",
   );
   addOutputOption(addCallOptions(command));
   return command
@@ -36,18 +43,20 @@ export function createSubscribeCommand(): Command {
         "after so many seconds of silence print an event that has only a cursor; 0: never",
       )
         .default(0)
-        .argParser(parseCount(0)),
+        .argParser(parseCount(0, maxBookmarkSeconds)),
     )
+    .addOption(createNoResumeOption())
     .addHelpText("after", examples)
     .action(subscribe);
 }
 
 async function subscribe(options: SubscribeOptions): Promise<void> {
   const { after, bookmarkSeconds, limit } = options;
-  await withToken(options, async ({ client, signal }) => {
-    const printer = createPrinter(options, signal);
+  await withToken(options, async (call) => {
+    const reader = options.resume ? createResumingReader(call) : createPlainReader(call);
+    const printer = createPrinter(options, call.signal);
     let left = limit;
-    for await (const event of client.subscribe({ after, bookmarkSeconds }, { signal })) {
+    for await (const event of reader.subscribe({ after, bookmarkSeconds })) {
       await printer.message(SubscribeResponseSchema, event);
       const isBookmark = event.sequence === 0n;
       if (!isBookmark && --left === 0) {

@@ -1,13 +1,8 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { SummaryResponseSchema } from "../../gen/chatter_pb.js";
-import {
-  addCallOptions,
-  addOutputOption,
-  type CallOptions,
-  type OutputOptions,
-} from "./options.js";
+import { addCallOptions, addOutputOption, type OutputOptions } from "./options.js";
 import { createPrinter } from "./output.js";
-import { inputHelp, postLines } from "./posting.js";
+import { createRequests, inputHelp, type PostingOptions, postLines } from "./posting.js";
 
 /** `chatter summary` */
 export function createSummaryCommand(): Command {
@@ -17,13 +12,23 @@ export function createSummaryCommand(): Command {
   );
   addOutputOption(addCallOptions(command));
   return command
+    .addOption(new Option("--reliable").hideHelp())
     .addHelpText("after", `${inputHelp}\n${examples}`)
-    .action((options: CallOptions & OutputOptions) =>
-      postLines(options, async ({ client, signal }, requests) => {
+    .action((options: PostingOptions & OutputOptions) => {
+      if (options.reliable) {
+        command.error(
+          "error: summary cannot be --reliable, since one answer has all the times of storing: " +
+            "listener and echoer can",
+        );
+      }
+      return postLines(options, "sent", async (posting) => {
+        const { client, lines, progress, signal } = posting;
+        const requests = createRequests(lines, () => progress.count());
         const response = await client.summary(requests, { signal });
+        progress.end();
         await createPrinter(options, signal).message(SummaryResponseSchema, response, true);
-      }),
-    );
+      });
+    });
 }
 
 const examples = `

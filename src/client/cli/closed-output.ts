@@ -1,0 +1,31 @@
+import { exitStatus } from "./exit.js";
+
+let outlivesReaders = false;
+
+/**
+ * Ends the process when its output cannot be written. A reader that has seen enough
+ * (`chatter history | head -1`) ends it quietly, as SIGPIPE ends other programs; any other
+ * reason is a failure.
+ */
+export function endWithOutput(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") {
+      process.stderr.write(`chatter: cannot write the output: ${error.message}\n`);
+      process.exit(exitStatus.failure);
+    }
+    if (!outlivesReaders) {
+      process.exit(exitStatus.success);
+    }
+  });
+  process.stderr.on("error", () => {
+    // Nobody is left to be told.
+    if (!outlivesReaders) {
+      process.exit(exitStatus.failure);
+    }
+  });
+}
+
+/** From now on the process goes on when nobody reads what it says: others need it. */
+export function outliveReaders(): void {
+  outlivesReaders = true;
+}

@@ -1,0 +1,74 @@
+import { create } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
+import {
+  type EchoerResponse,
+  EchoerResponseSchema,
+  PostProgressSchema,
+} from "../../gen/chatter_pb.js";
+import { LinkedAbort } from "../abort.js";
+import { createTerminalNotes } from "./connection-notes.js";
+import type { Posting } from "./posting.js";
+
+/** So many lines are read ahead of what is done with their answers. */
+const maxAhead = 1024;
+
+/**
+ * Posts the lines, each stored once, and goes on when the connection is lost. Hands on the
+ * answers in order, each when its message is durable.
+ *
+ * Rejects when a line could not be stored, and reads no more then; the error says how many
+ * are stored.
+ */
+export async function postReliably(
+  posting: Posting,
+  take: (answer: EchoerResponse) => void | Promise<void>,
+): Promise<void> {
+  const { chatter, lines, progress } = posting;
+  const end = new LinkedAbort(posting.signal);
+  const onState = createTerminalNotes(posting, () => progress.hide());
+  const publisher = chatter.publisher({ signal: end.signal, onState });
+  let stored = 0n;
+  let lastSequence = 0n;
+  let fail: (reason: unknown) => void;
+  const failure = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+
+  async function post(message: string, before: Promise<void>): Promise<void> {
+    const posted = await publisher.post(message);
+    await before;
+    stored++;
+    lastSequence = posted.sequence;
+    await take(create(EchoerResponseSchema, { message, ...posted }));
+  }
+
+  async function postAll(): Promise<void> {
+    const ahead: Promise<void>[] = [];
+    let last = Promise.resolve();
+    for await (const message of lines) {
+      if (ahead.length === maxAhead) {
+        await ahead.shift();
+      }
+      last = post(message, last);
+      last.catch(fail);
+      ahead.push(last);
+    }
+    await last;
+    await publisher.close();
+  }
+
+  try {
+    // A failure ends it at once, though the next line may be long in coming.
+    await Promise.race([failure, postAll()]);
+  } catch (error) {
+    throw error instanceof ConnectError ? withProgress(error, stored, lastSequence) : error;
+  } finally {
+    end.abort();
+  }
+}
+
+/** With what a server tells when a posting stream fails. */
+function withProgress(error: ConnectError, stored: bigint, lastSequence: bigint): ConnectError {
+  const progress = { desc: PostProgressSchema, value: { stored, lastSequence } };
+  return new ConnectError(error.rawMessage, error.code, error.metadata, [progress], error.cause);
+}
