@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { PostProgressSchema } from "../../src/gen/chatter_pb.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
-import { runCli } from "../support/cli.js";
+import { runHere } from "../support/cli-here.js";
 import { startFakeServer } from "../support/cli-server.js";
 
 let server: TestServer;
@@ -12,13 +12,13 @@ beforeEach(async () => {
 
 describe("the exit status", () => {
   test("is 0 when the call succeeds", async () => {
-    const result = await runCli(["listener"], { input: "one\n", env: envOf(server) });
+    const result = await runHere(["listener"], { input: "one\n", env: envOf(server) });
     expect(result).toMatchObject({ status: 0, stderr: "" });
   });
 
   test("is 1 when the call fails, with the code and the text in one line", async () => {
     const env = { ...envOf(server), CHATTER_TOKEN: "no.such.token" };
-    const result = await runCli(["history"], { env });
+    const result = await runHere(["history"], { env });
     expect(result).toEqual({
       status: 1,
       stdout: "",
@@ -27,7 +27,7 @@ describe("the exit status", () => {
   });
 
   test("is 1 without a token, and the line says where to get one", async () => {
-    const result = await runCli(["history"], { env: { CHATTER_URL: server.url } });
+    const result = await runHere(["history"], { env: { CHATTER_URL: server.url } });
     expect(result.status).toBe(1);
     expect(result.stderr).toMatch(/^chatter: unauthenticated: no token: .*login --save\n$/);
   });
@@ -49,7 +49,9 @@ describe("the exit status", () => {
     onTestFinished(() => fake.close());
     // More than the connection takes at once: the answer comes while lines are being sent.
     const input = Array.from({ length: 50_000 }, (_, i) => `line ${i}\n`);
-    expect(await runCli(["listener"], { input, env: { CHATTER_URL: fake.url } })).toEqual({
+    expect(
+      await runHere(["listener"], { input, env: { CHATTER_URL: fake.url, CHATTER_TOKEN: "t" } }),
+    ).toEqual({
       status: 1,
       stdout: "",
       stderr: `chatter: unavailable: the disk is full; ${progress.told}\n`,
@@ -64,7 +66,7 @@ describe("the exit status", () => {
     });
     onTestFinished(() => fake.close());
     const args = ["login", "--user", "goa", "--password", "rocks", "--url", fake.url];
-    const { stderr } = await runCli(args);
+    const { stderr } = await runHere(args);
     expect(stderr).toBe("chatter: internal: two lines [2Jand controls\n");
   });
 });

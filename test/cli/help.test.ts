@@ -5,6 +5,7 @@ import { runHere } from "../support/cli-here.js";
 const commands = [
   "serve",
   "login",
+  "chat",
   "listener",
   "summary",
   "echoer",
@@ -31,6 +32,8 @@ const ofOneCall = [
   "--save",
   "--scopes",
   "--replace",
+  "--reliable",
+  "--no-resume",
 ];
 
 describe.each(commands)("chatter %s --help", (command) => {
@@ -69,7 +72,9 @@ test("chatter --help shows every command with what it does", async () => {
 });
 
 test("help says the defaults, whatever the environment has", async () => {
-  const { stdout } = await runHere(["history", "--help"], { CHATTER_URL: "http://other:1" });
+  const { stdout } = await runHere(["history", "--help"], {
+    env: { CHATTER_URL: "http://other:1" },
+  });
   expect(stdout).toContain('default: "http://localhost:8080"');
   expect(stdout).toContain("default: pretty on a terminal");
 });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
-import { parseLines, runCli, startCli } from "../support/cli.js";
+import { parseLines } from "../support/cli.js";
+import { runHere, startHere } from "../support/cli-here.js";
 import { post, startFakeServer } from "../support/cli-server.js";
 
 interface Shown {
@@ -20,7 +21,7 @@ describe("history --follow", () => {
     await cli.printed("two é");
     await post(server.log, "three é");
     await cli.printed("three é");
-    cli.child.kill("SIGINT");
+    cli.interrupt();
     const { status, stdout } = await cli.ended;
     expect(status).toBe(130);
     const lines = parseLines(stdout);
@@ -64,8 +65,9 @@ describe("history --follow", () => {
       },
     });
     onTestFinished(() => fake.close());
-    const cli = startCli(["history", "--follow"], { CHATTER_URL: fake.url });
-    onTestFinished(() => void cli.child.kill("SIGKILL"));
+    const cli = startHere(["history", "--follow"], {
+      env: { CHATTER_URL: fake.url, CHATTER_TOKEN: "t" },
+    });
     await cli.printed("between");
   });
 
@@ -123,8 +125,7 @@ describe("subscribe", () => {
 
   test("prints bookmarks, which have only a cursor and do not count", async () => {
     const env = envOf(server);
-    const cli = startCli(["subscribe", "--bookmark-seconds", "1", "--limit", "1"], env);
-    onTestFinished(() => void cli.child.kill("SIGKILL"));
+    const cli = startHere(["subscribe", "--bookmark-seconds", "1", "--limit", "1"], { env });
     const bookmark = await cli.printed("\n");
     expect(JSON.parse(bookmark)).toEqual({ cursor: expect.stringMatching(/^[\w-]{16}$/) });
     await post(server.log, "one");
@@ -133,13 +134,11 @@ describe("subscribe", () => {
 });
 
 function follow(...args: string[]) {
-  const cli = startCli(["history", "--follow", ...args], envOf(server));
-  onTestFinished(() => void cli.child.kill("SIGKILL"));
-  return cli;
+  return startHere(["history", "--follow", ...args], { env: envOf(server) });
 }
 
 function run(args: string[]) {
-  return runCli(args, { env: envOf(server) });
+  return runHere(args, { env: envOf(server) });
 }
 
 function envOf({ url, token }: TestServer) {

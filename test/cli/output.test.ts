@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
-import { type CliOptions, parseLines, runCli } from "../support/cli.js";
+import { type CliOptions, parseLines } from "../support/cli.js";
+import { runHere } from "../support/cli-here.js";
 import { post } from "../support/cli-server.js";
 
 let server: TestServer;
@@ -58,7 +59,7 @@ describe("results", () => {
 });
 
 function run(args: string[], input: CliOptions["input"] = "", env: Record<string, string> = {}) {
-  return runCli(args, {
+  return runHere(args, {
     input,
     env: { CHATTER_URL: server.url, CHATTER_TOKEN: server.token, ...env },
   });

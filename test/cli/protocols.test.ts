@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
-import { parseLines, runCli, startCli } from "../support/cli.js";
+import { parseLines } from "../support/cli.js";
+import { runHere, startHere } from "../support/cli-here.js";
 
 let server: TestServer;
 beforeEach(async () => {
@@ -8,7 +9,7 @@ beforeEach(async () => {
 });
 
 // Connect is the default, which all other tests go by.
-describe.each(["grpc", "grpc-web"])("by %s", (protocol) => {
+describe.each(["grpc", "grpc-web", "ws"])("by %s", (protocol) => {
   test("all six methods work", async () => {
     const run = async (args: string[], input = "") => {
       const env = {
@@ -16,19 +17,21 @@ describe.each(["grpc", "grpc-web"])("by %s", (protocol) => {
         CHATTER_TOKEN: server.token,
         CHATTER_PROTOCOL: protocol,
       };
-      const result = await runCli(args, { input, env });
+      const result = await runHere(args, { input, env });
       expect(result).toMatchObject({ status: 0, stderr: "" });
       return parseLines(result.stdout);
     };
     // Each line is answered before the next one comes: both sides stream at once.
     const echo = async () => {
-      const cli = startCli(["echoer", "--protocol", protocol], {
-        CHATTER_URL: server.url,
-        CHATTER_TOKEN: server.token,
+      async function* lines() {
+        yield "three\n";
+        await cli.printed("three");
+        yield "four\n";
+      }
+      const cli = startHere(["echoer", "--protocol", protocol], {
+        input: lines(),
+        env: { CHATTER_URL: server.url, CHATTER_TOKEN: server.token },
       });
-      cli.child.stdin.write("three\n");
-      await cli.printed("three");
-      cli.child.stdin.end("four\n");
       return parseLines((await cli.ended).stdout);
     };
     const before = server.log.head;
@@ -44,7 +47,7 @@ describe.each(["grpc", "grpc-web"])("by %s", (protocol) => {
     const after = String(history[0]?.cursor);
     const events = await run(["subscribe", "--after", after, "--limit", "3"]);
     expect(events.map(({ message }) => message)).toEqual(texts.slice(1));
-    const { stdout } = await runCli(
+    const { stdout } = await runHere(
       ["login", "--user", "goa", "--password", "rocks", "--protocol", protocol],
       { env: { CHATTER_URL: server.url } },
     );

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { InputLines } from "../../src/client/cli/input-lines.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
-import { parseLines, runCli } from "../support/cli.js";
+import { parseLines } from "../support/cli.js";
+import { runHere } from "../support/cli-here.js";
 
 let server: TestServer;
 beforeEach(async () => {
@@ -48,7 +49,7 @@ describe("each line of standard input", () => {
       Buffer.from(bad.line),
       Buffer.from("\nnot posted\n"),
     ]);
-    const { stdout, stderr, status } = await post([input] as Iterable<never>);
+    const { stdout, stderr, status } = await post([input]);
     expect(parseLines(stdout)).toMatchObject([{ message: "good" }]);
     expect(stderr).toBe(
       `chatter: invalid_argument: line 3 of standard input ${bad.fault}; ` +
@@ -88,8 +89,8 @@ function* cut(bytes: Buffer, cuts: number[]): Generator<Buffer> {
   yield bytes.subarray(start);
 }
 
-function post(input: string | Iterable<string>) {
-  return runCli(["echoer"], {
+function post(input: string | Iterable<Uint8Array>) {
+  return runHere(["echoer"], {
     input,
     env: { CHATTER_URL: server.url, CHATTER_TOKEN: server.token },
   });

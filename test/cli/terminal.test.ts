@@ -1,11 +1,9 @@
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { verifyPassword } from "../../src/server/auth/passwords.js";
 import { readUsersFile } from "../../src/server/auth/users-file.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
-import { chatterBin, cliEnv } from "../support/cli.js";
+import { describeOnTerminal, openTerminal } from "../support/cli-terminal.js";
 import { tempDir } from "../support/temp-dir.js";
 
 let server: TestServer;
@@ -13,10 +11,7 @@ beforeEach(async () => {
   server = await startChatter();
 });
 
-// util-linux's script gives a command a terminal.
-const hasScript = spawnSync("script", ["--version"]).status === 0;
-
-describe.skipIf(!hasScript)("on a terminal", () => {
+describeOnTerminal("on a terminal", () => {
   test("login asks for the password and shows nothing of it", async () => {
     const terminal = openTerminal(["login", "--user", "goa", "--url", server.url]);
     await terminal.shows("Password of goa: ");
@@ -56,8 +51,7 @@ describe.skipIf(!hasScript)("on a terminal", () => {
 
   test("streams say how to end, and results are indented by four spaces", async () => {
     const terminal = openTerminal(["echoer"], {
-      CHATTER_URL: server.url,
-      CHATTER_TOKEN: server.token,
+      env: { CHATTER_URL: server.url, CHATTER_TOKEN: server.token },
     });
     await terminal.shows("Press Ctrl+D to stop chatting.");
     terminal.type("hello\r");
@@ -66,25 +60,3 @@ describe.skipIf(!hasScript)("on a terminal", () => {
     expect(await terminal.ended()).toMatchObject({ status: 0 });
   });
 });
-
-/** Runs a command on a terminal of its own, with its errors there too. */
-function openTerminal(args: readonly string[], env: Record<string, string> = {}) {
-  const command = [process.execPath, chatterBin, ...args].map((word) => `'${word}'`).join(" ");
-  const child = spawn("script", ["--quiet", "--return", "--command", command, "/dev/null"], {
-    env: cliEnv({ TERM: "xterm", SHELL: "/bin/sh", ...env }),
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  let shown = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    shown += text;
-  });
-  const closed = once(child, "close");
-  return {
-    type: (text: string) => void child.stdin.write(text),
-    shows: (text: string) => expect.poll(() => shown, { timeout: 10_000 }).toContain(text),
-    async ended() {
-      const [status] = await closed;
-      return { status, shown };
-    },
-  };
-}

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readSigningKey } from "../../src/server/auth/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
-import { runCli } from "../support/cli.js";
 import { runHere } from "../support/cli-here.js";
 import { tempDir } from "../support/temp-dir.js";
 
@@ -31,10 +30,10 @@ describe("chatter token issue", () => {
     writeFileSync(join(dir, "signing-key"), secret);
     const issue = ["token", "issue", "alice"];
     const ways = [
-      await runHere(issue, { CHATTER_SIGNING_KEY: secret }),
-      await runHere(issue, { CHATTER_SIGNING_KEY: "", CHATTER_DATA_DIR: dir }),
+      await runHere(issue, { env: { CHATTER_SIGNING_KEY: secret } }),
+      await runHere(issue, { env: { CHATTER_SIGNING_KEY: "", CHATTER_DATA_DIR: dir } }),
       await runHere([...issue, "--signing-key-file", join(dir, "pair")], {
-        CHATTER_SIGNING_KEY: "",
+        env: { CHATTER_SIGNING_KEY: "" },
       }),
     ];
     const algorithms = ways.map(({ stdout }) => JSON.parse(atob(stdout.split(".")[0] ?? "")).alg);
@@ -46,7 +45,9 @@ describe("chatter token issue", () => {
     const none = await runHere(["token", "issue", "alice", "--data-dir", dir]);
     expect(none.status).toBe(1);
     expect(none.stderr).toMatch(/^chatter: not_found: signing key [^\n]+\n$/);
-    const short = await runHere(["token", "issue", "alice"], { CHATTER_SIGNING_KEY: "short-key" });
+    const short = await runHere(["token", "issue", "alice"], {
+      env: { CHATTER_SIGNING_KEY: "short-key" },
+    });
     expect(short.status).toBe(1);
     expect(short.stderr).not.toContain("short-key");
   });
@@ -55,8 +56,10 @@ describe("chatter token issue", () => {
 describe("chatter token inspect", () => {
   test("prints what a token says, from CHATTER_TOKEN, an argument or standard input", async () => {
     const env = { CHATTER_SIGNING_KEY: secret };
-    const token = (await runHere(["token", "issue", "alice"], env)).stdout;
-    const { status, stdout } = await runHere(["token", "inspect"], { CHATTER_TOKEN: token });
+    const token = (await runHere(["token", "issue", "alice"], { env })).stdout;
+    const { status, stdout } = await runHere(["token", "inspect"], {
+      env: { CHATTER_TOKEN: token },
+    });
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       header: { alg: "HS256" },
@@ -65,7 +68,7 @@ describe("chatter token inspect", () => {
       expired: false,
     });
     expect((await runHere(["token", "inspect", token.trim()])).stdout).toBe(stdout);
-    expect((await runCli(["token", "inspect"], { input: token })).stdout).toBe(stdout);
+    expect((await runHere(["token", "inspect"], { input: token })).stdout).toBe(stdout);
   });
 
   test("says that a token has expired", async () => {

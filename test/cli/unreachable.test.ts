@@ -2,19 +2,20 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { runCli, startCli } from "../support/cli.js";
+import { runHere, startHere } from "../support/cli-here.js";
 import { startFakeServer } from "../support/cli-server.js";
 
 describe("a server that is not there is told in one line with its URL", () => {
   test.each([
     ["connect", "localhost"],
     ["grpc", "127.0.0.1"],
+    ["ws", "localhost"],
   ])("by %s at %s", async (protocol, host) => {
     // A port that was free a moment ago.
     const server = createTcpServer();
     const url = (await listen(server)).replace("127.0.0.1", host);
     await new Promise((resolve) => server.close(resolve));
-    expect(await runCli(["history", "--protocol", protocol, "--url", url])).toEqual({
+    expect(await run("--protocol", protocol, "--url", url)).toEqual({
       status: 1,
       stdout: "",
       stderr: `chatter: unavailable: nobody answers at ${url} (ECONNREFUSED)\n`,
@@ -25,7 +26,7 @@ describe("a server that is not there is told in one line with its URL", () => {
     const server = createServer((_, response) => response.end("hello"));
     const url = await listen(server);
     onTestFinished(() => void server.close());
-    const { status, stderr } = await runCli(["history", "--url", url]);
+    const { status, stderr } = await run("--url", url);
     expect(status).toBe(1);
     expect(stderr).toMatch(/^chatter: unavailable: the connection failed to http:[^\n]+\n$/);
     expect(stderr).toContain(url);
@@ -40,7 +41,7 @@ describe("a server that is not there is told in one line with its URL", () => {
           await once(signal, "abort");
         },
       });
-      const cli = startCli(["history", "--protocol", protocol, "--url", fake.url]);
+      const cli = startHere(["history", "--protocol", protocol, "--url", fake.url, "--token", "t"]);
       await cli.printed("one");
       await fake.close();
       const { status, stderr } = await cli.ended;
@@ -54,12 +55,16 @@ describe("a server that is not there is told in one line with its URL", () => {
     const server = createTcpServer((socket) => socket.once("data", () => socket.destroy()));
     const url = await listen(server);
     onTestFinished(() => void server.close());
-    const { status, stdout, stderr } = await runCli(["history", "--url", url]);
+    const { status, stdout, stderr } = await run("--url", url);
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
     expect(stderr).toMatch(/^chatter: unavailable: [^\n]+\n$/);
     expect(stderr).toContain(url);
   });
 });
+
+function run(...args: string[]) {
+  return runHere(["history", "--token", "t", ...args]);
+}
 
 function listen(server: Server): Promise<string> {
   return new Promise((resolve) => {

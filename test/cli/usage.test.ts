@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { runCli } from "../support/cli.js";
 import { runHere } from "../support/cli-here.js";
 
 const url = "--url <url>";
@@ -14,7 +13,9 @@ describe("wrong usage is told in one line with a hint, exit status 2:", () => {
     [["history", "--limit", "1.5"], "whole number of 0 or more", "chatter history"],
     [["history", "--view", "huge"], "Allowed choices are default, tiny", "chatter history"],
     [["listener", "--output", "xml"], "Allowed choices are pretty, jsonl", "chatter listener"],
-    [["listener", "--protocol", "soap"], "connect, grpc, grpc-web", "chatter listener"],
+    [["listener", "--protocol", "soap"], "connect, grpc, grpc-web, ws", "chatter listener"],
+    [["subscribe", "--bookmark-seconds", "3601"], "from 0 to 3600", "chatter subscribe"],
+    [["summary", "--reliable"], "listener and echoer can", "chatter summary"],
     [["listener", "--url", "localhost:8080"], url, "chatter listener"],
     [["listener", "--url", "ftp://localhost"], url, "chatter listener"],
     [["listener", "--url", "http://goa:rocks@localhost"], "chatter login takes", "chatter"],
@@ -41,7 +42,7 @@ describe("wrong usage is told in one line with a hint, exit status 2:", () => {
   });
 
   test("also if it stands in the environment, whose variable is named", async () => {
-    const { status, stderr } = await runHere(["history"], { CHATTER_URL: "here" });
+    const { status, stderr } = await runHere(["history"], { env: { CHATTER_URL: "here" } });
     expect(status).toBe(2);
     expect(stderr).toContain("'here' from env 'CHATTER_URL' is invalid");
   });
@@ -62,7 +63,7 @@ describe("wrong usage is told in one line with a hint, exit status 2:", () => {
   });
 
   test("no password, and nobody who can be asked", async () => {
-    const result = await runCli(["login", "--user", "goa"]);
+    const result = await runHere(["login", "--user", "goa"]);
     expect(result).toMatchObject({ status: 2, stdout: "" });
     expect(result.stderr).toMatch(/^chatter: no password: give --password-stdin.*\nTry: /);
   });

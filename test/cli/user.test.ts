@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { verifyPassword } from "../../src/server/auth/passwords.js";
 import { readUsersFile } from "../../src/server/auth/users-file.js";
-import { parseLines, runCli } from "../support/cli.js";
+import { parseLines } from "../support/cli.js";
 import { runHere } from "../support/cli-here.js";
 import { tempDir } from "../support/temp-dir.js";
 
@@ -11,7 +11,7 @@ describe("chatter user", () => {
   test("add reads the password from standard input and keeps a hash of it", async () => {
     const file = join(tempDir(), "users.json");
     const env = { CHATTER_USERS_FILE: file };
-    const result = await runCli(["user", "add", "alice"], { env, input: "s3cret é\n" });
+    const result = await runHere(["user", "add", "alice"], { env, input: "s3cret é\n" });
     expect(result).toEqual({ status: 0, stdout: "", stderr: "" });
     const [alice] = await readUsersFile(file);
     expect(alice).toMatchObject({ name: "alice", scopes: ["stream:read", "stream:write"] });
@@ -22,7 +22,7 @@ describe("chatter user", () => {
   test("add takes scopes, refuses a name that is there, and replaces it when told", async () => {
     const file = join(tempDir(), "users.json");
     const add = (...more: string[]) =>
-      runCli(["user", "add", "reader", "--users-file", file, ...more], { input: "one" });
+      runHere(["user", "add", "reader", "--users-file", file, ...more], { input: "one" });
     await add("--scopes", "stream:read");
     expect(await runHere(["user", "list", "--users-file", file])).toMatchObject({
       stdout: expect.stringContaining('"scopes":["stream:read"]'),
@@ -37,7 +37,7 @@ describe("chatter user", () => {
 
   test("add refuses an empty password", async () => {
     const file = join(tempDir(), "users.json");
-    const result = await runCli(["user", "add", "alice", "--users-file", file], { input: "\n" });
+    const result = await runHere(["user", "add", "alice", "--users-file", file], { input: "\n" });
     expect(result.status).toBe(1);
     expect(result.stderr).toMatch(/^chatter: invalid_argument: the password has 0 bytes[^\n]+\n$/);
   });
@@ -45,7 +45,7 @@ describe("chatter user", () => {
   test("list shows no hashes, and remove removes one account", async () => {
     const file = join(tempDir(), "users.json");
     for (const name of ["alice", "bob"]) {
-      await runCli(["user", "add", name, "--users-file", file], { input: "pw" });
+      await runHere(["user", "add", name, "--users-file", file], { input: "pw" });
     }
     const { stdout } = await runHere(["user", "list", "--users-file", file]);
     expect(parseLines(stdout)).toEqual(

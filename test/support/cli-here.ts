@@ -1,31 +1,94 @@
-import { vi } from "vitest";
+import { EventEmitter, once } from "node:events";
+import { Readable } from "node:stream";
+import { onTestFinished, vi } from "vitest";
 import { runChatter } from "../../src/client/cli/program.js";
+import type { CliOptions, CliResult } from "./cli.js";
+import { tempDir } from "./temp-dir.js";
 
-/**
- * Runs a command inside the test's own process, which is much quicker: for commands that
- * end before they use standard input or a server.
+/*
+ * Commands inside the test's own process, one at a time, which is much quicker than a process
+ * for each: what is not theirs alone (the exit status, a closed pipe, memory, a terminal) is
+ * tested with processes.
  */
-export async function runHere(args: readonly string[], env: Record<string, string> = {}) {
+
+/** Runs a command to its end. */
+export function runHere(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  return startHere(args, options).ended;
+}
+
+/** A command under way. */
+export interface CommandHere {
+  readonly ended: Promise<CliResult>;
+  /** Resolves to standard output when the text is in it; rejects if it ends before. */
+  printed(text: string): Promise<string>;
+  /** Ctrl+C; done after the test in any case. */
+  interrupt(): void;
+}
+
+/** Starts a command. */
+export function startHere(
+  args: readonly string[],
+  { input = "", env = {} }: CliOptions = {},
+): CommandHere {
   const output = { stdout: "", stderr: "" };
+  const changes = new EventEmitter();
   const spies = (["stdout", "stderr"] as const).map((name) =>
     vi.spyOn(process[name], "write").mockImplementation((text) => {
       output[name] += text;
+      changes.emit("output");
       return true;
     }),
   );
-  // Nothing of the developer's own settings.
-  for (const name of Object.keys(process.env).filter((name) => name.startsWith("CHATTER_"))) {
-    vi.stubEnv(name, undefined);
+  const chunks = typeof input === "string" ? [Buffer.from(input)] : input;
+  const stdin = Readable.from(chunks, { objectMode: false });
+  const mockStdin = vi
+    .spyOn(process, "stdin", "get")
+    .mockReturnValue(stdin as typeof process.stdin);
+  setEnvironment({ HOME: tempDir(), ...env });
+  let isOver = false;
+  const ended = runChatter(args)
+    .then((status) => ({ status, ...output }))
+    .finally(() => {
+      isOver = true;
+      for (const spy of [...spies, mockStdin]) {
+        spy.mockRestore();
+      }
+      vi.unstubAllEnvs();
+      changes.emit("output");
+    });
+  const interrupt = () => {
+    if (!isOver) {
+      process.emit("SIGINT");
+    }
+  };
+  onTestFinished(async () => {
+    interrupt();
+    await ended;
+  });
+  return {
+    ended,
+    interrupt,
+    async printed(text) {
+      for (let seen = 0; !output.stdout.includes(text, seen); ) {
+        if (isOver) {
+          throw new Error(`${JSON.stringify(text)} was not printed: ${JSON.stringify(output)}`);
+        }
+        seen = Math.max(0, output.stdout.length - text.length);
+        await once(changes, "output");
+      }
+      return output.stdout;
+    },
+  };
+}
+
+/** Nothing of the developer's own settings and tokens. */
+function setEnvironment(env: Record<string, string>): void {
+  for (const name of Object.keys(process.env)) {
+    if (name.startsWith("CHATTER_") || name.startsWith("XDG_")) {
+      vi.stubEnv(name, undefined);
+    }
   }
   for (const [name, value] of Object.entries(env)) {
     vi.stubEnv(name, value);
-  }
-  try {
-    return { status: await runChatter(args), ...output };
-  } finally {
-    for (const spy of spies) {
-      spy.mockRestore();
-    }
-    vi.unstubAllEnvs();
   }
 }

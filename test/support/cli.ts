@@ -18,7 +18,7 @@ export interface CliResult {
 
 export interface CliOptions {
   /** Standard input, to its end. Default: empty. */
-  readonly input?: string | Iterable<string>;
+  readonly input?: string | Iterable<string | Uint8Array> | AsyncIterable<string>;
   /** Variables beside PATH and folders of its own for what it keeps. */
   readonly env?: Record<string, string>;
 }

@@ -1,0 +1,80 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { describe, expect, onTestFinished } from "vitest";
+import { chatterBin, cliEnv } from "./cli.js";
+import { TerminalGrid } from "./terminal-grid.js";
+
+/** util-linux's script gives a command a terminal. */
+const hasScript = spawnSync("script", ["--version"]).status === 0;
+
+const isSkipped = !hasScript && process.env.CHATTER_TEST_REQUIRE_ALL === undefined;
+if (isSkipped) {
+  console.warn("skipped: util-linux's script is not here, which the terminal's tests need");
+}
+
+/** A `describe` whose tests need terminals. */
+export const describeOnTerminal = describe.skipIf(isSkipped);
+
+export interface TerminalOptions {
+  readonly env?: Record<string, string>;
+  /** Default: 80. */
+  readonly columns?: number;
+  /** What a shell puts behind the command, such as "< file". */
+  readonly redirect?: string;
+}
+
+/** A command on a terminal of its own, with its errors there too. */
+export interface CliTerminal {
+  type(text: string): void;
+  /** Resolves when the text is in what was written, control sequences and all. */
+  shows(text: string): Promise<void>;
+  /** What is on the screen now, row by row, without what is empty at the end. */
+  screen(): string[];
+  /** Everything that was written so far. */
+  written(): string;
+  /** Makes the terminal so many columns wide, as a window manager does. */
+  resize(columns: number): void;
+  ended(): Promise<{ status: number; shown: string }>;
+}
+
+/** Runs a command on a terminal; killed after the test. */
+export function openTerminal(
+  args: readonly string[],
+  { env = {}, columns = 80, redirect = "" }: TerminalOptions = {},
+): CliTerminal {
+  const command = [process.execPath, chatterBin, ...args].map((word) => `'${word}'`).join(" ");
+  // The first line says which terminal it is.
+  const script = `tty; stty columns ${columns} rows 100; exec ${command} ${redirect}`;
+  const child = spawn("script", ["--quiet", "--return", "--command", script, "/dev/null"], {
+    env: cliEnv({ TERM: "xterm", SHELL: "/bin/sh", ...env }),
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const grid = new TerminalGrid(columns);
+  let device = "";
+  let shown = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    shown += text;
+    if (device === "" && shown.includes("\r\n")) {
+      device = shown.slice(0, shown.indexOf("\r\n"));
+      shown = shown.slice(device.length + 2);
+      grid.write(shown);
+    } else if (device !== "") {
+      grid.write(text);
+    }
+  });
+  const closed = once(child, "close");
+  return {
+    type: (text) => void child.stdin.write(text),
+    shows: (text) => expect.poll(() => shown, { timeout: 10_000 }).toContain(text),
+    screen: () => grid.lines(),
+    written: () => shown,
+    resize(columns) {
+      grid.resize(columns);
+      spawnSync("stty", ["-F", device, "columns", String(columns)]);
+    },
+    async ended() {
+      const [status] = await closed;
+      return { status, shown };
+    },
+  };
+}
