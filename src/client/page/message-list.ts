@@ -120,13 +120,14 @@ export class MessageList {
 
   #keepPlace(change: () => void): void {
     const anchor = this.#isAtEnd ? undefined : this.#firstInSight();
-    const before = anchor?.getBoundingClientRect().top ?? 0;
+    // Its bottom: the name above it goes when a message of the same sender comes before it.
+    const before = anchor?.getBoundingClientRect().bottom ?? 0;
     change();
     for (const [i, { message, row }] of this.#items.entries()) {
       row.classList.toggle("continued", continues(this.#items[i - 1]?.message, message));
     }
     if (anchor?.isConnected) {
-      this.#scroller.scrollTop += anchor.getBoundingClientRect().top - before;
+      this.#scroller.scrollTop += anchor.getBoundingClientRect().bottom - before;
     }
   }
 
