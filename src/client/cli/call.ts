@@ -1,12 +1,12 @@
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import type { ChatterService } from "../../gen/chatter_pb.js";
-import { type ChatterClient, createClientWith } from "../chatter-client.js";
+import type { ChatterClient } from "../chatter-client.js";
+import { createChatterClient } from "../node.js";
 import type { ClientAuth } from "../token-source.js";
 import { Interrupted } from "./exit.js";
 import { describeFailure, explainFailure } from "./failure.js";
 import type { CallOptions, ServerOptions } from "./options.js";
 import { readSavedToken } from "./saved-tokens.js";
-import { createCliTransport } from "./transport.js";
 
 /** What a command works with while it calls a server. */
 export interface Call {
@@ -64,7 +64,7 @@ async function callServer(
   const onInterrupt = () => interrupt.abort(new Interrupted());
   // Once: a second Ctrl+C ends the process at once.
   process.once("SIGINT", onInterrupt);
-  const chatter = createClientWith(createCliTransport, { url, auth, transport: protocol });
+  const chatter = createChatterClient({ url, auth, transport: protocol });
   const describe = (error: unknown) => describeFailure(explainFailure(error, url));
   try {
     await run({ client: chatter.client, chatter, signal, describe });
