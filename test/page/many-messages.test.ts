@@ -45,6 +45,24 @@ describeInBrowser("the page, with many messages", (open) => {
     await chat.shown("and it still takes posts");
   }, 120_000);
 
+  test("those that come while one logs in are there once, without a hole", async () => {
+    const { url, log } = await startChatter();
+    const texts = numbered(400);
+    await fill(log, texts.slice(0, 50));
+    const chat = await open(url);
+    const entered = chat.enter();
+    let stored = 50;
+    const storing = (async () => {
+      while (stored < texts.length) {
+        await fill(log, texts.slice(stored, ++stored));
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    })();
+    await Promise.all([entered, storing]);
+    await chat.shown("m400");
+    expectRun(await chat.texts());
+  });
+
   test("loads older ones on scrolling up, newer ones on scrolling down, and keeps the place", async () => {
     const { url, log } = await startChatter();
     const texts = numbered(680);
