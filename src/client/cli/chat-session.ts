@@ -7,6 +7,9 @@ import { harmless } from "./chat-text.js";
 import { createConnectionNotes } from "./connection-notes.js";
 import { subscribeLive } from "./live-subscription.js";
 
+/** So many lines are taken ahead of their answers. */
+const maxAhead = 1024;
+
 /** One chat: shows what is stored and what is added, and posts the lines of its screen. */
 export class ChatSession {
   readonly #call: Call;
@@ -15,7 +18,7 @@ export class ChatSession {
   readonly #publisher: Publisher;
   readonly #notes: StateListener;
   #connection: ConnectionState["status"] = "connecting";
-  #isHistoryShown = false;
+  readonly #historyShown = new Milestone();
   #isInputOver = false;
   #lastShown = 0n;
   #lastPosted = 0n;
@@ -50,7 +53,8 @@ export class ChatSession {
       throw this.#screen.fault;
     }
     if (this.#failed > 0) {
-      throw new Error(`${this.#failed} of the lines were not posted`);
+      const what = this.#failed === 1 ? "one of the lines was" : `${this.#failed} lines were`;
+      throw new Error(`${what} not posted`);
     }
   }
 
@@ -66,13 +70,14 @@ export class ChatSession {
           await this.#show(message);
         }
       }
-      this.#isHistoryShown = true;
+      this.#historyShown.reach();
       this.#endIfDone();
       for await (const message of live) {
         await this.#show(message);
         this.#endIfDone();
       }
     } catch (error) {
+      this.#historyShown.miss(error);
       if (!signal.aborted) {
         throw error;
       }
@@ -87,40 +92,39 @@ export class ChatSession {
   }
 
   async #post(): Promise<void> {
+    const ahead: Promise<void>[] = [];
     for await (const line of this.#screen.lines) {
       if (line.trim() !== "") {
-        this.#postLine(line);
-        // Where it rejects, so does the post, which tells why.
-        await this.#publisher.ready().catch(() => {});
+        if (ahead.length === maxAhead) {
+          await ahead.shift();
+        }
+        ahead.push(this.#postLine(line));
       }
     }
-    if (this.#unanswered > 0 && this.#connection !== "live") {
+    if (this.#screen.isInteractive && this.#unanswered > 0 && this.#connection !== "live") {
       this.#screen.note("waiting until what was typed is stored; Ctrl+C gives up");
     }
-    await this.#publisher.close().catch(() => {});
+    await Promise.all(ahead);
     this.#isInputOver = true;
     this.#endIfDone();
   }
 
-  #postLine(line: string): void {
+  async #postLine(line: string): Promise<void> {
     this.#unanswered++;
     this.#showStatus();
-    this.#publisher
-      .post(line)
-      .then(
-        ({ sequence }) => {
-          this.#lastPosted = sequence;
-        },
-        (error) => {
-          this.#failed++;
-          const fault = this.#call.signal.aborted ? "no answer yet" : "not posted";
-          this.#screen.note(`${fault} (${this.#call.describe(error)}): ${harmless(line)}`);
-        },
-      )
-      .finally(() => {
-        this.#unanswered--;
-        this.#showStatus();
-      });
+    try {
+      // Else the history would have it, in the place of an older one.
+      await this.#historyShown.promise;
+      const { sequence } = await this.#publisher.post(line);
+      this.#lastPosted = sequence;
+    } catch (error) {
+      this.#failed++;
+      const fault = this.#call.signal.aborted ? "no answer yet" : "not posted";
+      this.#screen.note(`${fault} (${this.#call.describe(error)}): ${harmless(line)}`);
+    } finally {
+      this.#unanswered--;
+      this.#showStatus();
+    }
   }
 
   #takeState(state: ConnectionState): void {
@@ -138,9 +142,34 @@ export class ChatSession {
 
   /** What was posted is shown before the end; without a terminal what was stored before, too. */
   #endIfDone(): void {
-    const hasRead = this.#isHistoryShown || this.#screen.isInteractive;
+    const hasRead = this.#historyShown.isReached || this.#screen.isInteractive;
     if (this.#isInputOver && hasRead && this.#lastShown >= this.#lastPosted) {
       this.#end.abort();
     }
+  }
+}
+
+/** Something that is waited for, and that may not come to be. */
+class Milestone {
+  isReached = false;
+  readonly promise: Promise<void>;
+  #resolve!: () => void;
+  #reject!: (reason: unknown) => void;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.promise.catch(() => {}); // nobody may be waiting
+  }
+
+  reach(): void {
+    this.isReached = true;
+    this.#resolve();
+  }
+
+  miss(reason: unknown): void {
+    this.#reject(reason);
   }
 }
