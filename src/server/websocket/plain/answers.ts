@@ -1,9 +1,13 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { decodeEnvelopes } from "../../service/envelope.js";
-import { line } from "./goa-error.js";
 
 /** Makes the texts for a client of a run of response messages in their envelopes. */
 export type Answers = (envelopes: Uint8Array) => readonly string[];
+
+/** A value as goa writes it: JSON and a newline. */
+export function line(value: unknown): string {
+  return `${JSON.stringify(value)}\n`;
+}
 
 /** One text for each message. */
 export function answers<Desc extends DescMessage>(

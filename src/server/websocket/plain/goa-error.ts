@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, codeToString } from "@connectrpc/connect/protocol-connect";
 import type { HttpAnswer } from "../http-answer.js";
+import { line } from "./answers.js";
 
 /*
  * Errors over HTTP as servers write them that goa generated: the two that its design names
@@ -26,11 +27,6 @@ export function errorAnswer({ code, rawMessage }: ConnectError): HttpAnswer {
 /** 400: a header is not there. */
 export function missingHeader(name: string): HttpAnswer {
   return objectAnswer(400, "missing_field", `"${name}" is missing from header`);
-}
-
-/** A value as goa writes it: JSON and a newline. */
-export function line(value: unknown): string {
-  return `${JSON.stringify(value)}\n`;
 }
 
 /** Headers of every answer that is JSON. Tokens are among them: no cache may keep one. */

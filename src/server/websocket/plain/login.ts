@@ -11,7 +11,8 @@ import {
   errorFromJsonBytes,
 } from "@connectrpc/connect/protocol-connect";
 import type { HttpAnswer } from "../http-answer.js";
-import { errorAnswer, json, line, missingHeader } from "./goa-error.js";
+import { line } from "./answers.js";
+import { errorAnswer, json, missingHeader } from "./goa-error.js";
 import { loginRoute } from "./methods.js";
 
 /**

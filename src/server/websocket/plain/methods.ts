@@ -1,19 +1,18 @@
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
-import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
   ChatterService,
   EchoerResponseSchema,
   HistoryRequestSchema,
-  HistoryResponseSchema,
   SubscribeRequestSchema,
-  SubscribeResponseSchema,
   SummaryResponseSchema,
   View,
 } from "../../../gen/chatter_pb.js";
 import { pingPolicy } from "../ping-policy.js";
 import type { ConfigureConnection } from "../route.js";
 import { type Answers, answers, nothing, shared } from "./answers.js";
+import { storedAnswers } from "./stored-fields.js";
 
 /** A streaming method of goa's chatter: how its WebSocket and its messages look. */
 export interface PlainMethod {
@@ -71,34 +70,34 @@ const summaries = answers(SummaryResponseSchema, (response) =>
   response.summaries.map((entry) => ({
     message: entry.message,
     length: entry.length,
-    sent_at: timeOf(entry.sentAt),
+    sent_at: timestampDate(entry.sentAt!).toISOString(),
     sequence: Number(entry.sequence),
   })),
 );
 
 const events = shared(
-  answers(SubscribeResponseSchema, (event) => ({
-    message: event.message,
-    action: event.action,
-    added_at: timeOf(event.addedAt),
-    sequence: Number(event.sequence),
-    sender: event.sender,
-    cursor: event.cursor,
+  storedAnswers(({ message, time, sequence, sender, cursor }) => ({
+    message,
+    action: "added",
+    added_at: new Date(time).toISOString(),
+    sequence,
+    sender,
+    cursor,
   })),
 );
 
 const messages = shared(
-  answers(HistoryResponseSchema, (stored) => ({
-    message: stored.message,
-    length: stored.length,
-    sent_at: timeOf(stored.sentAt),
-    sequence: Number(stored.sequence),
-    sender: stored.sender,
-    cursor: stored.cursor,
+  storedAnswers(({ message, length, time, sequence, sender, cursor }) => ({
+    message,
+    length,
+    sent_at: new Date(time).toISOString(),
+    sequence,
+    sender,
+    cursor,
   })),
 );
 
-const tinyMessages = shared(answers(HistoryResponseSchema, ({ message }) => ({ message })));
+const tinyMessages = shared(storedAnswers(({ message }) => ({ message })));
 
 const echoes = answers(EchoerResponseSchema, ({ message }) => message);
 
@@ -126,9 +125,4 @@ function countOf(query: URLSearchParams, name: string): bigint {
 
 function invalid(message: string): ConnectError {
   return new ConnectError(message, Code.InvalidArgument);
-}
-
-/** RFC 3339 in UTC. */
-function timeOf(time: Timestamp | undefined): string {
-  return new Date(time ? timestampMs(time) : 0).toISOString();
 }
