@@ -1,7 +1,10 @@
+import { getEventListeners } from "node:events";
 import { readdirSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { createWebSocketClient } from "../../src/client/websocket-client.js";
 import { close, headMessage, openRaw, post, text } from "../support/websocket-raw.js";
 import {
   aborted,
@@ -88,4 +91,24 @@ test("1,000 opens and closes of every kind leave no descriptor, timer, call or m
   await turn(rounds);
   await until(() => descriptors() <= before.descriptors && resources() <= before.resources);
   expect((await heap()) - before.heap).toBeLessThan(3 * 1024 * 1024);
+});
+
+test("a signal that outlives its calls keeps no listener of theirs", async () => {
+  const { url } = await startTunnel({ login: () => ({}) });
+  const { signal } = new AbortController();
+  const client = createWebSocketClient({ webSocket: WebSocket });
+  const call = (path: string) =>
+    client({
+      url: url + path,
+      method: "POST",
+      header: new Headers({ "content-type": "application/json" }),
+      signal,
+    });
+  const { body } = await call("/chatter.v1.ChatterService/Login");
+  expect(getEventListeners(signal, "abort")).toHaveLength(1);
+  for await (const _ of body) {
+    // To its end.
+  }
+  await expect(call("/nothing")).rejects.toThrow("404");
+  expect(getEventListeners(signal, "abort")).toEqual([]);
 });

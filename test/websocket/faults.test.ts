@@ -73,11 +73,16 @@ describe("what the wire does not allow closes the socket, with its code, within 
     const silent = openRaw(port, "Echoer");
     const start = Date.now();
     const onlyCredit = openRaw(port, "Echoer").write(text('{"credit":1}'));
+    const inTime = openRaw(port, "Echoer").write(headMessage(), post("a"));
     for (const raw of [silent, onlyCredit]) {
       await raw.closed(headTimeoutMs + 2_000);
       expect(raw.closeCode).toBe(1008);
     }
     expect(Date.now() - start).toBeGreaterThan(headTimeoutMs - 100);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    inTime.write(text("null"));
+    await inTime.closed();
+    expect(inTime.closeCode).toBe(1000);
   });
 });
 

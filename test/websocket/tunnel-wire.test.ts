@@ -145,6 +145,7 @@ test("the method sees the handshake's headers with the head's, and none that onl
       cookie: ["session=2"],
       host: ["elsewhere"],
       "x-forwarded-for": ["10.0.0.2"],
+      "x-forwarded-host": ["elsewhere"],
       "x-real-ip": ["10.0.0.2"],
       "x-proxy": ["client"],
       "x-many": ["1", "2"],
