@@ -32,7 +32,7 @@ async function stall(url: string, token: string): Promise<void> {
 }
 
 async function* long() {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 40; i++) {
     yield { message: "x".repeat(60_000) };
   }
 }
