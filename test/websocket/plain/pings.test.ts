@@ -1,3 +1,4 @@
+import { Code, ConnectError } from "@connectrpc/connect";
 import { beforeEach, expect, test, vi } from "vitest";
 import type { ConfigureConnection } from "../../../src/server/websocket/route.js";
 import { startChatter } from "../../support/chatter-server.js";
@@ -78,10 +79,19 @@ test("the settings of an endpoint stand before its own, and these before those o
   expect(raws[0]!.ended).toBe(false);
 });
 
-test("a hook may cancel the call", async () => {
-  const server = await startChatter({ webSocket: { configure: (_, call) => call.cancel() } });
-  const raw = openFrames(server, "/echoer");
-  await raw.closed();
-  expect(raw.closeCode).toBe(4001);
+test("a hook may cancel the call, with an error of its own", async () => {
+  const late = new ConnectError("ten minutes are over", Code.ResourceExhausted);
+  const server = await startChatter({
+    webSocket: {
+      configure: (_, call) => call.cancel(),
+      endpoints: { "/subscribe": { configure: (_, call) => call.cancel(late) } },
+    },
+  });
+  const echo = openFrames(server, "/echoer");
+  await echo.closed();
+  expect(echo.closeCode).toBe(4001);
+  const events = openFrames(server, "/subscribe");
+  await events.closed();
+  expect(events).toMatchObject({ closeCode: 4008, closeReason: "ten minutes are over" });
   await until(() => server.chatter.openCalls === 0, "no call is open");
 });
