@@ -186,43 +186,98 @@ class EncodedCall {
     });
   }
 
-  async *body(
-    inner: Promise<UniversalServerResponse>,
-    trailer: Headers,
-  ): AsyncGenerator<Uint8Array> {
-    let ended = false;
-    try {
-      // Adapters send the head with the first chunk, so the first chunk is one at once.
-      yield new Uint8Array(0);
-      const sending = await Promise.race([this.sent, inner.then(() => undefined)]);
-      if (sending) {
-        yield* relay(sending);
-      }
-      const response = await inner;
-      if (response.body) {
-        yield* response.body;
-      }
-      for (const [name, value] of response.trailer ?? []) {
-        trailer.append(name, value);
-      }
-      ended = true;
-    } finally {
-      if (!ended) {
-        release(inner);
-      }
-    }
+  body(inner: Promise<UniversalServerResponse>, trailer: Headers): AsyncIterable<Uint8Array> {
+    return {
+      [Symbol.asyncIterator]: () => new EncodedBody(this.sent, inner, trailer),
+    };
   }
 }
 
-/** Yields the envelopes and tells the method how it went. */
-async function* relay(sending: Sending): AsyncGenerator<Uint8Array> {
-  try {
-    yield* sending.envelopes;
-  } catch (error) {
-    sending.reject(error);
-    return; // The method ends with the error; what it ends with is sent after this.
-  } finally {
-    sending.resolve(); // Also if the wire is gone and nobody takes what follows.
+/**
+ * The body of an encoded response: the method's envelopes, then what the inner handler ends
+ * with. The envelopes go through without a generator, which would cost more than they do.
+ */
+class EncodedBody implements AsyncIterator<Uint8Array> {
+  private started = false;
+  private ended = false;
+  private sending: { readonly to: Sending; readonly runs: AsyncIterator<Uint8Array> } | undefined;
+  private rest: AsyncGenerator<Uint8Array> | undefined;
+
+  constructor(
+    private readonly sent: Promise<Sending>,
+    private readonly inner: Promise<UniversalServerResponse>,
+    private readonly trailer: Headers,
+  ) {}
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.sending) {
+      return this.sending.runs.next().then(this.onRun, this.onFault);
+    }
+    if (this.rest) {
+      return this.rest.next();
+    }
+    if (this.started) {
+      return this.begin();
+    }
+    this.started = true;
+    // Adapters send the head with the first chunk, so the first chunk is one at once.
+    return Promise.resolve({ done: false, value: new Uint8Array(0) });
+  }
+
+  /** The wire is gone, or has all: nobody takes what follows. */
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    const { sending } = this;
+    this.sending = undefined;
+    this.rest ??= this.end();
+    if (sending) {
+      sending.to.resolve();
+      await sending.runs.return?.();
+    }
+    await this.rest.return(undefined);
+    if (!this.ended) {
+      release(this.inner);
+    }
+    return { done: true, value: undefined };
+  }
+
+  private async begin(): Promise<IteratorResult<Uint8Array>> {
+    const to = await Promise.race([this.sent, this.inner.then(() => undefined)]);
+    if (to) {
+      this.sending = { to, runs: to.envelopes[Symbol.asyncIterator]() };
+    } else {
+      this.rest = this.end();
+    }
+    return this.next();
+  }
+
+  private readonly onRun = (run: IteratorResult<Uint8Array>) => {
+    if (!run.done) {
+      return run;
+    }
+    this.sending?.to.resolve();
+    return this.goOn();
+  };
+
+  private readonly onFault = (error: unknown) => {
+    this.sending?.to.reject(error); // The method ends with it, and the rest says so.
+    return this.goOn();
+  };
+
+  private goOn(): Promise<IteratorResult<Uint8Array>> {
+    this.sending = undefined;
+    this.rest ??= this.end();
+    return this.rest.next();
+  }
+
+  private async *end(): AsyncGenerator<Uint8Array> {
+    const response = await this.inner;
+    if (response.body) {
+      yield* response.body;
+    }
+    for (const [name, value] of response.trailer ?? []) {
+      this.trailer.append(name, value);
+    }
+    this.ended = true;
   }
 }
 

@@ -31,34 +31,80 @@ export async function* readRange(
   }
 }
 
+/** What to follow of the log, and what to give of it. */
+export interface Following<T> {
+  /** Start after this sequence. */
+  readonly after: number;
+  /** How long nothing may come before `ofIdle` is given, in milliseconds; 0: never. */
+  readonly idleMs: number;
+  readonly signal: AbortSignal;
+  ofBatch(batch: Batch): T;
+  /** @param last the sequence of the last message that was given */
+  ofIdle(last: number): T;
+}
+
 /**
  * Stored messages after a sequence, then what is added, until the signal. The place in the
  * log is all that is held: a slow taker is behind, not buffered.
- *
- * @param idleMs how long nothing may come before `undefined` is given instead; 0: never
  */
-export async function* follow(
-  log: MessageLog,
-  from: number,
-  idleMs: number,
-  signal: AbortSignal,
-): AsyncGenerator<Batch | undefined> {
-  let after = from;
-  for (;;) {
-    signal.throwIfAborted();
-    let batch = log.read(after, { signal });
-    if (batch instanceof Promise) {
-      batch = await batch;
+export function follow<T>(log: MessageLog, following: Following<T>): AsyncIterable<T> {
+  return { [Symbol.asyncIterator]: () => new Follower(log, following) };
+}
+
+/**
+ * No generator: there is one for each subscriber, and each event goes through all of them.
+ * In generators the promises between `log.wait` and `yield` cost more than all the rest.
+ */
+class Follower<T> implements AsyncIterator<T> {
+  private after: number;
+  private ended = false;
+
+  constructor(
+    private readonly log: MessageLog,
+    private readonly following: Following<T>,
+  ) {
+    this.after = following.after;
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    if (this.ended) {
+      return Promise.resolve({ done: true, value: undefined });
     }
-    if (batch) {
-      yield batch;
-      after = batch.last;
-    } else if (idleMs === 0) {
-      await log.wait(after, signal);
-    } else if (!(await waitAtMost(log, after, idleMs, signal))) {
-      yield undefined;
+    try {
+      const found = this.read();
+      return found instanceof Promise ? found : Promise.resolve(found);
+    } catch (error) {
+      this.ended = true;
+      return Promise.reject(error);
     }
   }
+
+  return(): Promise<IteratorResult<T>> {
+    this.ended = true;
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  private readonly read = (): IteratorResult<T> | Promise<IteratorResult<T>> => {
+    this.following.signal.throwIfAborted();
+    const batch = this.log.read(this.after, this.following);
+    return batch instanceof Promise ? batch.then(this.take) : this.take(batch);
+  };
+
+  private readonly take = (
+    batch: Batch | undefined,
+  ): IteratorResult<T> | Promise<IteratorResult<T>> => {
+    if (batch) {
+      this.after = batch.last;
+      return { done: false, value: this.following.ofBatch(batch) };
+    }
+    const { idleMs, signal } = this.following;
+    if (idleMs === 0) {
+      return this.log.wait(this.after, signal).then(this.read);
+    }
+    return waitAtMost(this.log, this.after, idleMs, signal).then((came) =>
+      came ? this.read() : { done: false, value: this.following.ofIdle(this.after) },
+    );
+  };
 }
 
 /** Waits for what follows `after`; false if nothing came in time. */

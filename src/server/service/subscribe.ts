@@ -24,19 +24,13 @@ export function createSubscribe(
     }
     const start = request.after === "" ? log.head : resolveCursor(log, request.after);
     context.responseHeader.set(cursorHeader, formatCursor(log.identity, start));
-    yield* respond(context, SubscribeResponseSchema, events());
-
-    async function* events(): AsyncGenerator<Uint8Array> {
-      let last = start;
-      const idleMs = request.bookmarkSeconds * 1000;
-      for await (const batch of follow(log, start, idleMs, context.signal)) {
-        if (batch) {
-          last = batch.last;
-          yield eventsOf(batch);
-        } else {
-          yield bookmark(formatCursor(log.identity, last));
-        }
-      }
-    }
+    const events = follow(log, {
+      after: start,
+      idleMs: request.bookmarkSeconds * 1000,
+      signal: context.signal,
+      ofBatch: eventsOf,
+      ofIdle: (last) => bookmark(formatCursor(log.identity, last)),
+    });
+    yield* respond(context, SubscribeResponseSchema, events);
   };
 }
