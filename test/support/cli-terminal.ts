@@ -32,8 +32,8 @@ export interface CliTerminal {
   screen(): string[];
   /** Everything that was written so far. */
   written(): string;
-  /** Makes the terminal so many columns wide, as a window manager does. */
-  resize(columns: number): void;
+  /** Makes the terminal so many columns wide; resolves when the command has drawn anew. */
+  resize(columns: number): Promise<void>;
   ended(): Promise<{ status: number; shown: string }>;
 }
 
@@ -68,9 +68,11 @@ export function openTerminal(
     shows: (text) => expect.poll(() => shown, { timeout: 10_000 }).toContain(text),
     screen: () => grid.lines(),
     written: () => shown,
-    resize(columns) {
+    async resize(columns) {
       grid.resize(columns);
+      const { length } = shown;
       spawnSync("stty", ["-F", device, "columns", String(columns)]);
+      await expect.poll(() => shown.length, { timeout: 10_000 }).toBeGreaterThan(length);
     },
     async ended() {
       const [status] = await closed;

@@ -97,7 +97,7 @@ export class TerminalGrid {
         this.#column = Math.max(0, this.#column - count);
         return;
       case "G":
-        this.#column = count - 1;
+        this.#column = Math.min(this.#columns, count) - 1;
         return;
       case "J":
         this.#rows.length = this.#row + 1;
