@@ -60,6 +60,7 @@ it("everything else is HTTP/1.1, also what begins like the preface", async () =>
   for (const garbage of [
     "\u0016\u0003\u0001\u0002\u0000",
     "PRIVATE / HTTP/1.1\r\n\r\n",
+    "PRI * HTTP/1.0\r\n\r\n",
     "hello\r\n\r\n",
   ]) {
     const { socket, received } = await open(url);

@@ -62,7 +62,11 @@ function decide(socket: Socket, handOver: (isHttp2: boolean) => void): void {
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
     const length = Math.min(seen.length, preface.length);
     if (preface.compare(seen, 0, length, 0, length) !== 0) {
-      give(false);
+      if (seen.toString("latin1", 0, 4) === "PRI ") {
+        refuse(); // Node's HTTP/1 parser would wait for ever for what follows.
+      } else {
+        give(false);
+      }
     } else if (length === preface.length) {
       give(true);
     }
@@ -70,6 +74,12 @@ function decide(socket: Socket, handOver: (isHttp2: boolean) => void): void {
 
   function onEnd(): void {
     socket.destroy();
+  }
+
+  function refuse(): void {
+    socket.off("readable", onReadable);
+    socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    socket.resume(); // Its end is seen only when all that comes before it is read.
   }
 
   function give(isHttp2: boolean): void {
