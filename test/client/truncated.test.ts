@@ -10,7 +10,7 @@ import { shortenPauses } from "./support/short-pauses.js";
 
 shortenPauses();
 
-const runs = rounds(10);
+const runs = rounds(5);
 
 // A decoder calls what breaks off in the middle an invalid argument.
 test.each<TransportName>(["connect", "grpc", "grpc-web"])(

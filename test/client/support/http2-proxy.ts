@@ -49,10 +49,12 @@ export async function startHttp2Proxy(
     call.on("data", (chunk: Buffer) => {
       const passed = chunk.subarray(0, left);
       left -= passed.length;
-      stream.write(passed);
-      if (left === 0 && !stream.writableEnded) {
+      if (left > 0) {
+        stream.write(passed);
+      } else {
         cuts++;
-        stream.end();
+        call.removeAllListeners("data").removeAllListeners("end").resume();
+        stream.end(passed);
       }
     });
     call.on("end", () => stream.end());
