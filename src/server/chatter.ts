@@ -11,6 +11,7 @@ import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { ChatterService } from "../gen/chatter_pb.js";
 import { Health } from "../gen/health/v1/health_pb.js";
 import type { Auth } from "./auth/auth.js";
+import { withExplainedRefusals } from "./http/explained-refusals.js";
 import {
   createRequestListener,
   createStreamListener,
@@ -118,6 +119,8 @@ export function createChatter(options: ChatterOptions): Chatter {
 
   const routerOptions: ConnectRouterOptions = {
     readMaxBytes: maxWireMessageBytes,
+    // A misspelt name is told, not left out: a view that is none would read the whole log.
+    jsonOptions: { ignoreUnknownFields: false },
     acceptCompression: [compressionGzip, compressionBrotli],
     shutdownSignal: stopping.signal,
     interceptors: [
@@ -155,7 +158,7 @@ export function createChatter(options: ChatterOptions): Chatter {
     ? createPage((error) => logger?.error({ err: error }, "the page cannot be loaded"))
     : [];
   const route = createRoute({
-    handlers: [...handlers, createPlainLogin(login), ...pageFiles],
+    handlers: [...handlers.map(withExplainedRefusals), createPlainLogin(login), ...pageFiles],
     webSocketPaths: plainPaths,
     isReady,
   });

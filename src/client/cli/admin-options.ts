@@ -26,6 +26,9 @@ export function createScopesOption(): Option {
     .default(scopes, scopes.join(","))
     .argParser((text: string): readonly Scope[] => {
       const list = text.split(",").filter((scope) => scope !== "");
+      if (list.length === 0) {
+        throw new InvalidArgumentError(`Give at least one of ${scopes.join(" and ")}.`);
+      }
       return refuseUnless(() => checkScopes(list));
     });
 }

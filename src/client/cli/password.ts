@@ -3,7 +3,7 @@ import { Writable } from "node:stream";
 import { Interrupted } from "./exit.js";
 
 /** More than any password or token has, to bound what is read. */
-const maxCharacters = 16_384;
+const maxBytes = 16_384;
 
 /**
  * Asks on the terminal for one line after the other, with a prompt for each, and shows
@@ -37,13 +37,23 @@ export async function askHidden(...prompts: readonly string[]): Promise<string[]
 
 /** A password or a token from standard input: the whole of it, less one line end. */
 export async function readSecret(): Promise<string> {
-  let secret = "";
-  process.stdin.setEncoding("utf8");
-  for await (const chunk of process.stdin as AsyncIterable<string>) {
-    secret += chunk;
-    if (secret.length > maxCharacters) {
-      throw new Error(`standard input has over ${maxCharacters} characters: it is no secret`);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      throw new Error(`standard input has over ${maxBytes} bytes: it is no secret`);
     }
   }
-  return secret.replace(/\r?\n$/, "");
+  return decode(Buffer.concat(chunks)).replace(/\r?\n$/, "");
+}
+
+/** Every bad byte would else become the same character, and different passwords one. */
+function decode(bytes: Buffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new Error("standard input is not UTF-8: a password is text");
+  }
 }

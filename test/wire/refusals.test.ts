@@ -1,0 +1,60 @@
+import { expect, it } from "vitest";
+import { startChatter } from "../support/chatter-server.js";
+
+const service = "/chatter.v1.ChatterService";
+
+it("a bidirectional call over HTTP/1.1 is told what it needs", async () => {
+  const { url, headers } = await startChatter();
+  const response = await fetch(`${url}${service}/Echoer`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/connect+json" },
+    body: "",
+  });
+  expect(response.status).toBe(505);
+  expect(response.headers.get("content-type")).toBe("text/plain; charset=utf-8");
+  expect(await response.text()).toMatch(/^Echoer is bidirectional and needs HTTP\/2/);
+});
+
+it.each([
+  ["Login", /use application\/json, application\/proto, application\/grpc/],
+  ["History", /use application\/connect\+json, application\/connect\+proto, application\/grpc/],
+])("a content type that %s does not take is told which ones it does", async (method, text) => {
+  const { url, headers } = await startChatter();
+  const response = await fetch(`${url}${service}/${method}`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "text/yaml" },
+    body: "{}",
+  });
+  expect(response.status).toBe(415);
+  expect(await response.text()).toMatch(text);
+});
+
+it.each([
+  ["a field", { user: "goa", password: "rocks", pasword: "x" }],
+  ["a field called __proto__", JSON.parse('{"user":"goa","password":"rocks","__proto__":{}}')],
+])("%s that the schema does not have is invalid_argument in JSON", async (_, body) => {
+  const { url } = await startChatter();
+  const response = await fetch(`${url}${service}/Login`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ code: "invalid_argument" });
+});
+
+it("a view whose name is none is invalid_argument in JSON, not the whole log", async () => {
+  const { url, headers, log } = await startChatter();
+  await log.append([{ text: "kept from sight", sender: "goa", messageId: "" }]);
+  const message = Buffer.from('{"view":"VIEW_X"}');
+  const body = Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
+  const response = await fetch(`${url}${service}/History`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/connect+json" },
+    body,
+  });
+  const text = await response.text();
+  expect(text).toMatch(/"code":"invalid_argument"/);
+  expect(text).toContain("VIEW_X");
+  expect(text).not.toContain("kept from sight");
+});
