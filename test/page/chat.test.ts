@@ -184,7 +184,8 @@ describeInBrowser("the page", (open) => {
     await keyboard.press("Shift+Tab");
     expect(await focused()).toBe("scroller");
     await keyboard.press("Home");
-    await page.getByRole("button", { name: "Latest" }).waitFor();
+    await page.getByText("This is the beginning.").waitFor();
+    await expect.poll(() => page.locator("#scroller").evaluate((s) => s.scrollTop)).toBe(0);
     await keyboard.press("Tab");
     expect(await focused()).toBe("latest");
     await keyboard.press("Enter");
@@ -236,12 +237,15 @@ describeInBrowser("the page", (open) => {
     ]);
   });
 
-  test("a post that the server refuses can be written anew", async () => {
-    const { url } = await startChatter();
+  test("a post that is refused is shown with the reason, and can be written anew", async () => {
+    const { url, log } = await startChatter();
+    await fill(log, numbered(60));
     const chat = await open(url);
     await chat.enter();
+    await chat.shown("m60");
     await chat.post("x".repeat(65_537));
     await chat.page.getByRole("alert").getByText("it must have 1 to 65,536 bytes").waitFor();
+    await expect.poll(() => chat.fromEnd()).toBeLessThan(2);
     await chat.page.getByRole("button", { name: "Edit" }).click();
     const box = chat.page.getByLabel("Message", { exact: true });
     expect((await box.inputValue()).length).toBe(65_537);

@@ -2,6 +2,8 @@ import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { answerOf, connectHttp2 } from "../support/raw-http2.js";
+import { startServe } from "../support/serve.js";
+import { tempDir } from "../support/temp-dir.js";
 
 const files = {
   "/": "text/html; charset=utf-8",
@@ -98,6 +100,14 @@ describe("the page's files", () => {
   ])("are at their exact paths: %s is 404", async (path) => {
     const { url } = await startChatter();
     expect(await statusOf(url, path)).toBe(404);
+  });
+
+  it("are served by the program, straight from the sources", async () => {
+    const { url, stop } = await startServe(["--demo", "--log", "memory", "--data-dir", tempDir()]);
+    for (const path of Object.keys(files)) {
+      expect((await fetch(url + path)).status).toBe(200);
+    }
+    expect(await stop()).toEqual({ code: 0, signal: null });
   });
 
   it("are not there when they are not wanted", async () => {

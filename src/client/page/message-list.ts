@@ -25,21 +25,33 @@ export class MessageList {
   readonly #rows = element("rows", HTMLElement);
   #items: Item[] = [];
   #isAtEnd = true;
+  #scrollHeight = 0;
+  #clientHeight = 0;
 
   /** Is over, and empty, when the signal is aborted. */
   constructor(onScroll: () => void, signal: AbortSignal) {
     const onScrolled = () => {
       const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-      this.#isAtEnd = scrollHeight - scrollTop - clientHeight < endPx;
+      // If sizes have changed too, it is no reader who has left the end: onResized follows.
+      const isReader = scrollHeight === this.#scrollHeight && clientHeight === this.#clientHeight;
+      const isNear = scrollHeight - scrollTop - clientHeight < endPx;
+      this.#isAtEnd = isNear || (this.#isAtEnd && !isReader);
       onScroll();
     };
     this.#scroller.addEventListener("scroll", onScrolled, { passive: true, signal });
     // The window and the rows change their sizes; the end stays in sight all the same.
-    const resized = new ResizeObserver(() => this.#isAtEnd && this.scrollToEnd());
-    resized.observe(this.#scroller);
-    resized.observe(this.#content);
+    const onResized = () => {
+      if (this.#isAtEnd) {
+        this.scrollToEnd();
+      }
+      this.#scrollHeight = this.#scroller.scrollHeight;
+      this.#clientHeight = this.#scroller.clientHeight;
+    };
+    const sizes = new ResizeObserver(onResized);
+    sizes.observe(this.#scroller);
+    sizes.observe(this.#content);
     const onAbort = () => {
-      resized.disconnect();
+      sizes.disconnect();
       this.#rows.replaceChildren();
     };
     signal.addEventListener("abort", onAbort, { once: true });
