@@ -116,8 +116,13 @@ export class ResumingSubscription implements Subscription {
 
   async *#run(): AsyncGenerator<SubscribeResponse, undefined> {
     const { signal } = this.#end;
-    const onAbort = () => this.#tell({ status: "closed" });
-    signal.addEventListener("abort", onAbort, { once: true });
+    const close = (state: ConnectionState) => {
+      if (this.#state.status !== "closed") {
+        this.#tell(state);
+      }
+    };
+    // At once, also while the loop is busy and does not ask for more.
+    signal.addEventListener("abort", () => close({ status: "closed" }), { once: true });
     try {
       while (!signal.aborted) {
         try {
@@ -128,11 +133,11 @@ export class ResumingSubscription implements Subscription {
       }
     } catch (error) {
       if (!signal.aborted) {
-        signal.removeEventListener("abort", onAbort);
-        this.#tell({ status: "closed", reason: ConnectError.from(error) });
+        close({ status: "closed", reason: ConnectError.from(error) });
         throw error;
       }
     } finally {
+      close({ status: "closed" });
       this.#end.abort();
     }
   }

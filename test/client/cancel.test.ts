@@ -49,7 +49,9 @@ test("abort ends a pause between tries, and a signal that is aborted already is 
   await when(() => subscription.state.status === "waiting");
   abort.abort();
   expect(await received).toEqual([]);
-  expect(await collect(client.subscribe({ signal: abort.signal }))).toEqual([]);
+  const late = client.subscribe({ signal: abort.signal });
+  expect(await collect(late)).toEqual([]);
+  expect(late.state).toEqual({ status: "closed" });
 });
 
 test("aborted history and posts fail with the signal's reason", async () => {
