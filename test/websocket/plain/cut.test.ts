@@ -48,7 +48,7 @@ test.each(posting)(
 test.each(posting)(
   "%s: a, b, null and FIN in one packet: both stored, the call is whole",
   async (path) => {
-    for (const log of [undefined, slowLog(100)]) {
+    for (const log of [undefined, slowLog(400)]) {
       const server = await startWatched(log);
       const raw = await openFrames(server, path).opened();
       raw.socket.end(Buffer.concat([text('"a"'), text('"b"'), text("null")]));
@@ -62,7 +62,7 @@ test.each(posting)(
 test.each(posting)(
   "%s: a close frame without null is the end of the client's stream",
   async (path) => {
-    for (const log of [undefined, slowLog(100)]) {
+    for (const log of [undefined, slowLog(400)]) {
       const server = await startWatched(log);
       const raw = await openFrames(server, path).opened();
       raw.write(text('"a"'), text('"b"'), close(1000));
@@ -112,30 +112,36 @@ test.each([...posting, "/subscribe", "/history"])(
   },
 );
 
-test("a client that leaves while its token is checked leaves nothing behind", async () => {
-  let check = () => {};
-  const checked = new Promise<void>((resolve) => {
-    check = resolve;
-  });
-  const server = await startChatter({
-    auth: {
-      login: () => Promise.reject(new ConnectError("no", Code.Unimplemented)),
-      async verify() {
-        await checked;
-        return {
-          subject: "goa",
-          scopes: ["stream:write"],
-          tokenId: "1",
-          expiresAt: Date.now() + 60_000,
-        };
+test.each(["end", "resetAndDestroy"] as const)(
+  "a client that leaves (%s) while its token is checked leaves nothing behind",
+  async (leave) => {
+    let check = () => {};
+    const checked = new Promise<void>((resolve) => {
+      check = resolve;
+    });
+    const server = await startChatter({
+      auth: {
+        login: () => Promise.reject(new ConnectError("no", Code.Unimplemented)),
+        async verify() {
+          await checked;
+          return {
+            subject: "goa",
+            scopes: ["stream:write"],
+            tokenId: "1",
+            expiresAt: Date.now() + 60_000,
+          };
+        },
       },
-    },
-  });
-  const raw = openFrames(server, "/echoer");
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  raw.socket.resetAndDestroy();
-  await until(() => raw.ended, "the reset");
-  check();
-  await until(() => server.chatter.openCalls === 0, "no call is open");
-  expect(server.log.head).toBe(0);
-});
+    });
+    const raws = [...posting, "/subscribe", "/history"].map((path) => openFrames(server, path));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (const { socket } of raws) {
+      socket[leave]();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    check();
+    await until(() => raws.every(({ ended }) => ended), "the end of the connections");
+    await until(() => server.chatter.openCalls === 0, "no call is open");
+    expect(server.log.head).toBe(0);
+  },
+);
