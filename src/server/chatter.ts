@@ -36,6 +36,7 @@ import { OpenCalls } from "./service/open-calls.js";
 import { addReflection } from "./service/reflection.js";
 import { createSubscribe } from "./service/subscribe.js";
 import { createSummary } from "./service/summary.js";
+import { jsonOptions, keepByteOrderMarks } from "./service/text.js";
 import {
   createWebSocketBridge,
   type WebSocketBridge,
@@ -78,8 +79,9 @@ export interface Chatter {
   readonly handlers: readonly UniversalHandler[];
   /**
    * Answers everything that comes by HTTP: the methods by Connect, gRPC and gRPC-Web,
-   * goa's POST /login, the page at /, the probes /livez and /readyz, 404 for the rest. For the "request" event of a server of
-   * `node:http`, which is enough for all but gRPC and bidirectional streams, or `node:http2`.
+   * goa's POST /login, the page at /, the probes /livez and /readyz, 404 for the rest. For
+   * the "request" event of a server of `node:http`, which is enough for all but gRPC and
+   * bidirectional streams, or `node:http2`.
    */
   readonly requestListener: RequestListener;
   /** The same for the "stream" event of a server of `node:http2`, and faster there. */
@@ -112,6 +114,7 @@ export interface Chatter {
  */
 export function createChatter(options: ChatterOptions): Chatter {
   const { log, auth, logger, onStream, page = true } = options;
+  keepByteOrderMarks();
   const calls = new OpenCalls();
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // Each call under way has one.
@@ -119,12 +122,11 @@ export function createChatter(options: ChatterOptions): Chatter {
 
   const routerOptions: ConnectRouterOptions = {
     readMaxBytes: maxWireMessageBytes,
-    // A misspelt name is told, not left out: a view that is none would read the whole log.
-    jsonOptions: { ignoreUnknownFields: false },
+    jsonOptions,
     acceptCompression: [compressionGzip, compressionBrotli],
     shutdownSignal: stopping.signal,
     interceptors: [
-      ...(logger ? [createCallLogInterceptor(logger)] : []),
+      createCallLogInterceptor(logger),
       createAccessInterceptor(auth),
       createLifetimeInterceptor({ calls, stopping: stopping.signal }),
       ...(options.interceptors ?? []),

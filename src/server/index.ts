@@ -21,3 +21,16 @@ export type {
 } from "./log/message-log.js";
 export type { Logger } from "./service/call-log.js";
 export { callerOf } from "./service/identity.js";
+export {
+  createWebSocketBridge,
+  type WebSocketBridge,
+  type WebSocketBridgeOptions,
+} from "./websocket/bridge.js";
+export { pingPolicy } from "./websocket/ping-policy.js";
+export type {
+  ConfigureConnection,
+  ConfiguredCall,
+  ConnectionOptions,
+  SocketOptions,
+  WebSocketRoute,
+} from "./websocket/route.js";

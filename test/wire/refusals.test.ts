@@ -43,6 +43,38 @@ it.each([
   expect(await response.json()).toMatchObject({ code: "invalid_argument" });
 });
 
+/** Calls a stream with one enveloped message and gives the whole answer as text. */
+async function callStream(method: string, type: string, message: Uint8Array) {
+  const server = await startChatter();
+  const response = await fetch(`${server.url}${service}/${method}`, {
+    method: "POST",
+    headers: { ...server.headers, "content-type": `application/connect+${type}` },
+    body: Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]),
+  });
+  return { log: server.log, text: await response.text() };
+}
+
+it.each([
+  ["JSON", "json", Buffer.from('{"message":"a\xffb"}', "latin1")],
+  ["a binary message", "proto", Buffer.from([0x0a, 3, 0x61, 0xff, 0x62])],
+  ["a binary message that is cut", "proto", Buffer.from([0x0a, 3, 0x61])],
+])(
+  "%s that is not UTF-8, or no message at all, is invalid_argument and not stored",
+  async (_, type, message) => {
+    const { log, text } = await callStream("Summary", type, message);
+    expect(text).toMatch(/"code":"invalid_argument"/);
+    expect(log.head).toBe(0);
+  },
+);
+
+it.each([
+  ["JSON", "json", Buffer.from('{"message":"\ufefftext"}')],
+  ["binary", "proto", Buffer.from("\n\u0007\ufefftext")],
+])("a byte order mark at the start of a text is kept, in %s", async (_, type, message) => {
+  const { text } = await callStream("Summary", type, message);
+  expect(text).toContain("\ufefftext");
+});
+
 it("a view whose name is none is invalid_argument in JSON, not the whole log", async () => {
   const { url, headers, log } = await startChatter();
   await log.append([{ text: "kept from sight", sender: "goa", messageId: "" }]);

@@ -11,12 +11,15 @@ export interface Logger {
 /** Codes that tell of a fault in the server. */
 const faults = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
 
+/** For those who want no log. */
+const silent: Logger = { info() {}, error() {} };
+
 /**
  * Logs one line a call when it ends: what was called, how, by whom, the code and the
  * duration in milliseconds. The cause of an error is logged here and never sent: to the
  * peer, what is no ConnectError is "internal error".
  */
-export function createCallLogInterceptor(logger: Logger): Interceptor {
+export function createCallLogInterceptor(logger: Logger = silent): Interceptor {
   return (next) => async (request) => {
     const start = performance.now();
     function log(reason?: unknown): ConnectError | undefined {

@@ -6,12 +6,22 @@ import { Code, ConnectError } from "@connectrpc/connect";
  */
 export function asConnectError(reason: unknown): ConnectError {
   if (reason instanceof ConnectError) {
-    return reason;
+    return isUnreadable(reason) ? unreadable(reason) : reason;
   }
   if (reason instanceof Error && reason.name === "AbortError") {
     return new ConnectError("the call was cancelled", Code.Canceled, undefined, undefined, reason);
   }
   return new ConnectError("internal error", Code.Internal, undefined, undefined, reason);
+}
+
+/** Connect takes a message that it cannot read for a fault of the server. */
+function isUnreadable({ code, rawMessage }: ConnectError): boolean {
+  return code === Code.Internal && rawMessage.startsWith("parse binary: ");
+}
+
+function unreadable({ rawMessage }: ConnectError): ConnectError {
+  const reason = rawMessage.replace("parse binary: ", "");
+  return new ConnectError(`the message cannot be read: ${reason}`, Code.InvalidArgument);
 }
 
 const stopping = new ConnectError("the server is stopping", Code.Unavailable);
