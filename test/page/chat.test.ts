@@ -23,6 +23,21 @@ describeInBrowser("the page", (open) => {
     expect(await chat.page.locator("#login").isVisible()).toBe(false);
   });
 
+  test("says that the server cannot be reached, and logs in when it can be", async () => {
+    const { log, url, restart, stop } = await serverOfMyOwn();
+    try {
+      const chat = await open(url);
+      await stop();
+      await chat.logIn();
+      await chat.page.getByText("The server cannot be reached.").waitFor();
+      await restart();
+      await chat.state("Live");
+    } finally {
+      await stop();
+      await log.close();
+    }
+  });
+
   test("keeps neither password nor token where other pages could find them", async () => {
     const { url } = await startChatter();
     const chat = await open(url);

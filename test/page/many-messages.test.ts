@@ -107,6 +107,35 @@ describeInBrowser("the page, with many messages", (open) => {
     expect((await chat.texts()).at(-1)).toBe("m683");
   }, 90_000);
 
+  test("one can leave the end in the middle of a flood, and read on undisturbed", async () => {
+    const { url, log } = await startChatter();
+    await fill(log, numbered(60));
+    const chat = await open(url);
+    await chat.enter();
+    await chat.shown("m60");
+    let isFlooding = true;
+    const flooding = (async () => {
+      for (let i = 0; isFlooding; i++) {
+        await fill(log, [`flood ${i}`]);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    })();
+    try {
+      await chat.page.locator("#scroller").hover();
+      await chat.page.mouse.wheel(0, -300);
+      await chat.page.getByRole("button", { name: " new" }).waitFor();
+      const texts = await chat.texts();
+      const read = texts[texts.length >> 1]!;
+      const before = await topOf(chat, read);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(await topOf(chat, read)).toBe(before);
+      expect(await chat.texts().then((now) => now[0])).toBe(texts[0]);
+    } finally {
+      isFlooding = false;
+      await flooding;
+    }
+  });
+
   test("what is posted while an older message is read is shown at once", async () => {
     const { url, log } = await startChatter();
     await fill(log, numbered(900));

@@ -135,7 +135,7 @@ export class Session {
     }
     if (!this.#hasEntered) {
       this.#events.onProgress(
-        state.status === "waiting" ? `${state.reason.rawMessage}. Trying again.` : "Logging in …",
+        state.status === "waiting" ? waitingText(state.reason) : "Logging in …",
       );
     }
   }
@@ -147,4 +147,9 @@ export class Session {
       this.#events.onLeft(reason);
     }
   }
+}
+
+function waitingText({ code, rawMessage }: ConnectError): string {
+  const isUnreachable = code === Code.Unavailable;
+  return `${isUnreachable ? "The server cannot be reached" : rawMessage}. Trying again …`;
 }

@@ -59,7 +59,9 @@ export class ChatPage {
   constructor(readonly page: Page) {
     page.on("pageerror", (error) => this.faults.push(String(error)));
     page.on("console", (message) => {
-      const isRefused = /^WebSocket connection to '.*' failed/.test(message.text());
+      const isRefused = /^WebSocket connection to '.*' failed|net::ERR_CONNECTION_REFUSED/.test(
+        message.text(),
+      );
       if (message.type() === "error" && !isRefused) {
         this.faults.push(message.text());
       }
