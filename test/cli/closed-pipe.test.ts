@@ -1,9 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { freePort } from "../client/support/free-port.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
-import { chatterBin, cliEnv } from "../support/cli.js";
+import { chatterBin, cliEnv, startCli } from "../support/cli.js";
+import { runHere } from "../support/cli-here.js";
 import { post } from "../support/cli-server.js";
+import { tempDir } from "../support/temp-dir.js";
 
 let server: TestServer;
 beforeEach(async () => {
@@ -15,7 +18,6 @@ beforeEach(async () => {
 describe("a reader that has seen enough", () => {
   test.each([
     ["history", { lines: 1 }],
-    ["history --output pretty", { lines: 1 }],
     ["--help", { lines: 1 }],
     ["login --user goa --password rocks", { lines: 0 }],
   ])("ends chatter %s quietly", async (args, { lines }) => {
@@ -51,4 +53,24 @@ test("output that cannot be written is a failure in one line", async () => {
   const [status] = await once(shell, "close");
   expect(status).toBe(1);
   expect(stderr).toMatch(/^chatter: cannot write the output: ENOSPC[^\n]*\n$/);
+});
+
+test("a server goes on when nobody reads what it says", async () => {
+  const port = await freePort();
+  const serve = ["serve", "--demo", "--log", "memory", "--data-dir", tempDir()];
+  const { child, ended } = startCli([...serve, "--port", `${port}`]);
+  onTestFinished(() => void child.kill("SIGKILL"));
+  child.stdout.destroy();
+  child.stderr.destroy();
+  const isAlive = () =>
+    fetch(`http://127.0.0.1:${port}/livez`).then(
+      ({ status }) => status,
+      () => undefined,
+    );
+  await expect.poll(isAlive, { timeout: 10_000 }).toBe(200);
+  const refused = await runHere(["history", "--url", `http://127.0.0.1:${port}`, "--token", "no"]);
+  expect(refused).toMatchObject({ status: 1 }); // which it logs
+  expect(await isAlive()).toBe(200);
+  child.kill("SIGTERM");
+  expect(await ended).toMatchObject({ status: 0 });
 });

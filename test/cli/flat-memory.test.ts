@@ -50,7 +50,7 @@ test("listener holds little of what a slow server has not taken", async () => {
     },
   });
   onTestFinished(() => fake.close());
-  const cli = startCli(["listener"], { CHATTER_URL: fake.url });
+  const cli = startCli(["listener"], { CHATTER_URL: fake.url, CHATTER_TOKEN: "t" });
   const line = `${"x".repeat(1000)}\n`;
   let fed = 0;
   function* lines() {
@@ -85,7 +85,7 @@ test("history waits for a slow reader of its output", async () => {
     },
   });
   onTestFinished(() => fake.close());
-  const cli = startCli(["history"], { CHATTER_URL: fake.url });
+  const cli = startCli(["history"], { CHATTER_URL: fake.url, CHATTER_TOKEN: "t" });
   cli.child.stdout.pause();
   await settled(() => sent);
   expect(sent).toBeGreaterThan(0);

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { startCli } from "../support/cli.js";
+import { startHere } from "../support/cli-here.js";
 import { post, startFakeServer } from "../support/cli-server.js";
 
 let server: TestServer;
@@ -12,19 +13,34 @@ beforeEach(async () => {
 describe("Ctrl+C", () => {
   test.each([
     ["history", ["--follow"]],
-    ["listener", []],
-    ["echoer", ["--protocol", "grpc"]],
     ["subscribe", ["--protocol", "grpc-web"]],
+    ["subscribe", ["--no-resume", "--protocol", "ws"]],
+    ["listener", []],
+    ["listener", ["--reliable"]],
+    ["echoer", ["--protocol", "grpc"]],
   ])("cancels chatter %s %j, which ends with status 130 and says nothing", async (name, args) => {
     const env = { CHATTER_URL: server.url, CHATTER_TOKEN: server.token };
-    const cli = startCli([name, ...args], env);
-    onTestFinished(() => void cli.child.kill("SIGKILL"));
     // Its input stays open, as a terminal does.
-    cli.child.stdin.write("one\n");
+    async function* input() {
+      yield "one\n";
+      await new Promise(() => {});
+    }
+    const cli = startHere([name, ...args], { input: input(), env });
     await expect.poll(() => server.chatter.openCalls, { timeout: 10_000 }).toBe(1);
-    cli.child.kill("SIGINT");
+    cli.interrupt();
     expect(await cli.ended).toMatchObject({ status: 130, stderr: "" });
     await expect.poll(() => server.chatter.openCalls, { timeout: 5000 }).toBe(0);
+  });
+
+  test("is that of the process too", async () => {
+    const cli = startCli(["history", "--follow"], {
+      CHATTER_URL: server.url,
+      CHATTER_TOKEN: server.token,
+    });
+    onTestFinished(() => void cli.child.kill("SIGKILL"));
+    await cli.printed("stored");
+    cli.child.kill("SIGINT");
+    expect(await cli.ended).toMatchObject({ status: 130, stderr: "" });
   });
 
   test("cancels a login that gets no answer", async () => {
@@ -37,10 +53,10 @@ describe("Ctrl+C", () => {
         }),
     });
     onTestFinished(() => fake.close());
-    const cli = startCli(["login", "--user", "goa", "--password", "rocks", "--url", fake.url]);
-    onTestFinished(() => void cli.child.kill("SIGKILL"));
+    const args = ["login", "--user", "goa", "--password", "rocks", "--url", fake.url];
+    const cli = startHere(args);
     await expect.poll(() => called, { timeout: 10_000 }).toBe(true);
-    cli.child.kill("SIGINT");
+    cli.interrupt();
     expect(await cli.ended).toEqual({ status: 130, stdout: "", stderr: "" });
   });
 });

@@ -1,10 +1,14 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { Readable } from "node:stream";
 import fc from "fast-check";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { InputLines } from "../../src/client/cli/input-lines.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
-import { parseLines } from "../support/cli.js";
+import { chatterBin, cliEnv, parseLines } from "../support/cli.js";
 import { runHere } from "../support/cli-here.js";
+import { tempDir } from "../support/temp-dir.js";
 
 let server: TestServer;
 beforeEach(async () => {
@@ -77,6 +81,26 @@ describe("each line of standard input", () => {
         expect(lines.fault).toBeUndefined();
       }),
     );
+  });
+});
+
+test("a folder as standard input is an error, and nothing is called", async () => {
+  const folder = openSync(tempDir(), "r");
+  onTestFinished(() => closeSync(folder));
+  const args = [chatterBin, "listener", "--url", "http://127.0.0.1:1", "--token", "t"];
+  const child = spawn(process.execPath, args, { stdio: [folder, "pipe", "pipe"], env: cliEnv() });
+  let [stdout, stderr] = ["", ""];
+  child.stdout?.on("data", (text) => {
+    stdout += text;
+  });
+  child.stderr?.on("data", (text) => {
+    stderr += text;
+  });
+  const [status] = await once(child, "close");
+  expect({ status, stdout, stderr }).toEqual({
+    status: 1,
+    stdout: "",
+    stderr: "chatter: cannot read standard input: it is a directory\n",
   });
 });
 

@@ -19,8 +19,8 @@ export interface TerminalOptions {
   readonly env?: Record<string, string>;
   /** Default: 80. */
   readonly columns?: number;
-  /** What a shell puts behind the command, such as "< file". */
-  readonly redirect?: string;
+  /** A shell's command whose output goes into a pipe to the command. Default: the terminal. */
+  readonly fedBy?: string;
 }
 
 /** A command on a terminal of its own, with its errors there too. */
@@ -40,11 +40,11 @@ export interface CliTerminal {
 /** Runs a command on a terminal; killed after the test. */
 export function openTerminal(
   args: readonly string[],
-  { env = {}, columns = 80, redirect = "" }: TerminalOptions = {},
+  { env = {}, columns = 80, fedBy }: TerminalOptions = {},
 ): CliTerminal {
   const command = [process.execPath, chatterBin, ...args].map((word) => `'${word}'`).join(" ");
   // The first line says which terminal it is.
-  const script = `tty; stty columns ${columns} rows 100; exec ${command} ${redirect}`;
+  const script = `tty; stty columns ${columns} rows 100; ${fedBy ? `(${fedBy}) | ${command}` : `exec ${command}`}`;
   const child = spawn("script", ["--quiet", "--return", "--command", script, "/dev/null"], {
     env: cliEnv({ TERM: "xterm", SHELL: "/bin/sh", ...env }),
   });
