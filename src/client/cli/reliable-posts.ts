@@ -5,7 +5,7 @@ import {
   EchoerResponseSchema,
   PostProgressSchema,
 } from "../../gen/chatter_pb.js";
-import { LinkedAbort } from "../abort.js";
+import { LinkedAbort, orAborted } from "../abort.js";
 import { createTerminalNotes } from "./connection-notes.js";
 import type { Posting } from "./posting.js";
 
@@ -58,8 +58,8 @@ export async function postReliably(
   }
 
   try {
-    // A failure ends it at once, though the next line may be long in coming.
-    await Promise.race([failure, postAll()]);
+    // A failure ends it at once, and so does Ctrl+C, though the next line may be long in coming.
+    await orAborted(Promise.race([failure, postAll()]), end.signal);
   } catch (error) {
     throw error instanceof ConnectError ? withProgress(error, stored, lastSequence) : error;
   } finally {
