@@ -51,15 +51,11 @@ async function* select(
       yield* (await lastBefore(reading, before, last)).slice(0, limit);
       return;
     }
-    let left = limit;
     for await (const message of follow(reading, { after, last, limit })) {
       if (before !== undefined && message.sequence >= before) {
         return;
       }
       yield message;
-      if (--left === 0) {
-        return;
-      }
     }
   } finally {
     end.abort();

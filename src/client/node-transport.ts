@@ -3,11 +3,11 @@ import {
   createConnectTransport,
   createGrpcTransport,
   createGrpcWebTransport,
-  Http2SessionManager,
 } from "@connectrpc/connect-node";
 import { WebSocket } from "ws";
 import type { OpenTransport, TransportName } from "./chatter-client.js";
 import { connectWithin } from "./node-connect.js";
+import { NodeSessions, tellSignal } from "./node-sessions.js";
 import { createWebSocketTransport } from "./websocket-transport.js";
 
 /** A server that does not take a connection within so many milliseconds is not there. */
@@ -30,13 +30,13 @@ export function createNodeTransport(
   if (!Object.hasOwn(overHttp2, name)) {
     throw new TypeError(`"transport" is "${name}": it must be connect, grpc, grpc-web or ws`);
   }
-  const sessionManager = new Http2SessionManager(
+  const sessionManager = new NodeSessions(
     baseUrl,
     { pingIntervalMs, pingTimeoutMs },
     { createConnection: connectWithin(connectLimitMs) },
   );
   return {
-    transport: overHttp2[name]({ baseUrl, sessionManager }),
+    transport: overHttp2[name]({ baseUrl, sessionManager, interceptors: [tellSignal] }),
     dropConnections: () =>
       sessionManager.abort(new ConnectError("the connection was closed", Code.Unavailable)),
   };
