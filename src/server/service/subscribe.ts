@@ -3,7 +3,8 @@ import { type ChatterService, SubscribeResponseSchema } from "../../gen/chatter_
 import { formatCursor, resolveCursor } from "../log/cursor.js";
 import type { MessageLog } from "../log/message-log.js";
 import { respond } from "./encoded-stream.js";
-import { follow } from "./reading.js";
+import { Follower } from "./follower.js";
+import { HeadBell } from "./head-bell.js";
 import { bookmark, eventsOf } from "./views.js";
 
 /** Response header: the cursor that a subscription starts after. */
@@ -15,6 +16,7 @@ const maxBookmarkSeconds = 3600;
 export function createSubscribe(
   log: MessageLog,
 ): MethodImpl<typeof ChatterService.method.subscribe> {
+  const bell = new HeadBell(log);
   return async function* subscribe(request, context) {
     if (request.bookmarkSeconds > maxBookmarkSeconds) {
       throw new ConnectError(
@@ -24,7 +26,7 @@ export function createSubscribe(
     }
     const start = request.after === "" ? log.head : resolveCursor(log, request.after);
     context.responseHeader.set(cursorHeader, formatCursor(log.identity, start));
-    const events = follow(log, {
+    const events = new Follower(log, bell, {
       after: start,
       idleMs: request.bookmarkSeconds * 1000,
       signal: context.signal,
