@@ -2,7 +2,7 @@
  * Chatter inside a Node server of your own: your paths beside Chatter's, your way to know who
  * calls. In a project of your own the import is from "chatter/server".
  */
-import { createServer } from "node:http"; // With "node:http2" gRPC and Echoer work too.
+import { createServer } from "node:http"; // "node:http2" takes gRPC and Echoer too.
 import type { AddressInfo } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Auth, createChatter, createMemoryLog } from "../src/server/index.js";
@@ -22,7 +22,8 @@ const auth: Auth = {
 const log = createMemoryLog(); // To keep messages: await openLevelLog({ dir: "./data" })
 const chatter = createChatter({ log, auth }); // `routes` takes more services.
 
-const server = createServer((request, response) =>
+// Uploads may last longer than the five minutes that Node gives a request.
+const server = createServer({ requestTimeout: 0 }, (request, response) =>
   request.url === "/hello" ? response.end("hello\n") : chatter.requestListener(request, response),
 );
 server.on("upgrade", chatter.upgradeListener);

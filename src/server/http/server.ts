@@ -9,6 +9,15 @@ import { pingSessions } from "./session-pings.js";
 /** What one HTTP/2 connection may upload before it is read: over a long way 64 KiB is slow. */
 const sessionWindowBytes = 1024 * 1024;
 
+/** How HTTP/1.1 is served: in milliseconds. */
+export const http1Options = {
+  /** A stream that uploads may last for days; its deadline and its token bound it. */
+  requestTimeout: 0,
+  /** A head that is slower than this gets 408. Without it, `requestTimeout` would stand for it. */
+  headersTimeout: 60_000,
+  keepAliveTimeout: 65_000,
+};
+
 export interface ListenOptions {
   /** Address to listen on. Default: 127.0.0.1. */
   readonly host?: string;
@@ -33,7 +42,7 @@ export async function listen(
   chatter: Chatter,
   options: ListenOptions = {},
 ): Promise<ChatterServer> {
-  const http1 = createHttp1({ keepAliveTimeout: 65_000 }, chatter.requestListener);
+  const http1 = createHttp1(http1Options, chatter.requestListener);
   http1.on("upgrade", chatter.upgradeListener);
   const http2 = createHttp2({
     // Proxies multiplex: one connection may hold the subscriptions of thousands.

@@ -31,7 +31,11 @@ export async function* gather<T>(
     wakeTaker();
     wakeReader();
   }
-  const onAbort = () => end({ error: signal.reason });
+  // What came in the same turn of the event loop is still on its way through promises.
+  let ending: NodeJS.Immediate | undefined;
+  const onAbort = () => {
+    ending = setImmediate(() => end({ error: signal.reason }));
+  };
 
   async function readAhead(): Promise<void> {
     while (!outcome) {
@@ -83,6 +87,7 @@ export async function* gather<T>(
     }
   } finally {
     signal.removeEventListener("abort", onAbort);
+    clearImmediate(ending);
     end({});
     // Not awaited: a source that waits for its peer would hold the end up.
     iterator.return?.()?.catch(() => {});
