@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { aheadOfCredit } from "../../src/client/tunnel-wire.js";
 import { createWebSocketClient } from "../../src/client/websocket-client.js";
 import {
   binary,
@@ -96,6 +97,51 @@ test.each([
   await until(() => seen.abortedAt !== undefined);
   expect(seen.abortedAt! - start).toBeLessThan(soon);
   await until(() => bridge.openCalls === 0);
+});
+
+test.each([
+  ["small messages", 500],
+  ["large messages", 60_000],
+])("an abort reaches the signal at once though the upload stands still: %s", async (_, size) => {
+  const { client, bridge, seen } = await startWaiting();
+  const controller = new AbortController();
+  let sent = 0;
+  const call = client().listener(
+    (async function* () {
+      for (;;) {
+        sent++;
+        yield { message: "x".repeat(size) };
+      }
+    })(),
+    { signal: controller.signal },
+  );
+  call.catch(() => {});
+  await until(() => seen.entered === 1 && sent * size > 0.9 * aheadOfCredit);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const start = Date.now();
+  controller.abort();
+  await until(() => seen.abortedAt !== undefined);
+  expect(seen.abortedAt! - start).toBeLessThan(soon);
+  await until(() => bridge.openCalls === 0);
+});
+
+test("so it does of any client that keeps to credit, in whatever pieces it sends", async () => {
+  const { port, seen } = await startWaiting();
+  const head = JSON.stringify({
+    headers: { "content-type": ["application/connect+json"] },
+    credit: 0,
+  });
+  const raw = openRaw(port, "Listener").write(text(head));
+  await until(() => seen.entered === 1);
+  // The smallest pieces that are still whole envelopes.
+  const piece = binary(envelope("{}"));
+  const count = Math.floor(aheadOfCredit / envelope("{}").length);
+  raw.write(...Array.from({ length: count }, () => piece));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const start = Date.now();
+  raw.write(close(4001));
+  await until(() => seen.abortedAt !== undefined);
+  expect(seen.abortedAt! - start).toBeLessThan(soon);
 });
 
 test("a call that was cancelled while it connected never reaches a handler", async () => {

@@ -36,11 +36,12 @@ const lastCreditMs = 5_000;
 const creditStep = 64 * 1024;
 
 /**
- * How much may be queued while the response waits for credit, which comes on the same
- * socket as the body: behind what client, network and system hold of it. Of a client that
- * keeps to credit that is little; any other could be stuck with less.
+ * How much may be queued where no room must be waited for. A client that keeps to credit
+ * is read whatever the method does: its 256 KiB are never this much, however small the
+ * pieces, and its cancelling lies behind them. Of any other it is taken while the response
+ * waits for credit, which lies behind what client, network and system hold of the body.
  */
-const queueLimitWithoutCredit = 8 * 1024 * 1024;
+const longQueueLimit = 8 * 1024 * 1024;
 
 const emptyMessage = new Uint8Array(0);
 
@@ -73,6 +74,7 @@ async function serveTunnel(
   try {
     const head = await receiveHead(intake, upgrade, socket);
     if (head !== undefined) {
+      socket.readAhead = readAheadOf(intake);
       const request: UniversalServerRequest = {
         // Of 1.x a handler would say that it cannot do bidi, which a WebSocket can.
         httpVersion: "2.0",
@@ -139,6 +141,10 @@ async function receiveHead(
   return head;
 }
 
+function readAheadOf(intake: TunnelIntake): number {
+  return intake.keepsToCredit ? longQueueLimit : queueLimit;
+}
+
 /** The client's body, for the handler; gives credit as it is taken if the client heeds it. */
 function bodyOf(socket: MessageSocket, givesCredit: boolean): AsyncIterable<Uint8Array> {
   let taken = 0;
@@ -195,9 +201,9 @@ async function respond(
     let rest = chunk;
     while (rest.length > 0) {
       if (intake.credit.left === 0 && !socket.left.aborted) {
-        socket.readAhead = queueLimitWithoutCredit;
+        socket.readAhead = longQueueLimit;
         await intake.credit.wait(socket.left);
-        socket.readAhead = queueLimit;
+        socket.readAhead = readAheadOf(intake);
         continue;
       }
       const piece = socket.left.aborted ? rest : rest.subarray(0, intake.credit.left);
