@@ -62,6 +62,29 @@ test("a peer is not cut because our own handler is too slow to read its pongs", 
   expect(raw.body.toString()).toContain(`"stored":"40"`);
 });
 
+test("a peer that was cut while our handler was too slow to read is noticed all the same", async () => {
+  let closed = false;
+  const { port, bridge } = await startTunnel(
+    { listener: (_, { signal }) => aborted(signal).then(() => ({})) },
+    {
+      configure(socket, call) {
+        configure(socket, call);
+        socket.once("close", () => {
+          closed = true;
+        });
+      },
+    },
+  );
+  const raw = openRaw(port, "Listener").write(headMessage());
+  await until(() => bridge.openCalls === 1);
+  for (let i = 0; i < 10; i++) {
+    raw.write(post("x".repeat(50_000)));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  raw.socket.resetAndDestroy();
+  await until(() => closed, 2_000);
+});
+
 test("one endpoint can have an interval of its own", async () => {
   const hang = () => new Promise<never>(() => {});
   const path = "/chatter.v1.ChatterService/Listener";

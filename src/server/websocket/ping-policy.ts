@@ -25,12 +25,14 @@ export function pingPolicy(options: PingPolicyOptions = {}): ConfigureConnection
       unanswered = 0;
     };
     const timer = setInterval(() => {
-      // While we do not read (our handler is slow) no answer can be seen, and a ping that
-      // waits behind other output (the peer is slow) was not put to it yet.
-      if (socket.isPaused || !sent) {
+      // A ping that waits behind other output (the peer is slow) was not put to it yet.
+      if (!sent) {
         return;
       }
-      if (unanswered >= missed) {
+      // While we do not read (our handler is slow) no answer can be seen. The ping is sent
+      // all the same: it fails if the peer is gone, which is not seen otherwise.
+      const counts = !socket.isPaused;
+      if (counts && unanswered >= missed) {
         call.cancel(
           new ConnectError(`the client left ${missed} pings in a row unanswered`, Code.Unavailable),
         );
@@ -40,7 +42,7 @@ export function pingPolicy(options: PingPolicyOptions = {}): ConfigureConnection
       sent = false;
       socket.ping("", false, () => {
         sent = true;
-        unanswered++;
+        unanswered += counts ? 1 : 0;
       });
     }, intervalMs);
     socket.on("pong", alive);
