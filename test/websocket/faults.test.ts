@@ -118,6 +118,30 @@ test("a message in the body that is over the service's limit ends the stream, no
   expect(raw.closeCode).toBe(1000);
 });
 
+test.each([2, 3, 4, 8, 0x80])(
+  "flags %i of an envelope, which a request has not, end the stream, after what came before",
+  async (flags) => {
+    const { port } = await startTunnel({ echoer: echo });
+    const bytes = Buffer.concat([
+      envelope('{"message":"a"}'),
+      envelope('{"message":"b"}', flags),
+      envelope('{"message":"c"}'),
+    ]);
+    for (const cut of [bytes.length, 20, 7]) {
+      const raw = openRaw(port, "Echoer").write(headMessage());
+      for (let offset = 0; offset < bytes.length; offset += cut) {
+        raw.write(binary(bytes.subarray(offset, offset + cut)));
+      }
+      await raw.closed();
+      expect(messagesOf(raw.body)).toMatchObject([
+        { message: "a" },
+        { error: { code: "invalid_argument" } },
+      ]);
+      expect(raw.closeCode).toBe(1000);
+    }
+  },
+);
+
 test("a handler that fails, and not its method, is 1011, and is reported", async () => {
   const { port, faults } = await startTunnel(
     { echoer: echo },

@@ -13,6 +13,7 @@ import {
   endStreamFlag,
   errorToJsonBytes,
 } from "@connectrpc/connect/protocol-connect";
+import { EnvelopeTracker, isConnectStream } from "./envelope-tracker.js";
 
 const endStreamSerialization = createEndStreamSerialization(undefined);
 
@@ -42,7 +43,10 @@ async function* enforced(
   forced: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const iterator = body[Symbol.asyncIterator]();
-  const envelopes = new EnvelopeTracker();
+  let ended = false;
+  const envelopes = new EnvelopeTracker((flags) => {
+    ended ||= (flags & endStreamFlag) !== 0;
+  });
   try {
     for (;;) {
       const result = await unlessAborted(iterator.next(), forced);
@@ -50,7 +54,7 @@ async function* enforced(
         if (!isStream || !envelopes.between) {
           throw reasonOf(forced);
         }
-        if (!envelopes.ended) {
+        if (!ended) {
           yield endOfStream(reasonOf(forced));
         }
         return;
@@ -66,37 +70,6 @@ async function* enforced(
   } finally {
     // Not awaited: it would wait for a deaf method.
     iterator.return?.().catch(() => {});
-  }
-}
-
-/** Knows, from the bytes that passed, whether the next one begins an envelope. */
-class EnvelopeTracker {
-  /** Whether the end of the stream has passed. */
-  ended = false;
-  #head = new Uint8Array(5);
-  #headLength = 0;
-  #payload = 0;
-
-  get between(): boolean {
-    return this.#headLength === 0 && this.#payload === 0;
-  }
-
-  pass(chunk: Uint8Array): void {
-    let offset = 0;
-    while (offset < chunk.length) {
-      if (this.#payload > 0) {
-        const taken = Math.min(this.#payload, chunk.length - offset);
-        this.#payload -= taken;
-        offset += taken;
-        continue;
-      }
-      this.#head[this.#headLength++] = chunk[offset++] ?? 0;
-      if (this.#headLength === this.#head.length) {
-        this.#headLength = 0;
-        this.#payload = new DataView(this.#head.buffer).getUint32(1);
-        this.ended ||= ((this.#head[0] ?? 0) & endStreamFlag) !== 0;
-      }
-    }
   }
 }
 
@@ -120,10 +93,6 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-function isConnectStream(contentType: string | null | undefined): boolean {
-  return contentType?.startsWith("application/connect+") === true;
-}
-
 function endOfStream(error: ConnectError): Uint8Array {
   const data = endStreamSerialization.serialize({ metadata: new Headers(), error });
   return encodeEnvelope(endStreamFlag, data);
@@ -131,7 +100,7 @@ function endOfStream(error: ConnectError): Uint8Array {
 
 function errorResponse(requestHeader: Headers, error: ConnectError): UniversalServerResponse {
   const contentType = requestHeader.get("content-type");
-  if (contentType !== null && isConnectStream(contentType)) {
+  if (isConnectStream(contentType)) {
     return {
       status: 200,
       header: new Headers({ "content-type": contentType }),

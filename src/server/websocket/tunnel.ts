@@ -4,7 +4,6 @@ import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import {
   closeCodes,
-  formatCredit,
   formatEnd,
   formatServerHead,
   headTimeoutMs,
@@ -13,8 +12,10 @@ import {
   tunnelProtocol,
 } from "../../client/tunnel-wire.js";
 import { runToEnforcedEnd } from "./enforced-end.js";
+import { isConnectStream } from "./envelope-tracker.js";
 import { type Message, type MessageSocket, queueLimit } from "./message-socket.js";
 import type { Upgrade, WebSocketRoute } from "./route.js";
+import { RequestBody } from "./tunnel-body.js";
 import { TunnelIntake } from "./tunnel-intake.js";
 import { callUrl, mergeHeaders } from "./tunnel-request.js";
 
@@ -31,9 +32,6 @@ const ownEndMs = 500;
 
 /** How long the client has to take the last of a call that was ended, if it gives no credit. */
 const lastCreditMs = 5_000;
-
-/** Credit for the client's body goes out in steps of so many bytes, so that it costs little. */
-const creditStep = 64 * 1024;
 
 /**
  * How much may be queued where no room must be waited for. A client that keeps to credit
@@ -81,7 +79,10 @@ async function serveTunnel(
         method: "POST",
         url: callUrl(upgrade.request),
         header: mergeHeaders(upgrade.request, head),
-        body: bodyOf(socket, intake.keepsToCredit),
+        body: new RequestBody(socket, {
+          givesCredit: intake.keepsToCredit,
+          isStream: isConnectStream(head.get("content-type")),
+        }),
         signal: upgrade.signal,
         contextValues: options.contextValues?.(upgrade.request),
       };
@@ -143,36 +144,6 @@ async function receiveHead(
 
 function readAheadOf(intake: TunnelIntake): number {
   return intake.keepsToCredit ? longQueueLimit : queueLimit;
-}
-
-/** The client's body, for the handler; gives credit as it is taken if the client heeds it. */
-function bodyOf(socket: MessageSocket, givesCredit: boolean): AsyncIterable<Uint8Array> {
-  let taken = 0;
-  const onTaken = (bytes: number) => {
-    taken += bytes;
-    if (givesCredit && taken >= creditStep && !socket.left.aborted) {
-      // That the peer is gone is noticed elsewhere.
-      socket.send([formatCredit(taken)]).catch(() => {});
-      taken = 0;
-    }
-  };
-  // No generator: its return() would wait for a next() that is under way.
-  return {
-    [Symbol.asyncIterator]: () => ({
-      next: async () => {
-        const result = await socket.incoming.next();
-        if (result.done === true) {
-          return result;
-        }
-        onTaken(result.value.data.length);
-        return { done: false, value: result.value.data };
-      },
-      return: async () => {
-        await socket.incoming.return();
-        return { done: true, value: undefined };
-      },
-    }),
-  };
 }
 
 async function respond(
