@@ -193,6 +193,23 @@ test.each(["application/connect+json", "application/json"])(
   },
 );
 
+test("a deadline further off than timers go is none", async () => {
+  let isAborted = false;
+  const { port } = await startTunnel({
+    async listener(_, { signal }) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      isAborted = signal.aborted;
+      return {};
+    },
+  });
+  const raw = openRaw(port, "Listener").write(
+    headMessage({ "connect-timeout-ms": ["9999999999"] }),
+    text("null"),
+  );
+  await raw.closed();
+  expect(isAborted).toBe(false);
+});
+
 test("a deadline ends a stream after what it has sent, and the method that listens ends it itself", async () => {
   const { port } = await startTunnel({
     async *subscribe(_, { signal }) {

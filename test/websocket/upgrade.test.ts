@@ -172,3 +172,24 @@ test("a path prefix and context values reach the handlers as with connectNodeAda
   await raw.closed();
   expect(raw.body.toString()).toContain("127.0.0.1 at /api/chatter.v1.ChatterService/History");
 });
+
+test.each(["a b", "a:x", "[::1", ""])(
+  "a host that is none (%s) is no fault, and not part of the URL that a method sees",
+  async (host) => {
+    const { port } = await startTunnel({
+      async *history(_, context) {
+        yield { message: context.url };
+      },
+    });
+    const raw = openRaw(port, "History", { headers: { Host: host } }).write(
+      headMessage(),
+      binary(envelope("{}")),
+      text("null"),
+    );
+    await raw.closed();
+    expect(raw.closeCode).toBe(1000);
+    expect(raw.body.toString()).toMatch(
+      /http:\/\/localhost\/chatter\.v1\.ChatterService\/History"/,
+    );
+  },
+);

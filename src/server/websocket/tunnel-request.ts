@@ -18,7 +18,13 @@ const neverInTheHead =
 /** The two that the handshake has for itself and the call may say better. */
 const betterInTheHead = new Set(["authorization", "user-agent"]);
 
-/** The headers of a call, from its handshake and its head message. */
+/** Longest deadline that timers take, in milliseconds; Connect's own would end at once. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/**
+ * The headers of a call, from its handshake and its head message. A deadline more than 24
+ * days off is none.
+ */
 export function mergeHeaders(handshake: IncomingMessage, head: Headers): Headers {
   const merged = new Headers();
   for (const [name, value] of head) {
@@ -32,14 +38,17 @@ export function mergeHeaders(handshake: IncomingMessage, head: Headers): Headers
       merged.set(name, Array.isArray(value) ? value.join(", ") : value);
     }
   }
+  const timeout = merged.get("connect-timeout-ms") ?? "";
+  if (/^\d{1,10}$/.test(timeout) && Number(timeout) > longestTimeoutMs) {
+    merged.delete("connect-timeout-ms");
+  }
   return merged;
 }
 
-/** The URL that the call would have had as an HTTP request. */
-export function callUrl(handshake: IncomingMessage): string {
+/** The URL that the call would have had as an HTTP request to this path. */
+export function callUrl(handshake: IncomingMessage, path: string): string {
   const scheme = handshake.socket instanceof TLSSocket ? "https" : "http";
-  return new URL(
-    handshake.url ?? "/",
-    `${scheme}://${handshake.headers.host ?? "localhost"}`,
-  ).toString();
+  const origin = `${scheme}://${handshake.headers.host ?? ""}`;
+  // Whoever asks writes the host, and may write what is none.
+  return new URL(path, URL.canParse(origin) ? origin : `${scheme}://localhost`).toString();
 }

@@ -77,7 +77,7 @@ async function serveTunnel(
         // Of 1.x a handler would say that it cannot do bidi, which a WebSocket can.
         httpVersion: "2.0",
         method: "POST",
-        url: callUrl(upgrade.request),
+        url: callUrl(upgrade.request, upgrade.request.url ?? "/"),
         header: mergeHeaders(upgrade.request, head),
         body: new RequestBody(socket, {
           givesCredit: intake.keepsToCredit,
@@ -216,8 +216,8 @@ function enforceEnd(upgrade: Upgrade, socket: MessageSocket) {
     forced: forced.signal,
     /** Sets the deadline, as the Connect protocol writes it. */
     by(timeout: string | null) {
-      // What is no timeout the handler refuses; longer ones than 24 days no timer takes.
-      if (timeout !== null && /^\d{1,10}$/.test(timeout) && Number(timeout) < 2 ** 31) {
+      // What is no timeout the handler refuses.
+      if (timeout !== null && /^\d{1,10}$/.test(timeout)) {
         const error = new ConnectError("the operation timed out", Code.DeadlineExceeded);
         timers.push(setTimeout(() => upgrade.cancel(error), Number(timeout)));
       }

@@ -11,7 +11,7 @@ import { closeCodes } from "../../../client/tunnel-wire.js";
 import { cursorHeader } from "../../service/subscribe.js";
 import { cutWire } from "../../service/wire.js";
 import type { Upgrade } from "../route.js";
-import { mergeHeaders } from "../tunnel-request.js";
+import { callUrl, mergeHeaders } from "../tunnel-request.js";
 import { errorAnswer, missingHeader } from "./goa-error.js";
 import type { PlainMethod } from "./methods.js";
 import { PlainIntake } from "./plain-intake.js";
@@ -50,7 +50,8 @@ export async function servePlain(
       // Of 1.x a handler would say that it cannot do bidi, which a WebSocket can.
       httpVersion: "2.0",
       method: "POST",
-      url: urlOf(upgrade.request, handler),
+      // Without the query, which is read already and may have secrets.
+      url: callUrl(upgrade.request, handler.requestPath),
       header: headersOf(upgrade.request),
       body: request
         ? createAsyncIterable([encodeEnvelope(0, toBinary(handler.method.input, request))])
@@ -121,12 +122,6 @@ function endOf(upgrade: Upgrade, intake: PlainIntake) {
       controller.abort(new ConnectError("the call is over", Code.Canceled));
     },
   };
-}
-
-/** Where the call would have gone by HTTP. The query is read already, and may have secrets. */
-function urlOf({ headers }: IncomingMessage, handler: UniversalHandler): string {
-  const origin = `http://${headers.host ?? ""}`;
-  return (URL.canParse(origin) ? origin : "http://localhost") + handler.requestPath;
 }
 
 function headersOf(handshake: IncomingMessage): Headers {
