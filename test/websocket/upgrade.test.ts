@@ -129,6 +129,34 @@ test("a connection that offers another protocol with each request is kept, and s
   expect(server.listening).toBe(true);
 });
 
+test("pipelined requests get their answers in order, also behind those that offer another protocol", async () => {
+  const { port } = await startTunnel({ echoer: echo });
+  const raw = new RawSocket(port, {
+    path: "/0",
+    headers: { Connection: undefined, Upgrade: undefined },
+  });
+  for (const [i, upgrade] of ["", "h2c", "h2c", ""].entries()) {
+    const offer = upgrade && `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`;
+    raw.socket.write(`GET /${i + 1} HTTP/1.1\r\nHost: h\r\n${offer}\r\n`);
+  }
+  await until(() => raw.answer.includes("GET /4 0"));
+  expect(raw.answer.match(/GET \/\d/g)).toEqual(["GET /0", "GET /1", "GET /2", "GET /3", "GET /4"]);
+});
+
+test("a connection that is reset while such a request waits harms nobody", async () => {
+  const { port, client, server } = await startTunnel({ login: () => ({}) });
+  let waiting = 0;
+  server.removeAllListeners("request").on("request", () => waiting++);
+  const raw = new RawSocket(port, { headers: { Connection: undefined, Upgrade: undefined } });
+  raw.socket.write("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+  await until(() => waiting === 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  raw.socket.resetAndDestroy();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await client().login({});
+  expect(waiting).toBe(1);
+});
+
 test("the table refuses a stream that is bound to another verb than GET, saying so", () => {
   const handle = async () => {};
   const make = (method: string) =>

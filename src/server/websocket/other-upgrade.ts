@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { Server as TlsServer } from "node:tls";
 import { writeHttpAnswer } from "./http-answer.js";
@@ -23,7 +23,31 @@ export function passOtherUpgradeOn(request: IncomingMessage, socket: Duplex, hea
     return;
   }
   socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
-  server.emit(server instanceof TlsServer ? "secureConnection" : "connection", socket);
+  whenAnswered(socket, () =>
+    server.emit(server instanceof TlsServer ? "secureConnection" : "connection", socket),
+  );
+}
+
+/**
+ * Calls back when the requests before, of a client that pipelines, have their answers: the
+ * server writes those of a new connection only to a socket that has no other.
+ */
+function whenAnswered(socket: Duplex, callback: () => void): void {
+  const response = (socket as Duplex & { _httpMessage?: ServerResponse | null })._httpMessage;
+  if (!response) {
+    callback();
+    return;
+  }
+  // Node let go of the socket: nobody else would hear of these.
+  const onError = () => socket.destroy();
+  const onDrain = () => response.emit("drain");
+  socket.on("error", onError).on("drain", onDrain);
+  response.once("finish", () => {
+    socket.off("error", onError).off("drain", onDrain);
+    if (!socket.destroyed) {
+      whenAnswered(socket, callback);
+    }
+  });
 }
 
 function headWithoutUpgrade(request: IncomingMessage): Buffer {
