@@ -99,6 +99,22 @@ test.each([
   await until(() => bridge.openCalls === 0);
 });
 
+test.each([1000, 4001])(
+  "so does a close frame %i of a peer that keeps the connection open",
+  async (code) => {
+    const { port, bridge, seen } = await startWaiting();
+    const raw = openRaw(port, "Echoer").write(headMessage());
+    raw.closes = false;
+    raw.socket.allowHalfOpen = true;
+    await until(() => seen.entered === 1);
+    const start = Date.now();
+    raw.write(close(code));
+    await until(() => seen.abortedAt !== undefined);
+    expect(seen.abortedAt! - start).toBeLessThan(soon);
+    await until(() => bridge.openCalls === 0 && raw.closeCode === code);
+  },
+);
+
 test.each([
   ["small messages", 500],
   ["large messages", 60_000],

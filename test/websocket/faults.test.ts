@@ -107,6 +107,26 @@ test("what came before a fault is handled, and the fault is an error to the hand
   expect(failure).toMatchObject({ code: Code.ResourceExhausted });
 });
 
+test("a method that heeds its signal loses nothing that came in one packet with a fault", async () => {
+  const received: string[] = [];
+  const { port, bridge } = await startTunnel({
+    async listener(requests, { signal }) {
+      for await (const { message } of requests) {
+        signal.throwIfAborted();
+        received.push(message);
+      }
+      return {};
+    },
+  });
+  const raw = openRaw(port, "Listener").write(headMessage());
+  await until(() => bridge.openCalls === 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  raw.write(post("a"), frame(3, "b"));
+  await raw.closed();
+  await until(() => bridge.openCalls === 0);
+  expect(received).toEqual(["a"]);
+});
+
 test("a message in the body that is over the service's limit ends the stream, not the socket", async () => {
   const { port } = await startTunnel({ echoer: echo }, { readMaxBytes: 1000 });
   const raw = openRaw(port, "Echoer").write(

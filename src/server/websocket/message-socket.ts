@@ -94,6 +94,8 @@ export class MessageSocket {
       this.#drop(frameError(error));
     });
     socket.on("close", (code) => this.#closed(code));
+    // Both have closed: ws would wait half a minute for a peer that keeps the connection.
+    transport.once("finish", () => socket.terminate());
   }
 
   /** How many bytes may wait in {@link incoming} before the peer is made to wait. */
@@ -167,14 +169,11 @@ export class MessageSocket {
     if (this.left.aborted) {
       return;
     }
-    const unread = !this.incoming.drained;
+    const waitMs = finish && !this.incoming.drained ? finishMs : 0;
     this.incoming.fail(error);
     this.#left.abort(error);
-    if (unread && finish) {
-      this.#finishTimer = setTimeout(() => this.#onDrop(error), finishMs);
-    } else {
-      this.#onDrop(error);
-    }
+    // A turn later at least: what came in the same packet is only on its way to the reader.
+    this.#finishTimer = setTimeout(() => this.#onDrop(error), waitMs);
   }
 
   #startClose(code: number, reason: string): void {

@@ -124,7 +124,8 @@ export class UpgradedCall implements Upgrade {
 
   #fail(error: unknown, onError: (error: unknown, request: IncomingMessage) => void): void {
     // A peer that left is no fault, whoever noticed first.
-    if (this.signal.aborted && ConnectError.from(error).code === Code.Canceled) {
+    const isLeft = this.signal.aborted || this.#messages?.left.aborted === true;
+    if (isLeft && ConnectError.from(error).code === Code.Canceled) {
       return;
     }
     if (this.#messages !== undefined) {

@@ -98,16 +98,19 @@ function refusalOf(error: unknown): ConnectError {
 }
 
 /**
- * The signal of the call: that of the upgrade, a little later, so that what a packet had
- * before its fault reaches the method; and much later for a client that sent all it wanted
- * to and left at once, as goa's do: that is handled as if it were still there.
+ * The signal of the call: that of the upgrade, but later for a client that sent all it
+ * wanted to and left at once, as goa's do: that is handled as if it were still there.
  */
 function endOf(upgrade: Upgrade, intake: PlainIntake) {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
+  const abort = () => controller.abort(upgrade.signal.reason);
   const onAbort = () => {
-    const abort = () => controller.abort(upgrade.signal.reason);
-    timer = setTimeout(abort, intake.leftComplete ? finishMs : 0);
+    if (intake.leftComplete) {
+      timer = setTimeout(abort, finishMs);
+    } else {
+      abort();
+    }
   };
   upgrade.signal.addEventListener("abort", onAbort, { once: true });
   if (upgrade.signal.aborted) {
