@@ -59,6 +59,27 @@ test("handlers that end by themselves have the time they are given", async () =>
   await closed;
 });
 
+test("a socket that still waits for its head is closed at once", async () => {
+  const { port, bridge } = await startTunnel({ echoer: echo });
+  const raw = await openRaw(port, "Echoer").opened();
+  const start = Date.now();
+  await bridge.close({ endAfterMs: 5_000 });
+  expect(Date.now() - start).toBeLessThan(2_000);
+  await raw.closed();
+  expect(raw.closeCode).toBe(1001);
+});
+
+test("a peer that does not answer the close is cut after 2 s", async () => {
+  const { port, bridge } = await startTunnel({ listener: () => never });
+  const raw = openRaw(port, "Listener").write(headMessage());
+  raw.closes = false;
+  await until(() => bridge.openCalls === 1);
+  const start = Date.now();
+  await bridge.close({ deadlineMs: 8_000 });
+  expect(Date.now() - start).toBeLessThan(5_000);
+  expect(raw.closeCode).toBe(1001);
+});
+
 test("a client that takes nothing is cut at the deadline", async () => {
   const { port, bridge } = await startTunnel({
     async *history() {

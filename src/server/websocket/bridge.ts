@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { WebSocketServer } from "ws";
-import { closeCodes, messageLimit } from "../../client/tunnel-wire.js";
+import { messageLimit } from "../../client/tunnel-wire.js";
 import { type HttpAnswer, writeHttpAnswer } from "./http-answer.js";
 import { createOriginCheck } from "./origin.js";
 import { passOtherUpgradeOn, wantsWebSocket } from "./other-upgrade.js";
@@ -94,6 +94,7 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
   const onError = options.onError ?? ((error) => console.error("WebSocket call failed", error));
   const endpoints = createEndpoints(options);
   const calls = new Set<UpgradedCall>();
+  const closing = new AbortController();
   let closed: Promise<void> | undefined;
   let whenIdle: (() => void) | undefined;
 
@@ -104,7 +105,7 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
     }
     const endpoint = endpoints.get(pathOf(request));
     const refusal = isAllowedOrigin(request)
-      ? refuseUpgrade(request, endpoint?.route, closed !== undefined)
+      ? refuseUpgrade(request, endpoint?.route, closing.signal.aborted)
       : { status: 403, body: "this origin may not open a WebSocket here\n" };
     if (refusal !== undefined || endpoint?.route.handle === undefined) {
       writeHttpAnswer(socket, refusal ?? { status: 404 });
@@ -113,7 +114,7 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
     const call = new UpgradedCall(request, socket, head, {
       server: endpoint.server,
       configure: endpoint.configure,
-      doneCode: () => (closed === undefined ? closeCodes.done : closeCodes.shutdown),
+      closing: closing.signal,
     });
     calls.add(call);
     void call.run(endpoint.route.handle, onError).finally(() => {
@@ -125,10 +126,11 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
   }
 
   async function close({ endAfterMs = 0, deadlineMs = 10_000 }: CloseOptions): Promise<void> {
+    closing.abort(stopping());
     const timers = [
       setTimeout(() => {
         for (const call of calls) {
-          call.cancel(new ConnectError("the server is stopping", Code.Unavailable));
+          call.cancel(stopping());
         }
       }, endAfterMs),
       setTimeout(() => {
@@ -160,6 +162,10 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
       return closed;
     },
   };
+}
+
+function stopping(): ConnectError {
+  return new ConnectError("the server is stopping", Code.Unavailable);
 }
 
 function createEndpoints(options: WebSocketBridgeOptions): ReadonlyMap<string, Endpoint> {

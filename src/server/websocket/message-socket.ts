@@ -55,7 +55,7 @@ export class MessageSocket {
   readonly #socket: WebSocket;
   readonly #transport: Duplex;
   readonly #onDrop: (error: ConnectError) => void;
-  readonly #doneCode: () => number;
+  readonly #bridgeClosing: AbortSignal;
   readonly #keep: (message: Message, socket: MessageSocket) => boolean;
   readonly #finishes: (closeCode: number) => boolean;
   readonly #left = new AbortController();
@@ -65,21 +65,21 @@ export class MessageSocket {
 
   /**
    * `transport` is the socket of the upgrade, `onDrop` hears once why the socket dropped,
-   * `doneCode` says what to close a finished call with.
+   * `closing` is aborted when the bridge closes.
    */
   constructor(
     socket: WebSocket,
     transport: Duplex,
     options: MessageSocketOptions & {
       readonly onDrop: (error: ConnectError) => void;
-      readonly doneCode: () => number;
+      readonly closing: AbortSignal;
     },
   ) {
     this.#socket = socket;
     this.left = this.#left.signal;
     this.#transport = transport;
     this.#onDrop = options.onDrop;
-    this.#doneCode = options.doneCode;
+    this.#bridgeClosing = options.closing;
     this.#keep = options.keep ?? (() => true);
     this.#finishes = options.finishes ?? ((code) => code !== closeCodes.canceled);
     this.incoming = new IncomingQueue(queueLimit, {
@@ -124,10 +124,18 @@ export class MessageSocket {
     });
   }
 
-  /** Closes a call that has ended: 1000, or 1001 while the bridge is closing. */
+  /**
+   * Closes a call that has ended: with 1000, and the peer may take its time; or, while the
+   * bridge is closing, with 1001, and a peer that does not answer is cut after 2 s.
+   */
   end(reason = ""): void {
     this.incoming.discard(new ConnectError("the call is over", Code.Canceled));
-    this.#startClose(this.#doneCode(), reason);
+    if (this.#bridgeClosing.aborted) {
+      this.#startClose(closeCodes.shutdown, reason);
+      this.#cutSoon();
+    } else {
+      this.#startClose(closeCodes.done, reason);
+    }
   }
 
   /**

@@ -49,6 +49,8 @@ export interface Upgrade {
    * closes (`unavailable`), or by {@link cancel}. Its reason is a ConnectError.
    */
   readonly signal: AbortSignal;
+  /** Aborted before, when the bridge begins to close; a call that runs has time to end. */
+  readonly closing: AbortSignal;
   /** As {@link ConfiguredCall.cancel}. */
   cancel(error?: ConnectError): void;
   /**

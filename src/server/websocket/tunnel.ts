@@ -131,14 +131,20 @@ async function receiveHead(
     const text = `no head came within ${headTimeoutMs / 1000} seconds`;
     socket.fail(closeCodes.headLate, new ConnectError(text, Code.DeadlineExceeded));
   }, headTimeoutMs);
+  // Nothing runs yet that would need time to end.
+  const ends = [upgrade.signal, upgrade.closing];
   let onAbort = () => {};
   const aborted = new Promise<undefined>((resolve) => {
     onAbort = () => resolve(undefined);
-    upgrade.signal.addEventListener("abort", onAbort);
   });
+  for (const end of ends) {
+    end.addEventListener("abort", onAbort);
+  }
   const head = await Promise.race([intake.head, aborted]);
   clearTimeout(timer);
-  upgrade.signal.removeEventListener("abort", onAbort);
+  for (const end of ends) {
+    end.removeEventListener("abort", onAbort);
+  }
   return head;
 }
 

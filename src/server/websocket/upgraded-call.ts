@@ -10,7 +10,7 @@ import type { AcceptOptions, ConfigureConnection, Upgrade, WebSocketRoute } from
 interface CallEnvironment {
   readonly server: WebSocketServer;
   readonly configure: ConfigureConnection;
-  readonly doneCode: () => number;
+  readonly closing: AbortSignal;
 }
 
 /** One upgrade request on its way through a route, to the close of its socket. */
@@ -51,6 +51,10 @@ export class UpgradedCall implements Upgrade {
     });
   }
 
+  get closing(): AbortSignal {
+    return this.#environment.closing;
+  }
+
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -62,7 +66,7 @@ export class UpgradedCall implements Upgrade {
   }
 
   accept(options: AcceptOptions = {}): MessageSocket {
-    const { server, configure, doneCode } = this.#environment;
+    const { server, configure, closing } = this.#environment;
     const { headers = {}, ...socketOptions } = options;
     for (const [name, value] of Object.entries(headers)) {
       validateHeaderValue(name, value);
@@ -86,7 +90,7 @@ export class UpgradedCall implements Upgrade {
     }
     this.#messages = new MessageSocket(socket, this.#transport, {
       ...socketOptions,
-      doneCode,
+      closing,
       onDrop: (reason) => this.cancel(reason),
     });
     configure(socket, this);
