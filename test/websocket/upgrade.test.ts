@@ -19,6 +19,14 @@ test.each<[string, number, RawOptions]>([
   ["a foreign origin", 403, { headers: { Origin: "https://evil.example" } }],
   ["an origin that is none", 403, { headers: { Origin: "null" } }],
   ["the host's name with another port", 403, { headers: { Origin: "http://127.0.0.1:1" } }],
+  ["a scheme that no page has", 403, { headers: { Origin: "ftp://h", Host: "h" } }],
+  ["an origin with a user", 403, { headers: { Origin: "http://u@h", Host: "h" } }],
+  ["an origin with a path", 403, { headers: { Origin: "http://h/x", Host: "h" } }],
+  ["an origin with more than a host", 403, { headers: { Origin: "http://h?", Host: "h" } }],
+  ["a host that is none", 403, { headers: { Origin: "http://h", Host: "h/x" } }],
+  ["the scheme's port written out", 101, { headers: { Origin: "https://h", Host: "h:443" } }],
+  ["http's port written out", 101, { headers: { Origin: "http://h", Host: "H:80" } }],
+  ["the other scheme's port", 403, { headers: { Origin: "https://h", Host: "h:80" } }],
   ["a foreign origin to an unknown path", 403, { path: "/x", headers: { Origin: "https://e.e" } }],
   ["a listed origin", 101, { headers: { Origin: "https://app.example" } }],
   ["an unknown path", 404, { path: "/chatter.v1.ChatterService/Nothing" }],
@@ -48,6 +56,14 @@ test("the same host is no foreign origin, whatever the scheme", async () => {
     const headers = { Origin: `${scheme}://127.0.0.1:${port}` };
     expect((await openRaw(port, "Echoer", { headers }).opened()).status).toBe(101);
   }
+});
+
+test("the answer to HEAD has the length of a body, and none", async () => {
+  const { port } = await startTunnel({ echoer: echo });
+  const raw = await openRaw(port, "Echoer", { method: "HEAD" }).opened();
+  await until(() => raw.ended);
+  expect([raw.status, raw.answer]).toEqual([405, ""]);
+  expect(raw.head).toMatch(/Content-Length: [1-9]/);
 });
 
 test("405 says which verb is right", async () => {

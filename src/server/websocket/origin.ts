@@ -13,17 +13,24 @@ export function createOriginCheck(
   origins: readonly string[] = [],
 ): (request: IncomingMessage) => boolean {
   const allowed = new Set(origins.map(normalize));
-  return ({ headers }) => {
-    if (headers.origin === undefined) {
+  return ({ headers: { origin, host } }) => {
+    if (origin === undefined) {
       return true;
     }
-    const origin = URL.canParse(headers.origin) ? new URL(headers.origin) : undefined;
-    if (origin === undefined) {
+    const url = URL.canParse(origin) ? new URL(origin) : undefined;
+    // Browsers write it in one way only, and have no sockets for pages of other schemes.
+    if (url === undefined || url.origin !== origin || !/^https?:$/.test(url.protocol)) {
       return false;
     }
-    // The scheme is left out: before a proxy that ends TLS the host alone is comparable.
-    return origin.host === headers.host?.toLowerCase() || allowed.has(origin.origin);
+    // The scheme is the page's: before a proxy that ends TLS ours need not be the same.
+    return url.origin === originOf(`${url.protocol}//${host ?? ""}`) || allowed.has(url.origin);
   };
+}
+
+/** Of a URL that is nothing but an origin; the scheme's own port may stand there. */
+function originOf(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url?.href === `${url?.origin}/` ? url?.origin : undefined;
 }
 
 function normalize(origin: string): string {
