@@ -108,7 +108,7 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
       ? refuseUpgrade(request, endpoint?.route, closing.signal.aborted)
       : { status: 403, body: "this origin may not open a WebSocket here\n" };
     if (refusal !== undefined || endpoint?.route.handle === undefined) {
-      writeHttpAnswer(socket, refusal ?? { status: 404 });
+      writeHttpAnswer(request, socket, refusal ?? { status: 404 });
       return;
     }
     const call = new UpgradedCall(request, socket, head, {

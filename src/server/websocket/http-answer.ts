@@ -1,4 +1,4 @@
-import { STATUS_CODES } from "node:http";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 
 /** An answer to an upgrade that is refused: ordinary HTTP, and the end of the connection. */
@@ -13,11 +13,15 @@ export interface HttpAnswer {
 const lingerMs = 2_000;
 
 /**
- * Writes the answer to the bare socket of an upgrade request. What the client still sends
+ * Writes the answer to the bare socket of an upgrade request, to HEAD without its body. What the client still sends
  * is read and dropped for a moment: closing at once would reset the connection, and the
  * client could lose the answer.
  */
-export function writeHttpAnswer(socket: Duplex, answer: HttpAnswer): void {
+export function writeHttpAnswer(
+  { method }: IncomingMessage,
+  socket: Duplex,
+  answer: HttpAnswer,
+): void {
   const body = Buffer.from(answer.body ?? "");
   const headers: Record<string, string> = {
     Connection: "close",
@@ -33,6 +37,11 @@ export function writeHttpAnswer(socket: Duplex, answer: HttpAnswer): void {
   socket.once("close", () => clearTimeout(timer));
   socket.once("end", () => socket.destroy());
   socket.on("error", () => socket.destroy());
-  socket.end(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), body]));
+  socket.end(
+    Buffer.concat([
+      Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"),
+      method === "HEAD" ? Buffer.alloc(0) : body,
+    ]),
+  );
   socket.resume();
 }

@@ -19,7 +19,10 @@ export function wantsWebSocket(request: IncomingMessage): boolean {
 export function passOtherUpgradeOn(request: IncomingMessage, socket: Duplex, head: Buffer): void {
   const server = (socket as Duplex & { server?: Server | TlsServer }).server;
   if (server === undefined) {
-    writeHttpAnswer(socket, { status: 400, body: "the only upgrade here is to websocket\n" });
+    writeHttpAnswer(request, socket, {
+      status: 400,
+      body: "the only upgrade here is to websocket\n",
+    });
     return;
   }
   socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));

@@ -99,7 +99,7 @@ export class UpgradedCall implements Upgrade {
 
   refuse(answer: HttpAnswer): void {
     this.#answered = true;
-    writeHttpAnswer(this.#transport, answer);
+    writeHttpAnswer(this.request, this.#transport, answer);
   }
 
   /** Cuts the connection, whatever its state. */
