@@ -124,7 +124,6 @@ export function createChatter(options: ChatterOptions): Chatter {
     readMaxBytes: maxWireMessageBytes,
     jsonOptions,
     acceptCompression: [compressionGzip, compressionBrotli],
-    shutdownSignal: stopping.signal,
     interceptors: [
       createCallLogInterceptor(logger),
       createAccessInterceptor(auth),
@@ -175,6 +174,7 @@ export function createChatter(options: ChatterOptions): Chatter {
     },
     async stop() {
       stopping.abort(stoppingError());
+      calls.stop();
       await Promise.all([calls.none(), bridge.close(closeWebSockets)]);
     },
   };

@@ -20,7 +20,12 @@ export async function handleStream(
   headers: IncomingHttpHeaders,
 ): Promise<void> {
   const controller = new AbortController();
-  stream.once("close", () => controller.abort(clientLeft(stream.rstCode)));
+  let answered = false;
+  stream.once("close", () => {
+    if (!answered) {
+      controller.abort(clientLeft(stream.rstCode));
+    }
+  });
   stream.on("error", ignore); // "close" follows, and tells the call.
   const cut = () => stream.close(constants.NGHTTP2_CANCEL);
   try {
@@ -33,21 +38,22 @@ export async function handleStream(
       signal: controller.signal,
       contextValues: createContextValues().set(cutWire, cut),
     });
-    await respond(stream, response);
+    answered = await respond(stream, response);
   } catch {
     // The handler's own errors are in its response, and in the call's log line.
     stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 }
 
+/** Sends a response; false if the client left before it was whole. */
 async function respond(
   stream: ServerHttp2Stream,
   response: UniversalServerResponse,
-): Promise<void> {
+): Promise<boolean> {
   const body = response.body?.[Symbol.asyncIterator]();
   try {
     if (stream.destroyed) {
-      return;
+      return false;
     }
     const { trailer } = response;
     if (trailer) {
@@ -59,13 +65,14 @@ async function respond(
     );
     for (let chunk = await body?.next(); chunk && !chunk.done; chunk = await body?.next()) {
       if (stream.destroyed) {
-        return;
+        return false;
       }
       if (chunk.value.length > 0 && !stream.write(chunk.value)) {
         await drained(stream);
       }
     }
     endStream(stream);
+    return true;
   } finally {
     body?.return?.()?.catch(ignore);
   }

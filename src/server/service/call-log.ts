@@ -54,9 +54,7 @@ async function* logEnd<T>(
   messages: AsyncIterable<T>,
   log: (reason?: unknown) => ConnectError | undefined,
 ): AsyncGenerator<T> {
-  let outcome: { reason?: unknown } = {
-    reason: new ConnectError("the client left", Code.Canceled),
-  };
+  let outcome: { reason?: unknown } | undefined;
   try {
     yield* messages;
     outcome = {};
@@ -64,6 +62,7 @@ async function* logEnd<T>(
     outcome = { reason: asConnectError(error) };
     throw outcome.reason;
   } finally {
+    outcome ??= { reason: new ConnectError("the client left", Code.Canceled) };
     log(outcome.reason);
   }
 }

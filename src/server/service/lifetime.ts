@@ -11,7 +11,7 @@ const wireGraceMs = 500;
 const maxTimerMs = 2 ** 31 - 1;
 
 export interface LifetimeOptions {
-  /** Counts every call from its start to its end. */
+  /** Has every call from its start to its end, and tells it when the server stops. */
   readonly calls: OpenCalls;
   /** Aborted when the server stops; calls then end by themselves or with their connection. */
   readonly stopping: AbortSignal;
@@ -57,10 +57,12 @@ class Lifetime {
     private readonly options: LifetimeOptions,
     private readonly cutWire: (() => void) | undefined,
   ) {
-    this.leave = options.calls.enter();
+    this.leave = options.calls.enter(this.onStop);
     outer.addEventListener("abort", this.onOuterAbort, { once: true });
     if (outer.aborted) {
       this.onOuterAbort();
+    } else if (options.stopping.aborted) {
+      this.onStop();
     }
   }
 
@@ -129,6 +131,8 @@ class Lifetime {
   }
 
   private readonly onOuterAbort = () => this.abort(this.outer.reason);
+
+  private readonly onStop = () => this.abort(this.options.stopping.reason);
 
   private abort(reason: unknown): void {
     if (this.ended || this.controller.signal.aborted) {

@@ -1,19 +1,25 @@
-/** Counts the calls that are under way, so that a stop can wait for them. */
+/** The calls that are under way, so that a stop can tell them and wait for them. */
 export class OpenCalls {
-  private open = 0;
+  private readonly open = new Set<Entry>();
   private waiting: (() => void)[] = [];
 
   /** How many calls are under way. */
   get count(): number {
-    return this.open;
+    return this.open.size;
   }
 
-  /** Counts a call; call what it returns, once, when the call has ended. */
-  enter(): () => void {
-    this.open++;
+  /**
+   * Counts a call; call what it returns, once, when the call has ended.
+   *
+   * @param onStop told when all calls are to end. Not by an abort signal: to add a listener
+   *   to one takes longer the more there are.
+   */
+  enter(onStop: () => void): () => void {
+    const entry = { onStop };
+    this.open.add(entry);
     return () => {
-      this.open--;
-      if (this.open === 0) {
+      this.open.delete(entry);
+      if (this.open.size === 0) {
         for (const wake of this.waiting.splice(0)) {
           wake();
         }
@@ -21,12 +27,23 @@ export class OpenCalls {
     };
   }
 
+  /** Tells all calls under way to end. */
+  stop(): void {
+    for (const { onStop } of this.open) {
+      onStop();
+    }
+  }
+
   /** Resolves when no call is under way. */
   async none(): Promise<void> {
-    if (this.open > 0) {
+    if (this.open.size > 0) {
       await new Promise<void>((resolve) => {
         this.waiting.push(resolve);
       });
     }
   }
+}
+
+interface Entry {
+  readonly onStop: () => void;
 }
