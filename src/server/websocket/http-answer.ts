@@ -13,9 +13,9 @@ export interface HttpAnswer {
 const lingerMs = 2_000;
 
 /**
- * Writes the answer to the bare socket of an upgrade request, to HEAD without its body. What the client still sends
- * is read and dropped for a moment: closing at once would reset the connection, and the
- * client could lose the answer.
+ * Writes the answer to the bare socket of an upgrade request; to HEAD without its body.
+ * What the client still sends is read and dropped for a moment: closing at once would
+ * reset the connection, and the client could lose the answer.
  */
 export function writeHttpAnswer(
   { method }: IncomingMessage,

@@ -49,7 +49,8 @@ describe.each(paths)("an upgrade at %s is an HTTP status, and no method is enter
 
   test("with a bad token: 401, unauthorized, and the token is not told", async () => {
     const server = await startCounting();
-    for (const authorization of ["Bearer sesame", "sesame", `${server.token}sesame`]) {
+    const wrong = ["Bearer sesame", "sesame", `${server.token}sesame`, "Basic sesame", "Bearer"];
+    for (const authorization of wrong) {
       const answer = await refused(server, path, { authorization });
       expect(answer.status).toBe(401);
       expect(answer.headers).toMatchObject({

@@ -90,11 +90,14 @@ export async function servePlain(
   }
 }
 
+/** Why the call is refused. Of a token goa's clients know one thing that can be wrong. */
 function refusalOf(error: unknown): ConnectError {
-  if (error instanceof ConnectError) {
-    return error;
+  if (!(error instanceof ConnectError)) {
+    throw error;
   }
-  throw error;
+  return error.code === Code.Unauthenticated
+    ? new ConnectError("invalid token", Code.Unauthenticated)
+    : error;
 }
 
 /**
