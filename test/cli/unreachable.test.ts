@@ -22,6 +22,25 @@ describe("a server that is not there is told in one line with its URL", () => {
     });
   });
 
+  test.each([
+    [["subscribe"], ""],
+    [["subscribe", "--bookmark-seconds", "5"], ""],
+    [["history", "--follow"], ""],
+    [["listener", "--reliable"], "one\n"],
+    [["echoer", "--reliable"], "one\n"],
+  ])("by %j, which resumes only what once stood", async (args, input) => {
+    const server = createTcpServer();
+    const url = await listen(server);
+    await new Promise((resolve) => server.close(resolve));
+    const { status, stdout, stderr } = await runHere([...args, "--url", url, "--token", "t"], {
+      input,
+    });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(
+      new RegExp(`^chatter: unavailable: nobody answers at ${url} \\(ECONNREFUSED\\)[^\n]*\n$`),
+    );
+  });
+
   test("when it is another kind of server", async () => {
     const server = createServer((_, response) => response.end("hello"));
     const url = await listen(server);

@@ -25,14 +25,11 @@ export function createConnectionNotes(
 }
 
 /**
- * Such notes on standard error if that is a terminal: a script's log is kept from them.
+ * Such notes on standard error.
  *
  * @param before called before each note is written
  */
-export function createTerminalNotes(call: Call, before = () => {}): StateListener | undefined {
-  if (!process.stderr.isTTY) {
-    return undefined;
-  }
+export function createErrorNotes(call: Call, before = () => {}): StateListener {
   return createConnectionNotes(call, (note) => {
     before();
     process.stderr.write(`chatter: ${note}\n`);

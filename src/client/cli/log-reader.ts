@@ -8,7 +8,8 @@ import {
 } from "../../gen/chatter_pb.js";
 import type { Subscription } from "../subscription.js";
 import type { Call } from "./call.js";
-import { createTerminalNotes } from "./connection-notes.js";
+import { createErrorNotes } from "./connection-notes.js";
+import { FirstConnection } from "./first-connection.js";
 import { subscribeLive } from "./live-subscription.js";
 
 /** Where to start; undefined: now. */
@@ -28,10 +29,11 @@ export interface LogReader {
   subscribe(selection: EventSelection): AsyncIterable<SubscribeResponse>;
 }
 
-/** Reads on when the connection is lost, and says so on a terminal. */
+/** Reads on when the connection is lost, and says so. */
 export function createResumingReader(call: Call): LogReader {
-  const { chatter, signal } = call;
-  const onState = createTerminalNotes(call);
+  const { chatter } = call;
+  const first = new FirstConnection(call.signal, createErrorNotes(call));
+  const { signal, onState } = first;
   return {
     async head() {
       const subscription = await subscribeLive(chatter, { signal, onState });
@@ -41,10 +43,10 @@ export function createResumingReader(call: Call): LogReader {
     history: (last) => chatter.history({ last, signal }),
     subscribe({ after, bookmarkSeconds }) {
       if (bookmarkSeconds === 0) {
-        return chatter.subscribe({ after, signal, onState });
+        return first.guard(chatter.subscribe({ after, signal, onState }));
       }
       const events = chatter.subscribe({ after, bookmarkSeconds, signal, onState });
-      return withBookmarks(events, bookmarkSeconds);
+      return first.guard(withBookmarks(events, bookmarkSeconds));
     },
   };
 }

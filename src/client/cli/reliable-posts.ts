@@ -5,8 +5,9 @@ import {
   EchoerResponseSchema,
   PostProgressSchema,
 } from "../../gen/chatter_pb.js";
-import { LinkedAbort, orAborted } from "../abort.js";
-import { createTerminalNotes } from "./connection-notes.js";
+import { orAborted } from "../abort.js";
+import { createErrorNotes } from "./connection-notes.js";
+import { FirstConnection } from "./first-connection.js";
 import type { Posting } from "./posting.js";
 
 /** So many lines are read ahead of what is done with their answers. */
@@ -24,9 +25,11 @@ export async function postReliably(
   take: (answer: EchoerResponse) => void | Promise<void>,
 ): Promise<void> {
   const { chatter, lines, progress } = posting;
-  const end = new LinkedAbort(posting.signal);
-  const onState = createTerminalNotes(posting, () => progress.hide());
-  const publisher = chatter.publisher({ signal: end.signal, onState });
+  const first = new FirstConnection(
+    posting.signal,
+    createErrorNotes(posting, () => progress.hide()),
+  );
+  const publisher = chatter.publisher({ signal: first.signal, onState: first.onState });
   let stored = 0n;
   let lastSequence = 0n;
   let fail: (reason: unknown) => void;
@@ -59,11 +62,11 @@ export async function postReliably(
 
   try {
     // A failure ends it at once, and so does Ctrl+C, though the next line may be long in coming.
-    await orAborted(Promise.race([failure, postAll()]), end.signal);
+    await orAborted(Promise.race([failure, postAll()]), first.signal);
   } catch (error) {
     throw error instanceof ConnectError ? withProgress(error, stored, lastSequence) : error;
   } finally {
-    end.abort();
+    first.end();
   }
 }
 

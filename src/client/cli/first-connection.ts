@@ -1,0 +1,49 @@
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { LinkedAbort } from "../abort.js";
+import type { ConnectionState, StateListener } from "../connection-state.js";
+
+/**
+ * Resuming is for connections that once stood: if the first one fails, a command says why
+ * and ends, as any call does. A wrong URL in a script would otherwise be waited for silently.
+ */
+export class FirstConnection {
+  readonly #abort: LinkedAbort;
+  readonly #next: StateListener;
+  #stood = false;
+  #failure: ConnectError | undefined;
+
+  /** `next` is told the states of a connection that stood once. */
+  constructor(signal: AbortSignal, next: StateListener) {
+    this.#abort = new LinkedAbort(signal);
+    this.#next = next;
+  }
+
+  /** Aborted when the first connection has failed, and as the signal given. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  readonly onState = (state: ConnectionState): void => {
+    // A token that is renewed makes it wait too.
+    if (state.status === "waiting" && !this.#stood && state.reason.code === Code.Unavailable) {
+      this.#failure ??= state.reason;
+      this.#abort.abort(state.reason);
+      return;
+    }
+    this.#stood ||= state.status === "live";
+    this.#next(state);
+  };
+
+  /** The same messages; ends with the failure of the first connection, if there was one. */
+  async *guard<T>(messages: AsyncIterable<T>): AsyncGenerator<T, void> {
+    yield* messages;
+    if (this.#failure !== undefined) {
+      throw this.#failure;
+    }
+  }
+
+  /** Ends what goes by its signal. */
+  end(): void {
+    this.#abort.abort();
+  }
+}
