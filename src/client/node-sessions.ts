@@ -22,6 +22,11 @@ export class NodeSessions extends Http2SessionManager {
   ): Promise<ClientHttp2Stream> {
     const signal = signalOfCall.getStore();
     const stream = await super.request(...args);
+    // The manager's own listener goes when the connection is dropped; an error that comes
+    // after that would be an uncaught exception. The calls have told theirs.
+    if (stream.session?.listenerCount("error", ignore) === 0) {
+      stream.session.on("error", ignore);
+    }
     const letGo = () => {
       if (stream.closed) {
         stream.destroy();
@@ -32,3 +37,5 @@ export class NodeSessions extends Http2SessionManager {
     return stream;
   }
 }
+
+function ignore(): void {}
