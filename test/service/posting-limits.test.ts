@@ -81,7 +81,7 @@ describe.each(codecs)("over $name", (wire) => {
         client.listener(sending({ message: "kept" }, { message: "x".repeat(size) })),
       );
       expect(Code[error.code]).toBe("ResourceExhausted");
-      expect(error.rawMessage).toMatch(/larger than configured readMaxBytes 524288/);
+      expect(error.rawMessage).toMatch(/a message has at most 524,288 bytes on the wire/);
       expect(progressOf(error)).toMatchObject({ stored: 1n, lastSequence: BigInt(before + 1) });
     }
   });

@@ -6,7 +6,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
  */
 export function asConnectError(reason: unknown): ConnectError {
   if (reason instanceof ConnectError) {
-    return isUnreadable(reason) ? unreadable(reason) : reason;
+    return inOurWords(reason);
   }
   if (reason instanceof Error && reason.name === "AbortError") {
     return new ConnectError("the call was cancelled", Code.Canceled, undefined, undefined, reason);
@@ -14,14 +14,21 @@ export function asConnectError(reason: unknown): ConnectError {
   return new ConnectError("internal error", Code.Internal, undefined, undefined, reason);
 }
 
-/** Connect takes a message that it cannot read for a fault of the server. */
-function isUnreadable({ code, rawMessage }: ConnectError): boolean {
-  return code === Code.Internal && rawMessage.startsWith("parse binary: ");
-}
-
-function unreadable({ rawMessage }: ConnectError): ConnectError {
-  const reason = rawMessage.replace("parse binary: ", "");
-  return new ConnectError(`the message cannot be read: ${reason}`, Code.InvalidArgument);
+/** What Connect's pipeline says of a message, in words that its sender can use. */
+function inOurWords(error: ConnectError): ConnectError {
+  const { code, rawMessage } = error;
+  if (code === Code.Internal && rawMessage.startsWith("parse binary: ")) {
+    const reason = rawMessage.replace("parse binary: ", "");
+    return new ConnectError(`the message cannot be read: ${reason}`, Code.InvalidArgument);
+  }
+  const limit = /^message size .*is larger than configured readMaxBytes (\d+)$/.exec(
+    rawMessage,
+  )?.[1];
+  if (code === Code.ResourceExhausted && limit !== undefined) {
+    const bytes = Number(limit).toLocaleString("en");
+    return new ConnectError(`a message has at most ${bytes} bytes on the wire`, code);
+  }
+  return error;
 }
 
 const stopping = new ConnectError("the server is stopping", Code.Unavailable);
