@@ -52,9 +52,9 @@ export class Outbox<T> implements AsyncIterable<T> {
   }
 }
 
-/** Waits until something is so, looking every 10 ms; fails with the text after 10 s. */
+/** Waits until something is so, looking every 10 ms; fails with the text after 25 s. */
 export async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 25_000;
   while (!(await isSo())) {
     if (performance.now() > end) {
       throw new Error(`waited in vain for this: ${what}`);
