@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { createWebSocketClient } from "../../src/client/websocket-client.js";
 import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
-import { binary, headMessage, openRaw } from "../support/websocket-raw.js";
+import { binary, envelope, headMessage, openRaw, text } from "../support/websocket-raw.js";
 import { aborted, echo, startTunnel, until } from "../support/websocket-service.js";
 
 const globalWebSocket = globalThis.WebSocket;
@@ -77,33 +77,50 @@ test("a server's hook sees socket and request, and can cancel the call with an e
   expect(reasons).toMatchObject([{ code: Code.ResourceExhausted }]);
 });
 
-test("a call that the hook cancels at once never reaches its handler; a hook that fails is 1011", async () => {
-  let entered = 0;
-  const count = async () => {
-    entered++;
-    return {};
-  };
+test.each(["Login", "Listener", "History", "Echoer"])(
+  "a call of %s that the hook cancels at once is closed at once, and never reaches its handler",
+  async (method) => {
+    let entered = 0;
+    const enter = () => {
+      entered++;
+      return {};
+    };
+    async function* enterStream() {
+      yield enter();
+    }
+    const { port, bridge } = await startTunnel(
+      { login: enter, listener: async () => enter(), history: enterStream, echoer: enterStream },
+      { configure: (_, call) => call.cancel(new ConnectError("no", Code.ResourceExhausted)) },
+    );
+    const silent = openRaw(port, method);
+    const whole = openRaw(port, method).write(
+      headMessage(method === "Login" ? { "content-type": ["application/json"] } : {}),
+      binary(method === "Login" ? "{}" : envelope("{}")),
+      text("null"),
+    );
+    for (const raw of [silent, whole]) {
+      await raw.closed(2_000);
+      expect([raw.closeCode, raw.closeReason, raw.texts]).toEqual([4008, "no", []]);
+    }
+    await until(() => bridge.openCalls === 0);
+    expect(entered).toBe(0);
+  },
+);
+
+test("a hook that fails is 1011, and is reported", async () => {
   const { port, faults, bridge } = await startTunnel(
-    { login: count, listener: count },
+    { echoer: echo },
     {
-      configure: (_, call) => call.cancel(),
-      endpoints: {
-        "/chatter.v1.ChatterService/Listener": {
-          configure() {
-            throw new Error("no");
-          },
-        },
+      configure() {
+        throw new Error("no");
       },
     },
   );
-  const login = openRaw(port, "Login").write(headMessage());
-  await login.closed();
-  const listener = openRaw(port, "Listener").write(headMessage());
-  await listener.closed();
-  expect(listener.closeCode).toBe(1011);
+  const raw = openRaw(port, "Echoer").write(headMessage());
+  await raw.closed();
+  expect(raw.closeCode).toBe(1011);
   expect(faults.splice(0)).toMatchObject([{ message: "no" }]);
   await until(() => bridge.openCalls === 0);
-  expect(entered).toBe(0);
 });
 
 test("a client's hook sees the socket and where it goes, and can cancel the call", async () => {

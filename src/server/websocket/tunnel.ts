@@ -71,7 +71,10 @@ async function serveTunnel(
   const end = enforceEnd(upgrade, socket);
   try {
     const head = await receiveHead(intake, upgrade, socket);
-    if (head !== undefined) {
+    if (upgrade.signal.aborted) {
+      // By the hook, say: there is no response yet that could say it.
+      failWithReason(upgrade.signal, socket);
+    } else if (head !== undefined) {
       socket.readAhead = readAheadOf(intake);
       const request: UniversalServerRequest = {
         // Of 1.x a handler would say that it cannot do bidi, which a WebSocket can.
@@ -94,12 +97,17 @@ async function serveTunnel(
       throw error;
     }
     // In the middle of a message: the response cannot say it.
-    const reason = ConnectError.from(end.forced.reason, Code.Canceled);
-    socket.fail(closeCodes.connect + reason.code, reason);
+    failWithReason(end.forced, socket);
   } finally {
     clearInterval(heartbeat);
     end.dispose();
   }
+}
+
+/** Closes the socket with what a signal was aborted for. */
+function failWithReason({ reason }: AbortSignal, socket: MessageSocket): void {
+  const error = ConnectError.from(reason, Code.Canceled);
+  socket.fail(closeCodes.connect + error.code, error);
 }
 
 /** Whether a message is a piece of body; closes the socket if it may not come now. */
@@ -139,6 +147,9 @@ async function receiveHead(
   });
   for (const end of ends) {
     end.addEventListener("abort", onAbort);
+  }
+  if (upgrade.signal.aborted) {
+    onAbort();
   }
   const head = await Promise.race([intake.head, aborted]);
   clearTimeout(timer);
@@ -204,9 +215,7 @@ function enforceEnd(upgrade: Upgrade, socket: MessageSocket) {
   const force = () => {
     const reason = ConnectError.from(upgrade.signal.reason, Code.Canceled);
     forced.abort(reason);
-    timers.push(
-      setTimeout(() => socket.fail(closeCodes.connect + reason.code, reason), lastCreditMs),
-    );
+    timers.push(setTimeout(() => failWithReason(forced.signal, socket), lastCreditMs));
   };
   const onAbort = () => {
     if (upgrade.signal.aborted && socket.left.aborted) {

@@ -1,4 +1,4 @@
-import { createClient, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createAsyncIterable } from "@connectrpc/connect/protocol";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
@@ -10,8 +10,8 @@ import { startChatter } from "../../support/chatter-server.js";
 import { startServe } from "../../support/serve.js";
 import { collect } from "../../support/streams.js";
 import { tempDir } from "../../support/temp-dir.js";
-import { RawSocket } from "../../support/websocket-raw.js";
-import { answerOf, openPlain } from "./client.js";
+import { RawSocket, text } from "../../support/websocket-raw.js";
+import { answerOf, openFrames, openPlain, storedTexts } from "./client.js";
 
 test("both dialects and HTTP share one port, one log and one set of interceptors, run once a call", async () => {
   const calls: string[] = [];
@@ -35,6 +35,22 @@ test("both dialects and HTTP share one port, one log and one set of interceptors
   await history.closed();
   expect(history.messages).toMatchObject([{ message: "plain" }, { message: "tunnel" }]);
   expect(calls).toEqual(["Echoer", "Echoer", "History"]);
+});
+
+test("a plain call that the configure hook cancels at once is closed so, and nothing is stored", async () => {
+  const server = await startChatter({
+    webSocket: {
+      endpoints: {
+        "/echoer": {
+          configure: (_, call) => call.cancel(new ConnectError("no", Code.ResourceExhausted)),
+        },
+      },
+    },
+  });
+  const raw = openFrames(server, "/echoer").write(text('"a"'), text("null"));
+  await raw.closed();
+  expect([raw.closeCode, raw.closeReason, raw.texts]).toEqual([4008, "no", []]);
+  expect(await storedTexts(server)).toEqual([]);
 });
 
 describe("a POST with Upgrade: h2c gets the answer that it would have had without", () => {

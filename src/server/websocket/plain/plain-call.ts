@@ -75,7 +75,10 @@ export async function servePlain(
       return;
     }
     const socket = intake.open((options) => upgrade.accept(options), call.headers);
-    const error = await call.response.sendTo(socket, call.answers);
+    // The hook that saw the socket may have cancelled the call.
+    const error = upgrade.signal.aborted
+      ? ConnectError.from(upgrade.signal.reason, Code.Canceled)
+      : await call.response.sendTo(socket, call.answers);
     if (error === undefined) {
       socket.end(endReason);
     } else if (stopping.aborted && error.code === Code.Unavailable) {
