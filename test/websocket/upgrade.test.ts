@@ -38,6 +38,10 @@ test.each<[string, number, RawOptions]>([
     400,
     { headers: { "Sec-WebSocket-Protocol": "connect-tunnel.v1, connect-tunnel.v1" } },
   ],
+  ["the absolute form of the URL", 101, { path: `http://h${path}?a=b` }],
+  ["the absolute form of an unknown URL", 404, { path: "http://h/" }],
+  ["a URL that is none", 404, { path: "*" }],
+  ["no host", 400, { headers: { Host: undefined } }],
   ["no key", 400, { headers: { "Sec-WebSocket-Key": undefined } }],
   ["an old version", 400, { headers: { "Sec-WebSocket-Version": "8" } }],
 ])("an upgrade with %s is answered %i", async (_, status, options) => {

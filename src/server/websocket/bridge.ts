@@ -198,7 +198,8 @@ function createEndpoints(options: WebSocketBridgeOptions): ReadonlyMap<string, E
 }
 
 function pathOf(request: IncomingMessage): string {
-  return (request.url ?? "").split("?", 1)[0] ?? "";
+  // Clients may write the whole URL, as to a proxy.
+  return (request.url ?? "").replace(/^https?:\/\/[^/?]*/i, "").split("?", 1)[0] ?? "";
 }
 
 /** Why a request cannot be upgraded on this route; undefined if it can. */
@@ -221,6 +222,8 @@ function refuseUpgrade(
     };
   }
   if (
+    request.httpVersion !== "1.1" ||
+    request.headers.host === undefined ||
     request.headers["sec-websocket-version"] !== "13" ||
     !/^[+/0-9A-Za-z]{22}==$/.test(request.headers["sec-websocket-key"] ?? "")
   ) {
