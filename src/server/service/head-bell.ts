@@ -11,12 +11,23 @@ export interface Sleeper {
 }
 
 /**
+ * How many are woken in one turn of the event loop. What is written in a turn goes out at
+ * its end: so the first have their event while the last are not written to yet, and
+ * nothing else has to wait for all of them.
+ */
+const wokenAtOnce = 250;
+
+/**
  * Wakes all who follow a log when its head moves: one wait at the log for all of them, in
  * place of one each, with its promise and its listener, for every message.
  */
 export class HeadBell {
   readonly #sleepers = new Set<Sleeper>();
   #waiting: AbortController | undefined;
+  /** Those who are still to be woken. */
+  #round: Iterator<Sleeper> | undefined;
+  /** Whether the head has moved since the round began. */
+  #again = false;
 
   constructor(private readonly log: MessageLog) {}
 
@@ -41,19 +52,52 @@ export class HeadBell {
     const waiting = new AbortController();
     this.#waiting = waiting;
     this.log.wait(after, waiting.signal).then(
-      () => this.#ring(waiting, (sleeper) => sleeper.wake()),
-      (error: unknown) => this.#ring(waiting, (sleeper) => sleeper.fail(error)),
+      () => this.#rung(waiting) && this.#wakeAll(),
+      (error: unknown) => this.#rung(waiting) && this.#failAll(error),
     );
   }
 
-  #ring(waiting: AbortController, tell: (sleeper: Sleeper) => void): void {
-    if (this.#waiting !== waiting) {
-      return; // All had left; those who have come since have a wait of their own.
+  /** Whether a wait is the one that counts: all may have left, and others come. */
+  #rung(waiting: AbortController): boolean {
+    const counts = this.#waiting === waiting;
+    if (counts) {
+      this.#waiting = undefined;
     }
-    this.#waiting = undefined;
+    return counts;
+  }
+
+  #wakeAll(): void {
+    if (this.#round) {
+      this.#again = true;
+      return;
+    }
+    this.#round = this.#sleepers.values();
+    this.#wakeSome();
+  }
+
+  readonly #wakeSome = () => {
+    for (let woken = 0; woken < wokenAtOnce; ) {
+      const next = this.#round!.next();
+      if (next.done) {
+        this.#round = undefined;
+        if (this.#again) {
+          this.#again = false;
+          this.#wakeAll();
+        }
+        return;
+      }
+      if (next.value.asleep) {
+        next.value.wake();
+        woken++;
+      }
+    }
+    setImmediate(this.#wakeSome);
+  };
+
+  #failAll(error: unknown): void {
     for (const sleeper of this.#sleepers) {
       if (sleeper.asleep) {
-        tell(sleeper);
+        sleeper.fail(error);
       }
     }
   }
