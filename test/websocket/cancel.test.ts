@@ -188,78 +188,6 @@ test("a method that does not listen holds no call up when its client has left", 
   await until(() => bridge.openCalls === 0);
 });
 
-test.each(["application/connect+json", "application/json"])(
-  "a deadline ends a call (%s) though its method is deaf, with deadline_exceeded and close 1000",
-  async (type) => {
-    const { port, bridge } = await startTunnel({ login: () => never, listener: () => never });
-    const raw = openRaw(port, type === "application/json" ? "Login" : "Listener").write(
-      headMessage({ "content-type": [type], "connect-timeout-ms": ["200"] }),
-    );
-    if (type === "application/json") {
-      raw.write(binary("{}"), text("null"));
-    }
-    const start = Date.now();
-    await raw.closed();
-    expect(Date.now() - start).toBeGreaterThanOrEqual(190);
-    expect(Date.now() - start).toBeLessThan(2_000);
-    expect(raw.body.toString()).toContain(`"code":"deadline_exceeded"`);
-    expect(raw.texts.at(-1)).toBe('{"end":true}');
-    expect(raw.closeCode).toBe(1000);
-    expect(bridge.openCalls).toBe(0);
-  },
-);
-
-test("a deadline further off than timers go is none", async () => {
-  let isAborted = false;
-  const { port } = await startTunnel({
-    async listener(_, { signal }) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      isAborted = signal.aborted;
-      return {};
-    },
-  });
-  const raw = openRaw(port, "Listener").write(
-    headMessage({ "connect-timeout-ms": ["9999999999"] }),
-    text("null"),
-  );
-  await raw.closed();
-  expect(isAborted).toBe(false);
-});
-
-test("a deadline ends a stream after what it has sent, and the method that listens ends it itself", async () => {
-  const { port } = await startTunnel({
-    async *subscribe(_, { signal }) {
-      yield { message: "first" };
-      await aborted(signal);
-      throw new ConnectError("in its own words", Code.DeadlineExceeded);
-    },
-    async *history() {
-      yield { message: "first" };
-      await never;
-    },
-  });
-  const ends: string[] = [];
-  for (const method of ["Subscribe", "History"]) {
-    const raw = openRaw(port, method).write(
-      headMessage({ "connect-timeout-ms": ["100"] }),
-      binary(envelope("{}")),
-      text("null"),
-    );
-    await raw.closed();
-    expect(raw.body.toString()).toContain("first");
-    ends.push(raw.body.toString());
-  }
-  expect(ends[0]).toContain("in its own words");
-  expect(ends[1]).toContain("the operation timed out");
-});
-
-test("the client's own deadline ends its call with deadline_exceeded", async () => {
-  const { client, bridge } = await startTunnel({ listener: () => never });
-  const call = client().listener(new Feed(), { timeoutMs: 100 });
-  await expect(call).rejects.toMatchObject({ code: Code.DeadlineExceeded });
-  await until(() => bridge.openCalls === 0);
-});
-
 test("a server that ends early stops the client's upload", async () => {
   let returned = false;
   const { client } = await startTunnel({
@@ -283,24 +211,6 @@ test("a server that ends early stops the client's upload", async () => {
     rawMessage: "enough",
   });
   await until(() => returned);
-});
-
-test("a deadline closes the socket with 4004 if the client does not take what is left", async () => {
-  const { port, bridge } = await startTunnel({
-    async *history() {
-      for (;;) {
-        yield { message: "x".repeat(60_000) };
-      }
-    },
-  });
-  const raw = openRaw(port, "History").write(
-    headMessage({ "connect-timeout-ms": ["100"] }),
-    binary(envelope("{}")),
-    text("null"),
-  );
-  await raw.closed(10_000);
-  expect([raw.closeCode, raw.closeReason]).toEqual([4004, "the operation timed out"]);
-  await until(() => bridge.openCalls === 0);
 });
 
 test("a body that is not wanted any more is told so, also without Connect's own pipeline", async () => {
