@@ -59,6 +59,11 @@ export class MessageSocket {
   readonly #keep: (message: Message, socket: MessageSocket) => boolean;
   readonly #finishes: (closeCode: number) => boolean;
   readonly #left = new AbortController();
+  readonly #cutSoon = () => {
+    if (this.#socket.readyState !== this.#socket.CLOSED) {
+      this.#cutTimer ??= setTimeout(() => this.#socket.terminate(), refusedCloseMs);
+    }
+  };
   #closing = false;
   #finishTimer: NodeJS.Timeout | undefined;
   #cutTimer: NodeJS.Timeout | undefined;
@@ -125,8 +130,8 @@ export class MessageSocket {
   }
 
   /**
-   * Closes a call that has ended: with 1000, and the peer may take its time; or, while the
-   * bridge is closing, with 1001, and a peer that does not answer is cut after 2 s.
+   * Closes a call that has ended: with 1000, and the peer may take its time, until the bridge
+   * closes: then it is 1001, and a peer that does not answer is cut after 2 s.
    */
   end(reason = ""): void {
     this.incoming.discard(new ConnectError("the call is over", Code.Canceled));
@@ -135,6 +140,9 @@ export class MessageSocket {
       this.#cutSoon();
     } else {
       this.#startClose(closeCodes.done, reason);
+      if (this.#socket.readyState !== this.#socket.CLOSED) {
+        this.#bridgeClosing.addEventListener("abort", this.#cutSoon);
+      }
     }
   }
 
@@ -166,6 +174,7 @@ export class MessageSocket {
 
   #closed(code: number): void {
     clearTimeout(this.#cutTimer);
+    this.#bridgeClosing.removeEventListener("abort", this.#cutSoon);
     const left =
       code === closeCodes.cut
         ? "the connection broke before the call was over"
@@ -191,10 +200,6 @@ export class MessageSocket {
     this.#closing = true;
     this.#socket.close(code, clip(reason));
     this.#socket.resume();
-  }
-
-  #cutSoon(): void {
-    this.#cutTimer ??= setTimeout(() => this.#socket.terminate(), refusedCloseMs);
   }
 }
 
