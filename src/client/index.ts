@@ -11,6 +11,7 @@ import {
 
 export { finalCodes } from "./final-error.js";
 export type * from "./public-types.js";
+export { createWebSocketClient } from "./websocket-client.js";
 export { createWebSocketTransport } from "./websocket-transport.js";
 
 /**

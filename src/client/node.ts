@@ -8,6 +8,7 @@ import { createNodeTransport } from "./node-transport.js";
 
 export { finalCodes } from "./final-error.js";
 export type * from "./public-types.js";
+export { createWebSocketClient } from "./websocket-client.js";
 export { createWebSocketTransport } from "./websocket-transport.js";
 
 /**

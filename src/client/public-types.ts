@@ -7,4 +7,10 @@ export type { Posted } from "./post-queue.js";
 export type { Publisher, PublisherOptions } from "./publisher.js";
 export type { SubscribeOptions, Subscription } from "./subscription.js";
 export type { ClientAuth } from "./token-source.js";
+export type {
+  WebSocketClientCall,
+  WebSocketClientOptions,
+  WebSocketConstructor,
+  WebSocketLike,
+} from "./websocket-client.js";
 export type { WebSocketTransportOptions } from "./websocket-transport.js";

@@ -122,6 +122,7 @@ export function createChatter(options: ChatterOptions): Chatter {
 
   const routerOptions: ConnectRouterOptions = {
     readMaxBytes: maxWireMessageBytes,
+    maxTimeoutMs: maxTimerMs,
     jsonOptions,
     acceptCompression: [compressionGzip, compressionBrotli],
     interceptors: [
@@ -180,8 +181,11 @@ export function createChatter(options: ChatterOptions): Chatter {
   };
 }
 
+/** The longest that a timer can wait: a deadline beyond it would pass at once. */
+const maxTimerMs = 2 ** 31 - 1;
+
 /** Calls end by themselves; this is for sockets that have none, and hang up on nobody. */
-const closeWebSockets = { endAfterMs: 2_000, deadlineMs: 2 ** 31 - 1 };
+const closeWebSockets = { endAfterMs: 2_000, deadlineMs: maxTimerMs };
 
 function typeName(service: DescService): string {
   return service.typeName;

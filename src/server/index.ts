@@ -7,7 +7,12 @@ export { parseSigningKey, readSigningKey, type SigningKey } from "./auth/signing
 export { createTokens, type Tokens, type TokensOptions } from "./auth/tokens.js";
 export { createUsers, type NewUser, newUser, type User, type Users } from "./auth/users.js";
 export { readUsersFile } from "./auth/users-file.js";
-export { type Chatter, type ChatterOptions, createChatter } from "./chatter.js";
+export {
+  type Chatter,
+  type ChatterOptions,
+  createChatter,
+  type WebSocketSettings,
+} from "./chatter.js";
 export { type ChatterServer, type ListenOptions, listen } from "./http/server.js";
 export { openLevelLog } from "./log/level-log.js";
 export { createMemoryLog } from "./log/memory-log.js";
@@ -22,15 +27,20 @@ export type {
 export type { Logger } from "./service/call-log.js";
 export { callerOf } from "./service/identity.js";
 export {
+  type CloseOptions,
   createWebSocketBridge,
   type WebSocketBridge,
   type WebSocketBridgeOptions,
 } from "./websocket/bridge.js";
-export { pingPolicy } from "./websocket/ping-policy.js";
+export type { HttpAnswer } from "./websocket/http-answer.js";
+export type { Message, MessageSocket, MessageSocketOptions } from "./websocket/message-socket.js";
+export { type PingPolicyOptions, pingPolicy } from "./websocket/ping-policy.js";
 export type {
+  AcceptOptions,
   ConfigureConnection,
   ConfiguredCall,
   ConnectionOptions,
   SocketOptions,
+  Upgrade,
   WebSocketRoute,
 } from "./websocket/route.js";

@@ -90,3 +90,13 @@ it("a view whose name is none is invalid_argument in JSON, not the whole log", a
   expect(text).toContain("VIEW_X");
   expect(text).not.toContain("kept from sight");
 });
+
+it("a deadline beyond what a timer can wait is refused, and does not pass at once", async () => {
+  const { url, headers } = await startChatter();
+  const response = await fetch(`${url}/grpc.health.v1.Health/Check`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json", "connect-timeout-ms": "2147483648" },
+    body: "{}",
+  });
+  expect(await response.json()).toMatchObject({ code: "invalid_argument" });
+});
