@@ -10,6 +10,7 @@ import { abandonServers } from "./servers.js";
 import type { Work } from "./work.js";
 import { echoPingPong, echoPipelined } from "./works/echo.js";
 import { fanOutLatency, fanOutWorks } from "./works/fan-out.js";
+import { growingFanOut, growingLog } from "./works/growth.js";
 import { idleRss } from "./works/idle.js";
 import { ingestWorks } from "./works/ingest.js";
 import { replay } from "./works/replay.js";
@@ -24,6 +25,8 @@ const works: readonly Work[] = [
   ...fanOutWorks,
   fanOutLatency,
   idleRss,
+  ...growingFanOut,
+  ...growingLog,
 ];
 
 const options = parseOptions(works.map(({ name }) => name));

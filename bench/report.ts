@@ -25,6 +25,10 @@ export interface Row {
   /** Milliseconds. */
   readonly p50?: number;
   readonly p99?: number;
+  /** How long the server took to start, in milliseconds. */
+  readonly startMs?: number;
+  /** Its resident memory then. */
+  readonly rssMiB?: number;
   readonly failed?: string;
 }
 
@@ -75,6 +79,8 @@ function rowOf({ work, unit, server, samples, failed }: Result): Row {
     messagesPerSecond: medianOf(({ perSecond }) => perSecond),
     p50: medianOf(({ p50 }) => p50),
     p99: medianOf(({ p99 }) => p99),
+    startMs: medianOf(({ startMs }) => startMs),
+    rssMiB: medianOf(({ rssMiB }) => rssMiB),
   };
 }
 
@@ -100,6 +106,7 @@ export function rowsTable(rows: readonly Row[]): string {
     row.failed === undefined ? `${row.cost} ${row.unit}` : `FAILED: ${row.failed}`,
     row.messagesPerSecond ? `${Math.round(row.messagesPerSecond).toLocaleString("en")}/s` : "",
     row.p99 === undefined ? "" : `p50 ${row.p50} ms, p99 ${row.p99} ms`,
+    row.startMs === undefined ? "" : `start ${row.startMs} ms, ${row.rssMiB} MiB`,
   ]);
   return table(cells);
 }

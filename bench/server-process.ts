@@ -8,6 +8,8 @@ const stopTimeoutMs = 10_000;
 /** A server in a process of its own. */
 export interface ServerProcess {
   readonly port: number;
+  /** How long it took from the start of the process until it listened. */
+  readonly startMs: number;
   usage(): Promise<Usage>;
   /** Ends the process, and waits until it is gone. */
   stop(): Promise<void>;
@@ -37,6 +39,7 @@ export function killServers(): void {
 /** Starts a server and waits until it says where it listens. */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const { profileTo } = options;
+  const start = performance.now();
   const child = fork(options.module, [...(options.args ?? [])], {
     execArgv: [
       "--import",
@@ -70,7 +73,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   }
   try {
     const port = await Promise.race([portOf(child), fail, timeout(startTimeoutMs)]);
-    return { port, usage, stop };
+    return { port, startMs: performance.now() - start, usage, stop };
   } catch (error) {
     child.kill("SIGKILL");
     throw error;

@@ -32,8 +32,8 @@ export interface Server {
   readonly dataDir: string | undefined;
   connect(wire: Wire): Promise<Connection>;
   usage(): Promise<Usage>;
-  /** Stops and starts it; what it keeps on disk stays. */
-  restart(): Promise<void>;
+  /** Stops and starts it; what it keeps on disk stays. Resolves to the milliseconds of the start. */
+  restart(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -111,6 +111,7 @@ export async function startServer(name: ServerName, options: StartOptions): Prom
     async restart() {
       await server.stop();
       server = await start();
+      return server.startMs;
     },
     stop,
   };

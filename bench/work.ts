@@ -9,6 +9,10 @@ export interface Sample {
   /** Milliseconds. */
   readonly p50?: number;
   readonly p99?: number;
+  /** From the start of the server's process until it listens, in milliseconds. */
+  readonly startMs?: number;
+  /** Resident memory of the server when it has started. */
+  readonly rssMiB?: number;
 }
 
 /** A work on one server. */

@@ -29,7 +29,8 @@ export const echoPingPong: Work = {
   },
 };
 
-async function echo(server: Server, count: number, outstanding: number): Promise<Sample> {
+/** Echoes on one stream; with one outstanding, also how long each takes. */
+export async function echo(server: Server, count: number, outstanding: number): Promise<Sample> {
   const connection = await server.connect(wireOf(server));
   const latencies = new Float64Array(count);
   const all = deferred<void>();

@@ -3,9 +3,8 @@ import { measure, percentiles, perMessage, type Work } from "../work.js";
 import { Subscribers, type SubscribersOptions } from "./subscribers.js";
 
 export interface FanOut extends SubscribersOptions {
+  /** Events that are on their way at the same time. */
   readonly outstanding: number;
-  /** Deliveries in a round: events times subscribers. */
-  readonly deliveries: number;
 }
 
 const grpcServers: readonly ServerName[] = [
@@ -23,7 +22,8 @@ export const fanOutWorks: readonly Work[] = [
   fanOut("ws-fanout-1000-w8", { wire: "ws", connections: 1000, streams: 1, outstanding: 8 }),
 ];
 
-function fanOut(name: string, options: Omit<FanOut, "deliveries">): Work {
+/** The work of a fan-out. */
+export function fanOut(name: string, options: FanOut): Work {
   return {
     name,
     unit: "CPU µs a message",
