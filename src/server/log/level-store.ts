@@ -30,6 +30,9 @@ export interface FoundRecord {
   readonly record: MessageRecord | undefined;
 }
 
+/** What a reader fetches at once, and then has enough: a second fetch would seldom fit. */
+const fetchBytes = maxBatchBytes / 2;
+
 /** How long the data of tables is checked before they are opened. */
 const tableCheckMs = 40;
 
@@ -115,8 +118,8 @@ export class LevelStore {
   }
 
   /**
-   * Consecutive messages after `after`, no further than `through`, which are all stored: as
-   * many as a batch holds. Rejects with `data_loss` if the next one is damaged or missing.
+   * Consecutive messages after `after`, no further than `through`, which are all stored: a
+   * batch of half its size or more, if there are as many. Rejects with `data_loss` if the next one is damaged or missing.
    */
   async read(after: number, through: number, limit = maxSequence): Promise<Batch> {
     const parts: Batch[] = [];
@@ -125,13 +128,18 @@ export class LevelStore {
       gt: messagesKey(after),
       lte: messagesKey(maxSequence),
       // One full record, or many small ones: what is fetched beyond a batch is for nothing.
-      highWaterMarkBytes: maxBatchBytes / 2,
+      highWaterMarkBytes: fetchBytes,
     });
     try {
       let room = maxBatchBytes;
       let next = after + 1;
       let more = true;
-      while (more && next <= through && next - after <= limit) {
+      while (
+        more &&
+        room > maxBatchBytes - fetchBytes &&
+        next <= through &&
+        next - after <= limit
+      ) {
         const entries = await iterator.nextv(Math.min(limit, 1000));
         more = entries.length > 0;
         for (const [key, value] of entries) {
