@@ -67,7 +67,7 @@ export class PlainResponse {
     return new Promise((resolve) => {
       this.#stopWaiting = resolve;
       // It fails only if the client has left, which is told by the call's signal.
-      socket.send(texts).then(resolve, resolve);
+      socket.sendTexts(texts).then(resolve, resolve);
     });
   }
 
