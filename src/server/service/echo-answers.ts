@@ -16,6 +16,11 @@ const overhead = envelopeHeadLength + 4 + 3 * 4 + 8 + cursorLength;
 export function* encodeAnswers(identity: string, stored: Stored): Generator<Uint8Array> {
   let target = Buffer.allocUnsafe(0);
   let end = 0;
+  /** At most so many bytes are still to come: a run of one short answer is a short one. */
+  let left = 0;
+  for (const { message, messageId } of stored.posts) {
+    left += overhead + 3 * (message.length + messageId.length);
+  }
   for (const [i, { message, messageId }] of stored.posts.entries()) {
     const messageLength = Buffer.byteLength(message);
     const idLength = Buffer.byteLength(messageId);
@@ -24,9 +29,10 @@ export function* encodeAnswers(identity: string, stored: Stored): Generator<Uint
       if (end > 0) {
         yield target.subarray(0, end);
       }
-      target = Buffer.allocUnsafe(Math.max(runBytes, most));
+      target = Buffer.allocUnsafe(Math.max(Math.min(runBytes, left), most));
       end = 0;
     }
+    left -= overhead + 3 * (message.length + messageId.length);
     const { sequence } = stored.positions[i]!;
     const head = end;
     end += envelopeHeadLength;
