@@ -30,7 +30,7 @@ export function fanOut(name: string, options: FanOut): Work {
     servers: options.wire === "ws" ? ["chatter-memory", "chatter-durable", "ws"] : grpcServers,
     async prepare(server, { quick }) {
       const subscribers = await Subscribers.open(server, options);
-      const events = Math.round((quick ? 60_000 : 200_000) / subscribers.size);
+      const events = Math.round((quick ? 60_000 : 120_000) / subscribers.size);
       return {
         async round() {
           const sentAt = new Float64Array(events);
