@@ -21,9 +21,7 @@ function inOurWords(error: ConnectError): ConnectError {
     const reason = rawMessage.replace("parse binary: ", "");
     return new ConnectError(`the message cannot be read: ${reason}`, Code.InvalidArgument);
   }
-  const limit = /^message size .*is larger than configured readMaxBytes (\d+)$/.exec(
-    rawMessage,
-  )?.[1];
+  const limit = /larger than configured readMaxBytes (\d+)/.exec(rawMessage)?.[1];
   if (code === Code.ResourceExhausted && limit !== undefined) {
     const bytes = Number(limit).toLocaleString("en");
     return new ConnectError(`a message has at most ${bytes} bytes on the wire`, code);
