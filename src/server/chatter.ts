@@ -26,6 +26,7 @@ import { createCallLogInterceptor, type Logger } from "./service/call-log.js";
 import { createEchoer } from "./service/echoer.js";
 import { maxWireMessageBytes } from "./service/encoded-requests.js";
 import { type Way, withEncodedStream } from "./service/encoded-stream.js";
+import { createEndings } from "./service/endings.js";
 import { stoppingError } from "./service/errors.js";
 import { createHealth } from "./service/health.js";
 import { createHistory } from "./service/history.js";
@@ -146,8 +147,14 @@ export function createChatter(options: ChatterOptions): Chatter {
   addReflection(router, services);
   options.routes?.(router);
 
+  // Interceptors of others need not know of an afterlife: they see their calls to the end.
+  const endings = options.interceptors?.length ? undefined : createEndings(routerOptions);
   const handlers = router.handlers.map((handler) =>
-    withEncodedStream(handler, (way) => onStream?.(way, handler)),
+    withEncodedStream(
+      handler,
+      (way) => onStream?.(way, handler),
+      endings?.get(handler.requestPath),
+    ),
   );
   const bridge = createWebSocketBridge({
     ...options.webSocket,

@@ -1,4 +1,5 @@
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { Code, type ConnectError, type ContextValues, type Interceptor } from "@connectrpc/connect";
+import { type Afterlife, afterlifeKey, clientLeftError } from "./afterlife.js";
 import { asConnectError } from "./errors.js";
 import { identityKey } from "./identity.js";
 
@@ -21,38 +22,49 @@ const silent: Logger = { info() {}, error() {} };
  */
 export function createCallLogInterceptor(logger: Logger = silent): Interceptor {
   return (next) => async (request) => {
-    const start = performance.now();
-    function log(reason?: unknown): ConnectError | undefined {
-      const error = reason === undefined ? undefined : asConnectError(reason);
-      const fields = {
-        method: `${request.service.typeName}/${request.method.name}`,
-        user: request.contextValues.get(identityKey)?.subject,
-        code: error ? codeName(error.code) : "ok",
-        durationMs: Math.round((performance.now() - start) * 10) / 10,
-      };
-      if (error && faults.has(error.code)) {
-        logger.error({ ...fields, error: error.rawMessage, cause: error.cause }, "call failed");
-      } else {
-        logger.info(error ? { ...fields, error: error.rawMessage } : fields, "call");
-      }
-      return error;
-    }
+    const method = `${request.service.typeName}/${request.method.name}`;
+    const log = createLine(logger, method, request.contextValues);
     try {
       const response = await next(request);
       if (!response.stream) {
         log();
         return response;
       }
-      return { ...response, message: logEnd(response.message, log) };
+      const afterlife = request.contextValues.get(afterlifeKey);
+      return { ...response, message: logEnd(response.message, log, afterlife) };
     } catch (error) {
       throw log(error) ?? error;
     }
   };
 }
 
+/** Writes the line of a call, and returns what the peer may know of the reason. */
+type Line = (reason?: unknown) => ConnectError | undefined;
+
+/** Made apart from the interceptor, so that a long call's line does not hold its request. */
+function createLine(logger: Logger, method: string, values: ContextValues): Line {
+  const start = performance.now();
+  return (reason) => {
+    const error = reason === undefined ? undefined : asConnectError(reason);
+    const fields = {
+      method,
+      user: values.get(identityKey)?.subject,
+      code: error ? codeName(error.code) : "ok",
+      durationMs: Math.round((performance.now() - start) * 10) / 10,
+    };
+    if (error && faults.has(error.code)) {
+      logger.error({ ...fields, error: error.rawMessage, cause: error.cause }, "call failed");
+    } else {
+      logger.info(error ? { ...fields, error: error.rawMessage } : fields, "call");
+    }
+    return error;
+  };
+}
+
 async function* logEnd<T>(
   messages: AsyncIterable<T>,
-  log: (reason?: unknown) => ConnectError | undefined,
+  log: Line,
+  afterlife: Afterlife | undefined,
 ): AsyncGenerator<T> {
   let outcome: { reason?: unknown } | undefined;
   try {
@@ -62,8 +74,12 @@ async function* logEnd<T>(
     outcome = { reason: asConnectError(error) };
     throw outcome.reason;
   } finally {
-    outcome ??= { reason: new ConnectError("the client left", Code.Canceled) };
-    log(outcome.reason);
+    outcome ??= { reason: clientLeftError() };
+    if (afterlife?.begun && outcome.reason === undefined) {
+      afterlife.onEnd(log);
+    } else {
+      log(outcome.reason);
+    }
   }
 }
 

@@ -11,8 +11,11 @@ import {
   type UniversalServerRequest,
   type UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
+import { Afterlife, afterlifeKey, clientLeftError } from "./afterlife.js";
 import { cutBeforeTooLong, parse, splitMessages } from "./encoded-requests.js";
+import type { Ending } from "./endings.js";
 import { decodeEnvelopes } from "./envelope.js";
+import { asConnectError } from "./errors.js";
 
 /*
  * Methods hand their answers over as runs of envelopes that were encoded once and are
@@ -62,6 +65,12 @@ export async function* respond<Desc extends DescMessage>(
 ): AsyncGenerator<MessageShape<Desc>> {
   accept(context);
   const send = context.values.get(encodedWire)?.send;
+  const afterlife = context.values.get(afterlifeKey);
+  if (send && afterlife) {
+    afterlife.begin(context.timeoutMs());
+    send(envelopes).catch(() => {}); // It ends the afterlife, which tells everybody.
+    return;
+  }
   if (send) {
     await send(envelopes);
     return;
@@ -103,10 +112,13 @@ export type Way = "encoded" | "ordinary";
 /**
  * Wraps a streaming handler so that its head goes out when the method accepts the call,
  * and its encoded messages as they are.
+ *
+ * @param ending lets the calls have an {@link Afterlife}, and makes what they end with
  */
 export function withEncodedStream(
   handler: UniversalHandler,
   onCall?: (way: Way) => void,
+  ending?: Ending,
 ): UniversalHandler {
   if (handler.method.methodKind === "unary") {
     return handler;
@@ -118,7 +130,10 @@ export function withEncodedStream(
     const way = wayOf(request, takesStream);
     onCall?.(way);
     const body = request.body as AsyncIterable<Uint8Array>;
-    const call = new EncodedCall(way === "ordinary" ? cutBeforeTooLong(body) : body);
+    const call = new EncodedCall(
+      way === "ordinary" ? cutBeforeTooLong(body) : body,
+      way === "encoded" && ending ? new Afterlife(request.signal) : undefined,
+    );
     const inner = handler({
       ...request,
       body: call.innerBody,
@@ -130,9 +145,19 @@ export function withEncodedStream(
       return inner;
     }
     const trailer = new Headers();
-    return { status: 200, header, body: call.body(inner, trailer), trailer };
+    const endBy = ending && endingOf(request, ending);
+    return { status: 200, header, body: call.body(inner, trailer, endBy), trailer };
   }
   return Object.assign(encodedStreamHandler, handler);
+}
+
+/** The ending of a request, of which next to nothing is held. */
+function endingOf({ httpVersion, method, url, header }: UniversalServerRequest, ending: Ending) {
+  const contentType = header.get("content-type") ?? "";
+  return (error: unknown) => {
+    const head = { "content-type": contentType };
+    return ending({ httpVersion, method, url, header: new Headers(head) }, error);
+  };
 }
 
 /** JSON has to be made, and compressed requests to be read, message by message. */
@@ -157,7 +182,10 @@ class EncodedCall {
 
   private taken = false;
 
-  constructor(private readonly requestBody: AsyncIterable<Uint8Array>) {
+  constructor(
+    private readonly requestBody: AsyncIterable<Uint8Array>,
+    private readonly afterlife: Afterlife | undefined,
+  ) {
     this.accepted = new Promise((resolve) => {
       this.accept = resolve;
     });
@@ -179,17 +207,19 @@ class EncodedCall {
       this.taken = true;
       return this.requestBody;
     };
-    return values.set(encodedWire, {
+    return values.set(afterlifeKey, this.afterlife).set(encodedWire, {
       accept: this.accept,
       send: way === "encoded" ? send : undefined,
       takeBody: way === "encoded" ? takeBody : undefined,
     });
   }
 
-  body(inner: Promise<UniversalServerResponse>, trailer: Headers): AsyncIterable<Uint8Array> {
-    return {
-      [Symbol.asyncIterator]: () => new EncodedBody(this.sent, inner, trailer),
-    };
+  body(
+    inner: Promise<UniversalServerResponse>,
+    trailer: Headers,
+    endBy: EndBy | undefined,
+  ): AsyncIterable<Uint8Array> {
+    return new EncodedBody(this.sent, inner, trailer, this.afterlife, endBy);
   }
 }
 
@@ -197,7 +227,7 @@ class EncodedCall {
  * The body of an encoded response: the method's envelopes, then what the inner handler ends
  * with. The envelopes go through without a generator, which would cost more than they do.
  */
-class EncodedBody implements AsyncIterator<Uint8Array> {
+class EncodedBody implements AsyncIterableIterator<Uint8Array> {
   private started = false;
   private ended = false;
   private sending: { readonly to: Sending; readonly runs: AsyncIterator<Uint8Array> } | undefined;
@@ -205,9 +235,16 @@ class EncodedBody implements AsyncIterator<Uint8Array> {
 
   constructor(
     private readonly sent: Promise<Sending>,
-    private readonly inner: Promise<UniversalServerResponse>,
+    /** What the body ends with; dropped as soon as an afterlife has begun. */
+    private inner: Promise<UniversalServerResponse>,
     private readonly trailer: Headers,
+    private readonly afterlife: Afterlife | undefined,
+    private readonly endBy: EndBy | undefined,
   ) {}
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
 
   next(): Promise<IteratorResult<Uint8Array>> {
     if (this.sending) {
@@ -229,6 +266,7 @@ class EncodedBody implements AsyncIterator<Uint8Array> {
     const { sending } = this;
     this.sending = undefined;
     this.rest ??= this.end();
+    this.afterlife?.end(clientLeftError());
     if (sending) {
       sending.to.resolve();
       await sending.runs.return?.();
@@ -244,6 +282,10 @@ class EncodedBody implements AsyncIterator<Uint8Array> {
     const to = await Promise.race([this.sent, this.inner.then(() => undefined)]);
     if (to) {
       this.sending = { to, runs: to.envelopes[Symbol.asyncIterator]() };
+      if (this.afterlife?.begun) {
+        release(this.inner);
+        this.inner = noResponse;
+      }
     } else {
       this.rest = this.end();
     }
@@ -255,16 +297,21 @@ class EncodedBody implements AsyncIterator<Uint8Array> {
       return run;
     }
     this.sending?.to.resolve();
-    return this.goOn();
+    return this.goOn(undefined);
   };
 
   private readonly onFault = (error: unknown) => {
     this.sending?.to.reject(error); // The method ends with it, and the rest says so.
-    return this.goOn();
+    return this.goOn(error);
   };
 
-  private goOn(): Promise<IteratorResult<Uint8Array>> {
+  private goOn(error: unknown): Promise<IteratorResult<Uint8Array>> {
     this.sending = undefined;
+    if (this.afterlife?.begun && this.endBy) {
+      const reason = error === undefined ? undefined : asConnectError(error);
+      this.afterlife.end(reason);
+      this.inner = this.endBy(reason);
+    }
     this.rest ??= this.end();
     return this.rest.next();
   }
@@ -280,6 +327,11 @@ class EncodedBody implements AsyncIterator<Uint8Array> {
     this.ended = true;
   }
 }
+
+type EndBy = (error: unknown) => Promise<UniversalServerResponse>;
+
+/** In place of a response that was let go of. */
+const noResponse = Promise.resolve<UniversalServerResponse>({ status: 200 });
 
 /** Lets go of a response that nobody will read. */
 function release(inner: Promise<UniversalServerResponse>): void {

@@ -1,4 +1,5 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { type Afterlife, afterlifeKey } from "./afterlife.js";
 import { identityKey } from "./identity.js";
 import type { OpenCalls } from "./open-calls.js";
 import { cutWire } from "./wire.js";
@@ -35,7 +36,8 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
         lifetime.end();
         return response;
       }
-      return { ...response, message: lifetime.iterate(response.message) };
+      const afterlife = request.contextValues.get(afterlifeKey);
+      return { ...response, message: lifetime.iterate(response.message, afterlife) };
     } catch (error) {
       lifetime.end();
       throw error;
@@ -51,9 +53,10 @@ class Lifetime {
   private rejectPending: ((reason: unknown) => void) | undefined;
   private graceTimer: NodeJS.Timeout | undefined;
   private expiryTimer: NodeJS.Timeout | undefined;
+  private deadlineTimer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly outer: AbortSignal,
+    private outer: AbortSignal,
     private readonly options: LifetimeOptions,
     private readonly cutWire: (() => void) | undefined,
   ) {
@@ -90,12 +93,21 @@ class Lifetime {
     });
   }
 
-  /** The same messages, until the cut. */
-  iterate<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
+  /** The same messages, until the cut, and until the end of the afterlife if they have one. */
+  iterate<T>(messages: AsyncIterable<T>, afterlife?: Afterlife): AsyncIterable<T> {
     const iterator = messages[Symbol.asyncIterator]();
+    const end = () => {
+      if (!afterlife?.begun) {
+        this.end();
+      }
+    };
     const endIfDone = (result: IteratorResult<T>) => {
       if (result.done) {
-        this.end();
+        if (afterlife?.begun) {
+          this.outlive(afterlife);
+        } else {
+          this.end();
+        }
       }
       return result;
     };
@@ -107,15 +119,35 @@ class Lifetime {
       [Symbol.asyncIterator]: () => ({
         next: () => this.race(iterator.next()).then(endIfDone, endWith),
         return: (value) => {
-          this.end();
+          end();
           return iterator.return?.(value) ?? Promise.resolve({ done: true, value });
         },
         throw: (error) => {
-          this.end();
+          end();
           return iterator.throw?.(error) ?? Promise.reject(error);
         },
       }),
     };
+  }
+
+  /**
+   * Goes on when Connect has let go of the call: the deadline and the client's leaving, which
+   * came by its signal, are then looked after here.
+   */
+  private outlive(afterlife: Afterlife): void {
+    const { clientLeft, deadline } = afterlife;
+    this.outer.removeEventListener("abort", this.onOuterAbort);
+    if (clientLeft) {
+      this.outer = clientLeft;
+      clientLeft.addEventListener("abort", this.onOuterAbort, { once: true });
+    }
+    this.rejectPending = (reason) => afterlife.end(reason);
+    afterlife.onEnd(() => this.end());
+    if (clientLeft?.aborted) {
+      this.onOuterAbort();
+    } else if (deadline !== undefined && !this.ended) {
+      this.deadlineTimer = setTimeout(() => this.abort(timedOut()), deadline - Date.now());
+    }
   }
 
   /** The call is over: nothing of it stays behind. */
@@ -126,6 +158,7 @@ class Lifetime {
     this.ended = true;
     clearTimeout(this.graceTimer);
     clearTimeout(this.expiryTimer);
+    clearTimeout(this.deadlineTimer);
     this.outer.removeEventListener("abort", this.onOuterAbort);
     this.leave();
   }
@@ -139,6 +172,7 @@ class Lifetime {
       return;
     }
     clearTimeout(this.expiryTimer);
+    clearTimeout(this.deadlineTimer);
     this.controller.abort(reason);
     if (reason !== this.options.stopping.reason) {
       this.graceTimer = setTimeout(() => {
@@ -151,6 +185,11 @@ class Lifetime {
       }, graceMs);
     }
   }
+}
+
+/** As Connect has it. */
+function timedOut(): ConnectError {
+  return new ConnectError("the operation timed out", Code.DeadlineExceeded);
 }
 
 function expired(): ConnectError {
