@@ -68,7 +68,11 @@ const report = makeReport(results);
 process.stdout.write(`${ratiosTable(report.ratios)}\n`);
 const file = options.json ?? (options.only || options.quick ? undefined : await resultsFile());
 if (file !== undefined) {
-  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+  // Numbers of one list on one line, as the formatter has them.
+  const json = JSON.stringify(report, null, 2).replace(/\[[\d.,\s]+\]/g, (list) =>
+    list.replace(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]"),
+  );
+  await writeFile(file, `${json}\n`);
 }
 process.exitCode = report.rows.some(({ failed }) => failed !== undefined) ? 1 : 0;
 
