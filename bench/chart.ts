@@ -60,7 +60,7 @@ function ratiosChart(): string {
       ];
     }),
   ];
-  return svg(labels + width + 70, height, parts);
+  return svg(labels + width + 70, height, "The peer's cost divided by Chatter's", parts);
 }
 
 interface Series {
@@ -91,7 +91,7 @@ function growthChart(): string {
     { name: "replay, CPU a message", colour: colours.peer, points: logOf((row) => row.cost) },
     { name: "append, p99", colour: colours.quiet, points: logOf((row) => row.p99) },
   ]);
-  return svg(860, 312, [...left, ...right]);
+  return svg(860, 312, "Cost by subscribers, and by messages in the log", [...left, ...right]);
 }
 
 function panel(offset: number, title: string, series: readonly Series[]): string[] {

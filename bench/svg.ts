@@ -4,10 +4,16 @@ const round = (value: number) => Math.round(value * 10) / 10;
 const escaped = (value: string) =>
   value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
-/** A drawing on white, so that it can be read on any page. */
-export function svg(width: number, height: number, parts: readonly string[]): string {
+/** A drawing on white, so that it can be read on any page; its title is what a screen reader says. */
+export function svg(
+  width: number,
+  height: number,
+  title: string,
+  parts: readonly string[],
+): string {
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#24292f">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#24292f" role="img" aria-labelledby="title">`,
+    `<title id="title">${escaped(title)}</title>`,
     rect(0, 0, width, height, "#ffffff"),
     ...parts,
     "</svg>\n",
