@@ -11,7 +11,9 @@ import { listen } from "./http/server.js";
 import { openLevelLog } from "./log/level-log.js";
 import { createMemoryLog } from "./log/memory-log.js";
 import type { MessageLog } from "./log/message-log.js";
-import type { ServeSettings } from "./settings.js";
+import type { AccountSettings } from "./settings/account-settings.js";
+import type { LogSettings } from "./settings/log-settings.js";
+import type { ServeSettings } from "./settings/settings.js";
 import { stopSignal } from "./stop-signal.js";
 
 /**
@@ -21,57 +23,57 @@ import { stopSignal } from "./stop-signal.js";
  */
 export async function serve(settings: ServeSettings): Promise<void> {
   const logger = pino(
-    { level: settings.logLevel, base: undefined },
+    { level: settings.report.logLevel, base: undefined },
     pino.destination({ dest: 2, sync: true }),
   );
+  const { accounts } = settings;
   const auth = createAuth({
-    users: await usersOf(settings),
+    users: await usersOf(accounts),
     tokens: createTokens({
-      key: await keyOf(settings),
-      issuer: settings.issuer,
-      audience: settings.audience,
-      lifetimeSeconds: settings.tokenLifetimeMs / 1000,
+      key: await keyOf(accounts, settings.log.dataDir),
+      issuer: accounts.issuer,
+      audience: accounts.audience,
+      lifetimeSeconds: accounts.tokenLifetimeMs / 1000,
     }),
   });
-  const log = await openLog(settings, logger);
+  const log = await openLog(settings.log, logger);
   try {
     const chatter = createChatter({
       log,
       auth,
       logger,
-      webSocket: { origins: settings.allowedOrigins },
+      webSocket: { origins: settings.listen.allowedOrigins },
     });
-    const server = await listen(chatter, settings);
+    const server = await listen(chatter, settings.listen);
     const told = stopSignal();
     process.stdout.write(`chatter is listening on ${server.url}\n`);
     await told;
     logger.info({ openCalls: chatter.openCalls }, "the server is stopping");
-    await server.close(settings.shutdownGraceMs);
+    await server.close(settings.listen.shutdownGraceMs);
   } finally {
     await log.close();
   }
   logger.info({}, "the server has stopped");
 }
 
-async function usersOf(settings: ServeSettings): Promise<Users> {
-  return settings.usersFile === undefined
-    ? demoUsers()
-    : createUsers(await readUsersFile(settings.usersFile));
+async function usersOf({ usersFile }: AccountSettings): Promise<Users> {
+  return usersFile === undefined ? demoUsers() : createUsers(await readUsersFile(usersFile));
 }
 
-function keyOf(settings: ServeSettings): Promise<SigningKey> {
-  if (settings.signingKeyFile !== undefined) {
-    return readSigningKey(settings.signingKeyFile);
+function keyOf(accounts: AccountSettings, dataDir: string): Promise<SigningKey> {
+  const { signingKeyFile, signingKey } = accounts;
+  if (signingKeyFile !== undefined) {
+    return readSigningKey(signingKeyFile);
   }
-  if (settings.signingKey !== undefined) {
-    return parseSigningKey(settings.signingKey, "CHATTER_SIGNING_KEY");
+  if (signingKey !== undefined) {
+    return parseSigningKey(signingKey, "CHATTER_SIGNING_KEY");
   }
-  return loadOrCreateDemoKey(settings.dataDir);
+  return loadOrCreateDemoKey(dataDir);
 }
 
-async function openLog(settings: ServeSettings, logger: Logger): Promise<MessageLog> {
-  const { dedupe, retention } = settings;
-  return settings.log === "memory"
+async function openLog(settings: LogSettings, logger: Logger): Promise<MessageLog> {
+  const { dataDir, engine, dedupe, retention } = settings;
+  return engine === "memory"
     ? createMemoryLog({ dedupe, retention })
-    : openLevelLog({ dir: settings.dataDir, dedupe, retention, logger });
+    : openLevelLog({ dir: dataDir, dedupe, retention, logger });
 }

@@ -1,7 +1,7 @@
 import { Argument, InvalidArgumentError, Option } from "commander";
 import { checkUserName } from "../../server/auth/names.js";
 import { checkScopes, type Scope, scopes } from "../../server/auth/scopes.js";
-import type { Setting } from "../../server/settings.js";
+import type { Setting } from "../../server/settings/setting.js";
 
 /** What administers accounts and tokens: the options that `user` and `token` share. */
 

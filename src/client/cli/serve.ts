@@ -1,12 +1,6 @@
 import { Command, Option } from "commander";
-import {
-  checkSettings,
-  type GivenSettings,
-  type Setting,
-  SettingError,
-  settings,
-  settingsOfEnvironment,
-} from "../../server/settings.js";
+import { type GivenSettings, SettingError } from "../../server/settings/setting.js";
+import { checkSettings, settings, settingsOfEnvironment } from "../../server/settings/settings.js";
 import { outliveReaders } from "./closed-output.js";
 
 /** `chatter serve` */
@@ -14,7 +8,7 @@ export function createServeCommand(): Command {
   const command = new Command("serve").description(
     "Serve Chatter on one port: Connect, gRPC, gRPC-Web and WebSockets, over HTTP/1.1 and HTTP/2.",
   );
-  for (const setting of Object.values<Setting>(settings)) {
+  for (const setting of Object.values(settings)) {
     const usual = setting.default === undefined ? "" : `, default: ${setting.default}`;
     command.addOption(
       new Option(setting.flag, `${setting.description} (env: ${setting.variable}${usual})`),

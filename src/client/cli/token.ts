@@ -4,7 +4,8 @@ import { decodeJwt, decodeProtectedHeader } from "jose";
 import type { Scope } from "../../server/auth/scopes.js";
 import { parseSigningKey, readSigningKey, type SigningKey } from "../../server/auth/signing-key.js";
 import { createTokens } from "../../server/auth/tokens.js";
-import { settings } from "../../server/settings.js";
+import { accountSettings } from "../../server/settings/account-settings.js";
+import { logSettings } from "../../server/settings/log-settings.js";
 import { createNameArgument, createScopesOption, createSettingOption } from "./admin-options.js";
 import { addOutputOption, type OutputOptions, parseCount } from "./options.js";
 import { createPrinter } from "./output.js";
@@ -43,11 +44,11 @@ function createIssueCommand(): Command {
     )
     .addArgument(createNameArgument())
     .addOption(createScopesOption())
-    .addOption(createSettingOption(settings.tokenLifetime).argParser(parseCount(1)))
-    .addOption(createSettingOption(settings.issuer))
-    .addOption(createSettingOption(settings.audience))
-    .addOption(createSettingOption(settings.signingKeyFile))
-    .addOption(createSettingOption(settings.dataDir))
+    .addOption(createSettingOption(accountSettings.tokenLifetime).argParser(parseCount(1)))
+    .addOption(createSettingOption(accountSettings.issuer))
+    .addOption(createSettingOption(accountSettings.audience))
+    .addOption(createSettingOption(accountSettings.signingKeyFile))
+    .addOption(createSettingOption(logSettings.dataDir))
     .addHelpText(
       "after",
       `

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import type { Scope } from "../../server/auth/scopes.js";
 import { newUser } from "../../server/auth/users.js";
 import { addUser, readUsersFile, removeUser } from "../../server/auth/users-file.js";
-import { settings } from "../../server/settings.js";
+import { accountSettings } from "../../server/settings/account-settings.js";
 import { createNameArgument, createScopesOption, createSettingOption } from "./admin-options.js";
 import { addOutputOption, type OutputOptions } from "./options.js";
 import { createPrinter } from "./output.js";
@@ -85,7 +85,7 @@ function createRemoveCommand(): Command {
 }
 
 function createUsersFileOption() {
-  return createSettingOption(settings.usersFile).makeOptionMandatory();
+  return createSettingOption(accountSettings.usersFile).makeOptionMandatory();
 }
 
 async function askNewPassword(name: string, command: Command): Promise<string> {

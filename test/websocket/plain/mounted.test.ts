@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { createWebSocketTransport } from "../../../src/client/websocket-transport.js";
 import { ChatterService } from "../../../src/gen/chatter_pb.js";
-import { checkSettings, SettingError } from "../../../src/server/settings.js";
+import { SettingError } from "../../../src/server/settings/setting.js";
+import { checkSettings } from "../../../src/server/settings/settings.js";
 import { createWebSocketBridge } from "../../../src/server/websocket/bridge.js";
 import { startChatter } from "../../support/chatter-server.js";
 import { startServe } from "../../support/serve.js";
@@ -101,9 +102,9 @@ describe("--allowed-origins", () => {
   const given = { demo: true };
 
   test("is a list with commas, empty unless given", () => {
-    expect(checkSettings(given).allowedOrigins).toEqual([]);
+    expect(checkSettings(given).listen.allowedOrigins).toEqual([]);
     const allowedOrigins = "https://app.example, http://localhost:5173";
-    expect(checkSettings({ ...given, allowedOrigins }).allowedOrigins).toEqual([
+    expect(checkSettings({ ...given, allowedOrigins }).listen.allowedOrigins).toEqual([
       "https://app.example",
       "http://localhost:5173",
     ]);

@@ -1,0 +1,112 @@
+import { isIP } from "node:net";
+import { SettingError, type SettingTable } from "./setting.js";
+import type { SettingReader } from "./setting-reader.js";
+
+/** Who may come in, and what tokens are signed with. */
+export const accountSettings = {
+  demo: {
+    flag: "--demo",
+    variable: "CHATTER_DEMO",
+    description: "account goa / rocks and a signing key kept in the data folder; loopback only",
+  },
+  usersFile: {
+    flag: "--users-file <file>",
+    variable: "CHATTER_USERS_FILE",
+    description: 'accounts, made with "chatter user add"',
+  },
+  signingKeyFile: {
+    flag: "--signing-key-file <file>",
+    variable: "CHATTER_SIGNING_KEY_FILE",
+    description:
+      "key of the tokens: a secret of 32 bytes or more, or an Ed25519 private key in PEM; " +
+      "or give the key itself in the environment as CHATTER_SIGNING_KEY",
+  },
+  issuer: {
+    flag: "--issuer <name>",
+    variable: "CHATTER_ISSUER",
+    description: "issuer of the tokens",
+    default: "chatter",
+  },
+  audience: {
+    flag: "--audience <name>",
+    variable: "CHATTER_AUDIENCE",
+    description: "audience of the tokens",
+    default: "chatter",
+  },
+  tokenLifetime: {
+    flag: "--token-lifetime <seconds>",
+    variable: "CHATTER_TOKEN_LIFETIME",
+    description: "how long a token is valid",
+    default: "3600",
+  },
+} as const satisfies SettingTable;
+
+export interface AccountSettings {
+  readonly demo: boolean;
+  readonly usersFile: string | undefined;
+  readonly signingKeyFile: string | undefined;
+  /** The key itself, from CHATTER_SIGNING_KEY: it has no flag, process lists are public. */
+  readonly signingKey: string | undefined;
+  readonly issuer: string;
+  readonly audience: string;
+  /** Milliseconds. */
+  readonly tokenLifetimeMs: number;
+}
+
+/** Throws a `SettingError` for the first that is wrong, or for some that exclude each other. */
+export function readAccountSettings(
+  reader: SettingReader<typeof accountSettings>,
+  signingKey: string | undefined,
+): AccountSettings {
+  const accounts = {
+    demo: reader.isSet("demo"),
+    usersFile: reader.text("usersFile"),
+    signingKeyFile: reader.text("signingKeyFile"),
+    signingKey,
+  };
+  checkAccounts(accounts);
+  return {
+    ...accounts,
+    issuer: reader.text("issuer")!,
+    audience: reader.text("audience")!,
+    tokenLifetimeMs: reader.milliseconds("tokenLifetime", 1, 10 * 365 * 86_400)!,
+  };
+}
+
+/** Throws a `SettingError` if the demo account could be reached from elsewhere. */
+export function refuseDemoBeyondLoopback(demo: boolean, host: string): void {
+  if (demo && !isLoopback(host)) {
+    throw new SettingError(
+      `--demo has a public password, so it refuses --host ${host}: use 127.0.0.1, ::1 or localhost, ` +
+        "or give --users-file and --signing-key-file instead of --demo",
+    );
+  }
+}
+
+type Accounts = Pick<AccountSettings, "demo" | "usersFile" | "signingKeyFile" | "signingKey">;
+
+function checkAccounts({ demo, usersFile, signingKeyFile, signingKey }: Accounts): void {
+  const anyKey = signingKeyFile !== undefined || signingKey !== undefined;
+  if (demo && (usersFile !== undefined || anyKey)) {
+    throw new SettingError(
+      "--demo has its own account and key: give either --demo, or --users-file and a signing key",
+    );
+  }
+  if (signingKeyFile !== undefined && signingKey !== undefined) {
+    throw new SettingError("give either --signing-key-file or CHATTER_SIGNING_KEY, not both");
+  }
+  if (!demo && usersFile === undefined) {
+    throw new SettingError(
+      'no accounts: give --users-file (made with "chatter user add NAME"), or --demo to try it out',
+    );
+  }
+  if (!demo && !anyKey) {
+    throw new SettingError(
+      'no signing key: give --signing-key-file (made with "openssl rand -base64 32 > FILE") or CHATTER_SIGNING_KEY',
+    );
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}

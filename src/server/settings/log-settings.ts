@@ -1,0 +1,75 @@
+import type { SettingTable } from "./setting.js";
+import type { SettingReader } from "./setting-reader.js";
+
+/** Where messages are kept, and for how long. */
+export const logSettings = {
+  dataDir: {
+    flag: "--data-dir <folder>",
+    variable: "CHATTER_DATA_DIR",
+    description: "folder of the embedded log; made if it is not there",
+    default: "./data",
+  },
+  log: {
+    flag: "--log <engine>",
+    variable: "CHATTER_LOG",
+    description:
+      "where messages are kept: level (durable, in the data folder) or memory (lost at exit)",
+    default: "level",
+  },
+  dedupeWindow: {
+    flag: "--dedupe-window <seconds>",
+    variable: "CHATTER_DEDUPE_WINDOW",
+    description: "how long a message_id is remembered",
+    default: "600",
+  },
+  dedupeMaxIds: {
+    flag: "--dedupe-max-ids <count>",
+    variable: "CHATTER_DEDUPE_MAX_IDS",
+    description: "how many message_ids are remembered at most",
+    default: "1000000",
+  },
+  retainSeconds: {
+    flag: "--retain-seconds <seconds>",
+    variable: "CHATTER_RETAIN_SECONDS",
+    description: "remove messages older than this (default: keep all)",
+  },
+  retainMessages: {
+    flag: "--retain-messages <count>",
+    variable: "CHATTER_RETAIN_MESSAGES",
+    description: "remove the oldest messages beyond so many (default: keep all)",
+  },
+  retainBytes: {
+    flag: "--retain-bytes <bytes>",
+    variable: "CHATTER_RETAIN_BYTES",
+    description: "remove the oldest messages beyond so many stored bytes (default: keep all)",
+  },
+} as const satisfies SettingTable;
+
+/** Times in milliseconds. */
+export interface LogSettings {
+  readonly dataDir: string;
+  readonly engine: "level" | "memory";
+  readonly dedupe: { readonly windowMs: number; readonly maxIds: number };
+  readonly retention: {
+    readonly maxAgeMs?: number;
+    readonly maxMessages?: number;
+    readonly maxBytes?: number;
+  };
+}
+
+/** Throws a `SettingError` for the first that is wrong. */
+export function readLogSettings(reader: SettingReader<typeof logSettings>): LogSettings {
+  return {
+    dataDir: reader.text("dataDir")!,
+    engine: reader.oneOf("log", ["level", "memory"], "level or memory"),
+    dedupe: {
+      windowMs: reader.milliseconds("dedupeWindow", 1, 7 * 86_400)!,
+      maxIds: reader.count("dedupeMaxIds", 1, 100_000_000)!,
+    },
+    retention: {
+      maxAgeMs: reader.milliseconds("retainSeconds", 1, 1e10),
+      maxMessages: reader.count("retainMessages", 1, 1e15 - 1),
+      maxBytes: reader.count("retainBytes", 1, 1e15 - 1),
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import type { SettingTable } from "./setting.js";
+import type { SettingReader } from "./setting-reader.js";
+
+/** What the server tells of itself. */
+export const reportSettings = {
+  logLevel: {
+    flag: "--log-level <level>",
+    variable: "CHATTER_LOG_LEVEL",
+    description: "what is told on standard error: silent, error, warn or info (a line a call)",
+    default: "info",
+  },
+} as const satisfies SettingTable;
+
+const logLevels = ["silent", "error", "warn", "info"] as const;
+
+export interface ReportSettings {
+  readonly logLevel: (typeof logLevels)[number];
+}
+
+/** Throws a `SettingError` for the first that is wrong. */
+export function readReportSettings(reader: SettingReader<typeof reportSettings>): ReportSettings {
+  return { logLevel: reader.oneOf("logLevel", logLevels) };
+}

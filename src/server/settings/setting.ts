@@ -1,0 +1,31 @@
+/** One setting of `chatter serve`. The command line, its --help and the checks are made from it. */
+export interface Setting {
+  /** As commander writes it: "--port <number>". Without "<…>" it is a yes or no. */
+  readonly flag: string;
+  readonly variable: string;
+  readonly description: string;
+  /** Undefined: there is none, or what it means is in the description. */
+  readonly default?: string;
+}
+
+/** Settings by name: the flag's, in camel case, as commander gives it. */
+export type SettingTable = Readonly<Record<string, Setting>>;
+
+/** What was given for each setting, by flag or variable: text, or a boolean for a yes or no. */
+export type GivenSettings = Readonly<Record<string, string | boolean | undefined>>;
+
+/** A setting that cannot be: says which, what was given, and what is right. */
+export class SettingError extends Error {}
+
+/** Throws that a setting has a value that cannot be, and what is right. */
+export function wrongSetting(setting: Setting, value: string, right: string): never {
+  const { flag, variable } = setting;
+  throw new SettingError(
+    `${flag.split(" ")[0]} (${variable}) is ${JSON.stringify(value)}: it must be ${right}`,
+  );
+}
+
+/** Whether it is a yes or no, given as a flag without a value. */
+export function isSwitch(setting: Setting): boolean {
+  return !setting.flag.includes("<");
+}
