@@ -1,9 +1,11 @@
 import { setMaxListeners } from "node:events";
+import type { IncomingMessage } from "node:http";
 import type { DescService } from "@bufbuild/protobuf";
 import {
   type ConnectRouter,
   type ConnectRouterOptions,
   createConnectRouter,
+  createContextValues,
   type Interceptor,
 } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
@@ -34,6 +36,7 @@ import { createLifetimeInterceptor } from "./service/lifetime.js";
 import { createListener } from "./service/listener.js";
 import { createLogin } from "./service/login.js";
 import { OpenCalls } from "./service/open-calls.js";
+import { createPeerAddress, peerAddressKey } from "./service/peer-address.js";
 import { addReflection } from "./service/reflection.js";
 import { createSubscribe } from "./service/subscribe.js";
 import { createSummary } from "./service/summary.js";
@@ -70,6 +73,11 @@ export interface ChatterOptions {
   readonly onStream?: (way: Way, handler: UniversalHandler) => void;
   /** Which pages may open WebSockets, and how these are set up. */
   readonly webSocket?: WebSocketSettings;
+  /**
+   * Proxies whose `X-Forwarded-For` says where a call comes from: addresses and networks,
+   * such as "192.0.2.1" and "10.0.0.0/8". Default: none, the connection's address counts.
+   */
+  readonly trustedProxies?: readonly string[];
   /** False: `/` is 404. Default: true, a page to read and post with is at `/`. */
   readonly page?: boolean;
 }
@@ -108,6 +116,8 @@ export interface Chatter {
 
 /**
  * Puts Chatter together: its six methods, health and reflection, over one log.
+ *
+ * Throws a TypeError for `trustedProxies` and origins that are none.
  *
  * @example
  * const chatter = createChatter({ log: createMemoryLog(), auth });
@@ -156,10 +166,17 @@ export function createChatter(options: ChatterOptions): Chatter {
       endings?.get(handler.requestPath),
     ),
   );
+  const addressOf = createPeerAddress(options.trustedProxies);
+  const contextValues = ({ socket, headers }: IncomingMessage) =>
+    createContextValues().set(
+      peerAddressKey,
+      addressOf(socket.remoteAddress, headers["x-forwarded-for"]),
+    );
   const bridge = createWebSocketBridge({
     ...options.webSocket,
     handlers,
-    routes: createPlainRoutes(handlers, stopping.signal),
+    contextValues,
+    routes: createPlainRoutes(handlers, { contextValues, stopping: stopping.signal }),
     onError: (error) => logger?.error({ err: error }, "WebSocket failed"),
   });
   const login = handlers.find(({ method }) => method === ChatterService.method.login)!;
@@ -173,8 +190,8 @@ export function createChatter(options: ChatterOptions): Chatter {
   });
   return {
     handlers,
-    requestListener: createRequestListener(route),
-    streamListener: createStreamListener(route),
+    requestListener: createRequestListener(route, addressOf),
+    streamListener: createStreamListener(route, addressOf),
     upgradeListener: bridge.upgrade,
     isReady,
     get openCalls() {

@@ -43,6 +43,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
       auth,
       logger,
       webSocket: { origins: settings.listen.allowedOrigins },
+      trustedProxies: settings.listen.trustedProxies,
     });
     const server = await listen(chatter, settings.listen);
     const told = stopSignal();

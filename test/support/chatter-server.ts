@@ -4,7 +4,7 @@ import { demoUsers } from "../../src/server/auth/demo-users.js";
 import { parseSigningKey } from "../../src/server/auth/signing-key.js";
 import { createTokens, type Tokens } from "../../src/server/auth/tokens.js";
 import { type Chatter, type ChatterOptions, createChatter } from "../../src/server/chatter.js";
-import { type ChatterServer, listen } from "../../src/server/http/server.js";
+import { type ChatterServer, type ListenOptions, listen } from "../../src/server/http/server.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import type { MessageLog } from "../../src/server/log/message-log.js";
 
@@ -32,12 +32,15 @@ afterEach(async () => {
 });
 
 /** Starts a server with the demo's account, a memory log unless given, closed after the test. */
-export async function startChatter(options: Partial<ChatterOptions> = {}): Promise<TestServer> {
+export async function startChatter(
+  options: Partial<ChatterOptions> = {},
+  listenOptions: ListenOptions = {},
+): Promise<TestServer> {
   const log = options.log ?? createMemoryLog();
   const tokens = createTokens({ key: await parseSigningKey("k".repeat(32), "test") });
   const auth = options.auth ?? createAuth({ users: demoUsers(), tokens });
   const chatter = createChatter({ ...options, log, auth });
-  const server = await listen(chatter, { port: 0 });
+  const server = await listen(chatter, { ...listenOptions, port: 0 });
   const { token } = await tokens.issue({
     subject: "goa",
     scopes: ["stream:read", "stream:write"],

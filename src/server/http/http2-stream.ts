@@ -1,6 +1,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandlerFn, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { type PeerAddress, peerAddressKey } from "../service/peer-address.js";
 import { cutWire } from "../service/wire.js";
 import { nodeHeaders, nodeTrailers, webHeaders } from "./headers.js";
 import { readBody } from "./request-body.js";
@@ -18,6 +19,7 @@ export async function handleStream(
   handler: UniversalHandlerFn,
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
+  addressOf: PeerAddress,
 ): Promise<void> {
   const controller = new AbortController();
   let answered = false;
@@ -36,13 +38,20 @@ export async function handleStream(
       header: webHeaders(headers),
       body: readBody(stream),
       signal: controller.signal,
-      contextValues: createContextValues().set(cutWire, cut),
+      contextValues: createContextValues()
+        .set(cutWire, cut)
+        .set(peerAddressKey, addressOf(connectionAddress(stream), headers["x-forwarded-for"])),
     });
     answered = await respond(stream, response);
   } catch {
     // The handler's own errors are in its response, and in the call's log line.
     stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
+}
+
+/** A session that is closing has lost its socket, and throws when it is asked for it. */
+function connectionAddress({ session }: ServerHttp2Stream): string | undefined {
+  return session?.destroyed === false ? session.socket.remoteAddress : undefined;
 }
 
 /** Sends a response; false if the client left before it was whole. */

@@ -8,6 +8,7 @@ import type {
 import { createContextValues } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
+import { type PeerAddress, peerAddressKey } from "../service/peer-address.js";
 import { cutWire } from "../service/wire.js";
 import { writeResponse } from "./http1-response.js";
 import { endStream, handleStream } from "./http2-stream.js";
@@ -24,11 +25,11 @@ export type RequestListener = (
 /** For the "stream" event of Node's HTTP/2 servers: the faster way to serve HTTP/2. */
 export type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
-export function createRequestListener(route: Route): RequestListener {
+export function createRequestListener(route: Route, addressOf: PeerAddress): RequestListener {
   return (request, response) => {
     const found = route(request.method ?? "", request.url ?? "");
     if (typeof found === "function") {
-      handleRequest(found, request, response);
+      handleRequest(found, request, response, addressOf);
     } else {
       const headers = request.httpVersionMajor === 1 ? { ...found.headers } : http2Headers(found);
       (response as ServerResponse).writeHead(found.status, headers);
@@ -37,12 +38,12 @@ export function createRequestListener(route: Route): RequestListener {
   };
 }
 
-export function createStreamListener(route: Route): StreamListener {
+export function createStreamListener(route: Route, addressOf: PeerAddress): StreamListener {
   return (stream, headers) => {
     const method = String(headers[":method"]);
     const found = route(method, String(headers[":path"]));
     if (typeof found === "function") {
-      handleStream(found, stream, headers);
+      handleStream(found, stream, headers, addressOf);
     } else {
       stream.on("error", () => {}); // The client left; nothing is lost.
       stream.respond({ ":status": found.status, ...http2Headers(found) });
@@ -55,8 +56,12 @@ async function handleRequest(
   handler: UniversalHandlerFn,
   request: IncomingMessage | Http2ServerRequest,
   response: ServerResponse | Http2ServerResponse,
+  addressOf: PeerAddress,
 ): Promise<void> {
-  const values = createContextValues().set(cutWire, () => response.destroy());
+  const address = addressOf(request.socket.remoteAddress, request.headers["x-forwarded-for"]);
+  const values = createContextValues()
+    .set(cutWire, () => response.destroy())
+    .set(peerAddressKey, address);
   try {
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);
     const result = await handler({ ...universal, body: readBody(request) });

@@ -1,3 +1,4 @@
+import { createPeerAddress } from "../service/peer-address.js";
 import { createOriginCheck } from "../websocket/origin.js";
 import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
@@ -22,6 +23,12 @@ export const listenSettings = {
     description:
       "web pages of other hosts that may open WebSockets: https://app.example,https://… (default: none)",
   },
+  trustedProxies: {
+    flag: "--trusted-proxies <list>",
+    variable: "CHATTER_TRUSTED_PROXIES",
+    description:
+      "proxies whose X-Forwarded-For is believed: 192.0.2.1,10.0.0.0/8,… (default: none)",
+  },
   shutdownGrace: {
     flag: "--shutdown-grace <seconds>",
     variable: "CHATTER_SHUTDOWN_GRACE",
@@ -34,6 +41,7 @@ export interface ListenSettings {
   readonly host: string;
   readonly port: number;
   readonly allowedOrigins: readonly string[];
+  readonly trustedProxies: readonly string[];
   /** Milliseconds. */
   readonly shutdownGraceMs: number;
 }
@@ -44,6 +52,7 @@ export function readListenSettings(reader: SettingReader<typeof listenSettings>)
     host: reader.text("host")!,
     port: reader.count("port", 0, 65_535)!,
     allowedOrigins: originsOf(reader),
+    trustedProxies: proxiesOf(reader),
     shutdownGraceMs: reader.milliseconds("shutdownGrace", 0, 3600)!,
   };
 }
@@ -60,4 +69,18 @@ function originsOf(reader: SettingReader<typeof listenSettings>): readonly strin
     );
   }
   return origins;
+}
+
+function proxiesOf(reader: SettingReader<typeof listenSettings>): readonly string[] {
+  const proxies = reader.list("trustedProxies");
+  try {
+    createPeerAddress(proxies);
+  } catch {
+    reader.wrong(
+      "trustedProxies",
+      reader.text("trustedProxies")!,
+      "addresses and networks such as 192.0.2.1 or 10.0.0.0/8, with commas",
+    );
+  }
+  return proxies;
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import {
   createAsyncIterable,
   encodeEnvelope,
@@ -16,6 +16,7 @@ import { errorAnswer, missingHeader } from "./goa-error.js";
 import type { PlainMethod } from "./methods.js";
 import { PlainIntake } from "./plain-intake.js";
 import { PlainResponse } from "./plain-response.js";
+import type { PlainOptions } from "./routes.js";
 
 /** How long a call may take to handle what its client had sent in full when it left. */
 const finishMs = 5_000;
@@ -26,14 +27,12 @@ const endReason = "server closing connection";
 /**
  * Serves one upgrade request by a Connect handler: what the handler has against the call
  * before it accepts it is an HTTP status, what comes later a close code.
- *
- * @param stopping aborted when the server stops
  */
 export async function servePlain(
   method: PlainMethod,
   handler: UniversalHandler,
   upgrade: Upgrade,
-  stopping: AbortSignal,
+  { contextValues, stopping }: PlainOptions,
 ): Promise<void> {
   if (!upgrade.request.headers.authorization) {
     upgrade.refuse(missingHeader("token"));
@@ -57,7 +56,7 @@ export async function servePlain(
         ? createAsyncIterable([encodeEnvelope(0, toBinary(handler.method.input, request))])
         : { [Symbol.asyncIterator]: () => intake },
       signal: end.signal,
-      contextValues: createContextValues().set(cutWire, () => response?.cut()),
+      contextValues: contextValues(upgrade.request).set(cutWire, () => response?.cut()),
     });
     response = await PlainResponse.begin(answer);
     const cursor = answer.header?.get(cursorHeader);
