@@ -110,8 +110,14 @@ export interface Chatter {
    * stopping"), posting ones when what they have read is stored and answered; WebSockets
    * are closed with 1001. Resolves when no call is under way and no WebSocket is open; there
    * is no time limit.
+   *
+   * When there are many streams (more than 50), they end spread over time, 500 a second or
+   * more, so that their clients do not all come back in the same instant.
+   *
+   * @param spreadMs within how many milliseconds they are told to end; 0: all at once.
+   *   Default: 5,000.
    */
-  stop(): Promise<void>;
+  stop(spreadMs?: number): Promise<void>;
 }
 
 /**
@@ -197,19 +203,18 @@ export function createChatter(options: ChatterOptions): Chatter {
     get openCalls() {
       return calls.count;
     },
-    async stop() {
+    async stop(spreadMs = 5_000) {
       stopping.abort(stoppingError());
-      calls.stop();
-      await Promise.all([calls.none(), bridge.close(closeWebSockets)]);
+      calls.stop(spreadMs);
+      // Calls end by themselves; this is for sockets that have none, and hangs up on nobody.
+      const sockets = { endAfterMs: spreadMs + 2_000, deadlineMs: maxTimerMs };
+      await Promise.all([calls.none(), bridge.close(sockets)]);
     },
   };
 }
 
 /** The longest that a timer can wait: a deadline beyond it would pass at once. */
 const maxTimerMs = 2 ** 31 - 1;
-
-/** Calls end by themselves; this is for sockets that have none, and hang up on nobody. */
-const closeWebSockets = { endAfterMs: 2_000, deadlineMs: maxTimerMs };
 
 function typeName(service: DescService): string {
   return service.typeName;

@@ -30,9 +30,9 @@ export interface ChatterServer {
   /** Where, such as "http://127.0.0.1:8080". */
   readonly url: string;
   /**
-   * Drains and closes: no new connections, GOAWAY, streams end as `Chatter.stop` says;
-   * what is still open after `graceMs` milliseconds is cut. Resolves when everything is
-   * closed.
+   * Drains and closes: no new connections, GOAWAY, streams end as `Chatter.stop` says,
+   * spread over at most half of `graceMs` when there are many; what is still open after
+   * `graceMs` milliseconds is cut. Resolves when everything is closed.
    */
   close(graceMs: number): Promise<void>;
 }
@@ -140,7 +140,7 @@ async function close(
     }
     port.closeUndecided();
     http1.closeIdleConnections();
-    await Promise.race([Promise.all([chatter.stop(), closed]), late]);
+    await Promise.race([Promise.all([chatter.stop(graceMs / 2), closed]), late]);
   } finally {
     clearInterval(sweep);
     clearTimeout(cut);

@@ -1,3 +1,9 @@
+/** So many calls are told at once; more are told one after the other. */
+const fewCalls = 50;
+/** Calls that are told each second, at least. */
+const leastPerSecond = 500;
+const tickMs = 20;
+
 /** The calls that are under way, so that a stop can tell them and wait for them. */
 export class OpenCalls {
   private readonly open = new Set<Entry>();
@@ -27,11 +33,28 @@ export class OpenCalls {
     };
   }
 
-  /** Tells all calls under way to end. */
-  stop(): void {
-    for (const { onStop } of this.open) {
-      onStop();
-    }
+  /**
+   * Tells all calls under way to end: a few at once; many spread over time, so that their
+   * clients do not come back in the same instant, 500 a second, or faster if all are to be
+   * told within `spreadMs` milliseconds.
+   */
+  stop(spreadMs: number): void {
+    const calls = this.open.values();
+    const perMs = Math.max(leastPerSecond / 1000, this.open.size / spreadMs);
+    const from = performance.now();
+    let told = 0;
+    const tell = (count: number) => {
+      for (; told < count; told++) {
+        const { done, value } = calls.next();
+        if (done) {
+          clearInterval(timer);
+          return;
+        }
+        value.onStop();
+      }
+    };
+    const timer = setInterval(() => tell((performance.now() - from) * perMs), tickMs);
+    tell(this.open.size > fewCalls && spreadMs > 0 ? 1 : Number.POSITIVE_INFINITY);
   }
 
   /** Resolves when no call is under way. */
