@@ -31,7 +31,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
     users: await usersOf(accounts),
     tokens: createTokens({
       key: await keyOf(accounts, settings.log.dataDir),
-      issuer: accounts.issuer,
+      issuer: accounts.tokenIssuer,
       audience: accounts.audience,
       lifetimeSeconds: accounts.tokenLifetimeMs / 1000,
     }),

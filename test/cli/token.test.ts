@@ -40,6 +40,13 @@ describe("chatter token issue", () => {
     expect(algorithms).toEqual(["HS256", "HS256", "EdDSA"]);
   });
 
+  test("names the issuer and the audience that are set", async () => {
+    const env = { CHATTER_SIGNING_KEY: secret, CHATTER_AUDIENCE: "us" };
+    const { stdout } = await runHere(["token", "issue", "alice", "--token-issuer", "here"], { env });
+    const claims = JSON.parse(atob(stdout.split(".")[1] ?? ""));
+    expect(claims).toMatchObject({ iss: "here", aud: "us" });
+  });
+
   test("says that there is no key, and never shows one", async () => {
     const dir = tempDir();
     const none = await runHere(["token", "issue", "alice", "--data-dir", dir]);

@@ -14,7 +14,7 @@ import { readSecret } from "./password.js";
 interface IssueOptions {
   readonly scopes: readonly Scope[];
   readonly tokenLifetime: number;
-  readonly issuer: string;
+  readonly tokenIssuer: string;
   readonly audience: string;
   readonly signingKeyFile?: string;
   readonly dataDir: string;
@@ -45,7 +45,7 @@ function createIssueCommand(): Command {
     .addArgument(createNameArgument())
     .addOption(createScopesOption())
     .addOption(createSettingOption(accountSettings.tokenLifetime).argParser(parseCount(1)))
-    .addOption(createSettingOption(accountSettings.issuer))
+    .addOption(createSettingOption(accountSettings.tokenIssuer))
     .addOption(createSettingOption(accountSettings.audience))
     .addOption(createSettingOption(accountSettings.signingKeyFile))
     .addOption(createSettingOption(logSettings.dataDir))
@@ -60,7 +60,7 @@ Examples:
     .action(async (subject: string, options: IssueOptions, command: Command) => {
       const tokens = createTokens({
         key: await keyAtHand(options, command),
-        issuer: options.issuer,
+        issuer: options.tokenIssuer,
         audience: options.audience,
         lifetimeSeconds: Number(options.tokenLifetime),
       });

@@ -21,10 +21,10 @@ export const accountSettings = {
       "key of the tokens: a secret of 32 bytes or more, or an Ed25519 private key in PEM; " +
       "or give the key itself in the environment as CHATTER_SIGNING_KEY",
   },
-  issuer: {
-    flag: "--issuer <name>",
-    variable: "CHATTER_ISSUER",
-    description: "issuer of the tokens",
+  tokenIssuer: {
+    flag: "--token-issuer <name>",
+    variable: "CHATTER_TOKEN_ISSUER",
+    description: "issuer of the tokens that are made here",
     default: "chatter",
   },
   audience: {
@@ -47,7 +47,7 @@ export interface AccountSettings {
   readonly signingKeyFile: string | undefined;
   /** The key itself, from CHATTER_SIGNING_KEY: it has no flag, process lists are public. */
   readonly signingKey: string | undefined;
-  readonly issuer: string;
+  readonly tokenIssuer: string;
   readonly audience: string;
   /** Milliseconds. */
   readonly tokenLifetimeMs: number;
@@ -67,7 +67,7 @@ export function readAccountSettings(
   checkAccounts(accounts);
   return {
     ...accounts,
-    issuer: reader.text("issuer")!,
+    tokenIssuer: reader.text("tokenIssuer")!,
     audience: reader.text("audience")!,
     tokenLifetimeMs: reader.milliseconds("tokenLifetime", 1, 10 * 365 * 86_400)!,
   };
