@@ -42,7 +42,9 @@ describe("chatter token issue", () => {
 
   test("names the issuer and the audience that are set", async () => {
     const env = { CHATTER_SIGNING_KEY: secret, CHATTER_AUDIENCE: "us" };
-    const { stdout } = await runHere(["token", "issue", "alice", "--token-issuer", "here"], { env });
+    const { stdout } = await runHere(["token", "issue", "alice", "--token-issuer", "here"], {
+      env,
+    });
     const claims = JSON.parse(atob(stdout.split(".")[1] ?? ""));
     expect(claims).toMatchObject({ iss: "here", aud: "us" });
   });
