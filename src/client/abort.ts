@@ -5,7 +5,6 @@
 export class LinkedAbort {
   readonly #controller = new AbortController();
   readonly #sources: readonly AbortSignal[];
-  readonly #onAbort = (event: Event) => this.abort((event.target as AbortSignal).reason);
 
   constructor(...sources: readonly (AbortSignal | undefined)[]) {
     this.#sources = sources.filter((source) => source !== undefined);
@@ -14,7 +13,7 @@ export class LinkedAbort {
         this.abort(source.reason);
         return;
       }
-      source.addEventListener("abort", this.#onAbort, { once: true });
+      follow(source, this);
     }
   }
 
@@ -25,9 +24,41 @@ export class LinkedAbort {
   /** Aborts, and listens to its sources no more. */
   abort(reason?: unknown): void {
     for (const source of this.#sources) {
-      source.removeEventListener("abort", this.#onAbort);
+      unfollow(source, this);
     }
     this.#controller.abort(reason);
+  }
+}
+
+interface Followers {
+  readonly all: Set<LinkedAbort>;
+  readonly onAbort: () => void;
+}
+
+/** One listener serves all that follow a signal: Node takes more than ten for a leak. */
+const followersOf = new WeakMap<AbortSignal, Followers>();
+
+function follow(source: AbortSignal, follower: LinkedAbort): void {
+  let followers = followersOf.get(source);
+  if (followers === undefined) {
+    const all = new Set<LinkedAbort>();
+    const onAbort = () => {
+      for (const one of all) {
+        one.abort(source.reason);
+      }
+    };
+    followers = { all, onAbort };
+    followersOf.set(source, followers);
+    source.addEventListener("abort", onAbort, { once: true });
+  }
+  followers.all.add(follower);
+}
+
+function unfollow(source: AbortSignal, follower: LinkedAbort): void {
+  const followers = followersOf.get(source);
+  if (followers?.all.delete(follower) && followers.all.size === 0) {
+    followersOf.delete(source);
+    source.removeEventListener("abort", followers.onAbort);
   }
 }
 

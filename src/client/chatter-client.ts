@@ -1,5 +1,5 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { ChatterService, type HistoryResponse } from "../gen/chatter_pb.js";
 import { createAuthorizedTransport } from "./authorized-transport.js";
 import type { CallSource } from "./call-source.js";
@@ -60,8 +60,8 @@ export interface ChatterClient {
   history(options?: HistoryOptions): AsyncIterable<HistoryResponse>;
 
   /**
-   * Ends everything: subscriptions end, posts without an answer fail (close publishers
-   * first), connections are closed.
+   * Ends everything: subscriptions end, posts without an answer fail with `canceled` (close
+   * publishers first), and so do histories; connections are closed.
    */
   close(): void;
 }
@@ -99,7 +99,7 @@ export function createClientWith(
     publisher: (options = {}) => new ResumingPublisher(source, options),
     history: (options = {}) => readHistory(source, options),
     close() {
-      closing.abort();
+      closing.abort(new ConnectError("the client was closed", Code.Canceled));
       dropConnections();
     },
   };
@@ -110,16 +110,37 @@ function open(
   { transport, url }: ChatterClientOptions,
 ): OpenTransport {
   if (typeof transport === "object") {
+    if (typeof transport?.unary !== "function" || typeof transport.stream !== "function") {
+      throw new TypeError(`"transport" is an object, but no transport of Connect's`);
+    }
     return { transport, dropConnections: () => {} };
   }
   if (url === undefined) {
     throw new TypeError(`"url" is missing: it says where Chatter is`);
   }
-  const base = new URL(url);
-  if (base.protocol !== "http:" && base.protocol !== "https:") {
-    throw new TypeError(`"url" begins with ${base.protocol}: it must begin with http: or https:`);
+  return createTransport(transport, baseOf(url));
+}
+
+/** The URL that the paths of methods are added to. It is in no error: it may have a password. */
+function baseOf(url: string | URL): string {
+  let base: URL;
+  try {
+    base = new URL(url);
+  } catch {
+    throw new TypeError(
+      `"url" is no URL: it must be like http://localhost:8080 or https://chatter.example`,
+    );
   }
-  return createTransport(transport, base.href.replace(/\/$/, ""));
+  if (base.protocol !== "http:" && base.protocol !== "https:") {
+    throw new TypeError(`"url" begins with ${base.protocol} but must begin with http: or https:`);
+  }
+  if (base.username + base.password !== "") {
+    throw new TypeError(`"url" has a user or a password: these go into "auth"`);
+  }
+  if (base.search + base.hash !== "") {
+    throw new TypeError(`"url" has a query or a fragment: it can have a path at most`);
+  }
+  return base.href.replace(/\/$/, "");
 }
 
 async function login(

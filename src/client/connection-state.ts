@@ -13,5 +13,19 @@ export type ConnectionState =
   /** It is over: with a reason if it has failed for good, without if it was ended. */
   | { readonly status: "closed"; readonly reason?: ConnectError };
 
-/** Is told each change of state, at once. */
+/**
+ * Is told each change of state, at once. What it throws is an uncaught exception of the
+ * program, as with listeners of events: it does not come between the client and the server.
+ */
 export type StateListener = (state: ConnectionState) => void;
+
+/** Tells a listener, if there is one. */
+export function tellState(listener: StateListener | undefined, state: ConnectionState): void {
+  try {
+    listener?.(state);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

@@ -1,6 +1,8 @@
+import { ConnectError } from "@connectrpc/connect";
 import type { HistoryResponse } from "../gen/chatter_pb.js";
 import { LinkedAbort } from "./abort.js";
 import type { CallSource } from "./call-source.js";
+import { type ConnectionState, type StateListener, tellState } from "./connection-state.js";
 import { Retry } from "./retry.js";
 import { watchCall } from "./watched-call.js";
 
@@ -18,6 +20,16 @@ export interface HistoryOptions {
   readonly limit?: number | undefined;
   /** Ends reading: the loop throws the signal's reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Is told how reading stands with the server, at once; it may take several calls. Default:
+   * nobody.
+   */
+  readonly onState?: StateListener | undefined;
+}
+
+/** What one reading makes its calls with. */
+interface Reading extends CallSource {
+  readonly tell: StateListener;
 }
 
 /** A call that brings nothing for so long is taken for dead, in milliseconds. */
@@ -42,10 +54,12 @@ export function readHistory(
 
 async function* select(
   source: CallSource,
-  { after, before, last, limit = Number.POSITIVE_INFINITY, signal }: HistoryOptions,
+  { after, before, last, limit = Number.POSITIVE_INFINITY, signal, onState }: HistoryOptions,
 ): AsyncGenerator<HistoryResponse, void> {
   const end = new LinkedAbort(source.closing, signal);
-  const reading = { ...source, closing: end.signal };
+  const tell: StateListener = (state) => tellState(onState, state);
+  const reading = { ...source, closing: end.signal, tell };
+  let closed: ConnectionState = { status: "closed" };
   try {
     if (before !== undefined && last !== undefined) {
       yield* (await lastBefore(reading, before, last)).slice(0, limit);
@@ -57,32 +71,38 @@ async function* select(
       }
       yield message;
     }
+  } catch (error) {
+    if (!end.signal.aborted) {
+      closed = { status: "closed", reason: ConnectError.from(error) };
+    }
+    throw error;
   } finally {
     end.abort();
+    tell(closed);
   }
 }
 
 /**
  * The last messages before a sequence. The schema counts from the head, which may move on
- * between the calls that this takes: then fewer come, and it tries again.
+ * between the calls that this takes: then fewer come, and it tries again with more to spare.
  */
 async function lastBefore(
-  source: CallSource,
+  source: Reading,
   before: bigint,
   last: number,
 ): Promise<HistoryResponse[]> {
-  for (;;) {
+  for (let spare = 0; ; spare = 2 * spare + last) {
     const newest = await one(follow(source, { last: 1 }));
     if (newest === undefined) {
       return [];
     }
     const behind = newest.sequence >= before ? Number(newest.sequence - before) + 1 : 0;
     const messages: HistoryResponse[] = [];
-    for await (const message of follow(source, { last: behind + last })) {
+    for await (const message of follow(source, { last: behind + last + spare })) {
       if (message.sequence >= before) {
         break;
       }
-      // Where sequences have gaps, it began too early.
+      // With some to spare, or where sequences have gaps, it began too early.
       if (messages.push(message) > last) {
         messages.shift();
       }
@@ -109,13 +129,14 @@ type Selection = Pick<HistoryOptions, "after" | "last" | "limit">;
 
 /** Reads a selection; when a call breaks, it goes on after the last message. */
 async function* follow(
-  source: CallSource,
+  source: Reading,
   { after, last = 0, limit = Number.POSITIVE_INFINITY }: Selection,
 ): AsyncGenerator<HistoryResponse, void> {
-  const { client, tokens, closing } = source;
-  const retry = new Retry(tokens, closing, () => {});
+  const { client, tokens, closing, tell } = source;
+  const retry = new Retry(tokens, closing, tell);
   let cursor = after;
-  let left = limit;
+  // Also when it goes on by the cursor, and the head is another one.
+  let left = last > 0 ? Math.min(last, limit) : limit;
   for (;;) {
     try {
       const headers = await retry.begin();

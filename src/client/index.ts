@@ -27,7 +27,7 @@ export { createWebSocketTransport } from "./websocket-transport.js";
  * }
  * ```
  *
- * Throws a TypeError for a URL or a transport that cannot be used.
+ * Throws a TypeError for a URL, an auth or a transport that cannot be used.
  */
 export function createChatterClient(options: ChatterClientOptions): ChatterClient {
   return createClientWith(createBrowserTransport, options);

@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { PostProgressSchema } from "../gen/chatter_pb.js";
 import { LinkedAbort } from "./abort.js";
 import type { CallSource } from "./call-source.js";
-import type { ConnectionState, StateListener } from "./connection-state.js";
+import { type ConnectionState, type StateListener, tellState } from "./connection-state.js";
 import { type Posted, PostQueue, type PostRequest } from "./post-queue.js";
 import { Retry } from "./retry.js";
 import { Silence } from "./silence.js";
@@ -202,7 +202,7 @@ export class ResumingPublisher implements Publisher {
 
   #tell(state: ConnectionState): void {
     this.#state = state;
-    this.#onState?.(state);
+    tellState(this.#onState, state);
   }
 }
 
@@ -211,6 +211,9 @@ function faultOf(text: string): ConnectError | undefined {
   const right = "it must have 1 to 65,536 bytes of UTF-8";
   const invalid = (what: string) =>
     new ConnectError(`the text ${what}: ${right}`, Code.InvalidArgument);
+  if (typeof text !== "string") {
+    return invalid(`is no string but ${typeof text}`);
+  }
   if (text === "") {
     return invalid("is empty");
   }

@@ -1,3 +1,6 @@
+/** A timer cannot be set for longer, in milliseconds: it would run out at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 /**
  * Notices when something that is waited for does not come. One timer serves all waits: it
  * is not set anew for each, so a wait costs next to nothing.
@@ -35,7 +38,7 @@ export class Silence {
   }
 
   #watch(ms: number): void {
-    this.#timer = setTimeout(() => {
+    const onTime = () => {
       this.#timer = undefined;
       if (this.#since === undefined) {
         return;
@@ -47,6 +50,7 @@ export class Silence {
         this.#since = undefined;
         this.#onSilent();
       }
-    }, ms);
+    };
+    this.#timer = setTimeout(onTime, Math.min(ms, longestTimerMs));
   }
 }

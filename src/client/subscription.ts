@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { SubscribeResponse } from "../gen/chatter_pb.js";
 import { LinkedAbort } from "./abort.js";
 import type { CallSource } from "./call-source.js";
-import type { ConnectionState, StateListener } from "./connection-state.js";
+import { type ConnectionState, type StateListener, tellState } from "./connection-state.js";
 import { Retry } from "./retry.js";
 import { watchCall } from "./watched-call.js";
 
@@ -115,6 +115,8 @@ export class ResumingSubscription implements Subscription {
   }
 
   async *#run(): AsyncGenerator<SubscribeResponse, undefined> {
+    // Who subscribes is told of no state before it has the subscription.
+    await undefined;
     const { signal } = this.#end;
     const close = (state: ConnectionState) => {
       if (this.#state.status !== "closed") {
@@ -176,6 +178,6 @@ export class ResumingSubscription implements Subscription {
 
   #tell(state: ConnectionState): void {
     this.#state = state;
-    this.#onState?.(state);
+    tellState(this.#onState, state);
   }
 }

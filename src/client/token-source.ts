@@ -28,18 +28,41 @@ export interface TokenSource {
 /** Exchanges a name and a password for a token. */
 export type Login = (user: string, password: string, signal: AbortSignal) => Promise<DatedToken>;
 
+/** Throws a TypeError if `auth` is none of its kinds. */
 export function createTokenSource(auth: ClientAuth, login: Login): TokenSource {
   if (typeof auth === "function") {
     return new RenewingTokens(async (signal) => {
-      const token = await auth(signal);
+      const token = sendable(await auth(signal));
       return { token, expiresAt: expiryOf(token) };
     });
   }
-  if ("token" in auth) {
-    return { get: async () => auth.token, refuse: () => false };
+  const { token, user, password } = (auth ?? {}) as Record<string, unknown>;
+  if (typeof token === "string") {
+    return { get: async () => sendable(token), refuse: () => false };
   }
-  const { user, password } = auth;
-  return new RenewingTokens((signal) => login(user, password, signal));
+  if (typeof user === "string" && typeof password === "string") {
+    return new RenewingTokens((signal) => login(user, password, signal));
+  }
+  throw new TypeError(
+    `"auth" must be { user, password }, { token } or a function that returns a token`,
+  );
+}
+
+/**
+ * The token as it goes into a header. Throws `unauthenticated` if it cannot, in words of our
+ * own: those of the platform repeat the token.
+ */
+function sendable(token: unknown): string {
+  const fault = (what: string) =>
+    new ConnectError(`the token ${what}: it must have visible ASCII alone`, Code.Unauthenticated);
+  if (typeof token !== "string") {
+    throw fault(`is no string but ${token === null ? "null" : typeof token}`);
+  }
+  const text = token.trim(); // files end with a line's end
+  if (!/^[\x21-\x7e]+$/.test(text)) {
+    throw fault(text === "" ? "is empty" : "has spaces or other characters that no token has");
+  }
+  return text;
 }
 
 /** A token is renewed when so much of its life is over. */

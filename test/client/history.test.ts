@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import type { ConnectionState } from "../../src/client/connection-state.js";
 import type { HistoryOptions } from "../../src/client/history.js";
 import { fill, numbered } from "../support/fill.js";
-import { collect } from "../support/streams.js";
+import { collect, errorOf } from "../support/streams.js";
 import { connected } from "./support/connected.js";
 import { shortenPauses } from "./support/short-pauses.js";
 import { wireNames } from "./support/wires.js";
@@ -61,18 +62,55 @@ test("pages backward by sequence, while the head moves on", async () => {
   expect(pages.flat()).toEqual(numbered(25));
 });
 
-test("backward, a head that runs ahead between the two calls makes no hole", async () => {
+test("backward, a head that runs ahead between the calls is caught up with", async () => {
   const { server, texts } = await filled(100);
   const { beforeLast } = server.log;
-  let moves = 3;
+  let calls = 0;
   server.log.beforeLast = async (count) => {
-    if (count > 1 && moves-- > 0) {
-      await fill(server.log, numbered(25, "later"));
+    if (count > 1 && ++calls < 50) {
+      await fill(server.log, numbered(100, "later"));
     }
     return beforeLast.call(server.log, count);
   };
   expect(await texts({ before: 51n, last: 10 })).toEqual(numbered(50).slice(40));
-  expect(moves).toBeLessThan(0);
+  expect(calls).toBeGreaterThan(1);
+  expect(calls).toBeLessThan(10);
+});
+
+test("what is cut brings no more than the last so many, though the head has moved on", async () => {
+  const { client, proxy, server } = await filled(20_000);
+  const received: string[] = [];
+  for await (const { message } of client.history({ last: 15_000 })) {
+    if (received.push(message) === 1) {
+      proxy.cut();
+      await fill(server.log, numbered(10, "later"));
+    }
+  }
+  expect(received).toEqual(numbered(20_000).slice(5_000));
+  expect(proxy.connections).toBe(2);
+});
+
+test("a history tells its state: that it waits, and how it ends", async () => {
+  const { client, proxy } = await filled(20_000);
+  const states: string[] = [];
+  const onState = ({ status }: ConnectionState) => states.push(status);
+  for await (const { sequence } of client.history({ onState })) {
+    if (sequence === 10n) {
+      proxy.cut();
+    }
+  }
+  expect(states).toEqual(["connecting", "live", "waiting", "connecting", "live", "closed"]);
+
+  const ends: ConnectionState[] = [];
+  const error = await errorOf(client.history({ after: "x", onState: (end) => ends.push(end) }));
+  expect(ends.at(-1)).toEqual({ status: "closed", reason: error });
+
+  states.length = 0;
+  for await (const _ of client.history({ before: 15_000n, last: 5, onState })) {
+    break;
+  }
+  expect(states.at(-1)).toBe("closed");
+  expect(states.filter((status) => status === "closed")).toHaveLength(1);
 });
 
 test("an empty log, and one with nothing before, have nothing", async () => {

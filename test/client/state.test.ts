@@ -66,3 +66,54 @@ test("a publisher is idle until it has something to post, and live when it is an
   await publisher.close();
   expect(states).toEqual(["connecting", "live", "waiting", "idle", "connecting", "live", "closed"]);
 });
+
+test("a listener may look at what it listens to, from the first state on", async () => {
+  const { client } = await connected();
+  const states: string[] = [];
+  const subscription = client.subscribe({ onState: () => states.push(subscription.state.status) });
+  const publisher = client.publisher({ onState: () => states.push(publisher.state.status) });
+  await when(() => subscription.state.status === "live");
+  expect(states).toEqual(["connecting", "live"]);
+  await publisher.post("1");
+  expect(states).toEqual(["connecting", "live", "connecting", "live"]);
+
+  const ended = client.subscribe({
+    signal: AbortSignal.abort(),
+    onState: () => states.push(ended.state.status),
+  });
+  await ended.next();
+  expect(states.at(-1)).toBe("closed");
+});
+
+test("what a listener throws is the program's, and does not come between", async () => {
+  const { client, server } = await connected();
+  const caught: string[] = [];
+  const listeners = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.on("uncaughtException", ({ message }) => caught.push(message));
+  try {
+    const onState = ({ status }: ConnectionState) => {
+      throw new Error(status);
+    };
+    const subscription = client.subscribe({ onState });
+    await when(() => subscription.state.status === "live");
+    const publisher = client.publisher({ onState });
+    await publisher.post("1");
+    await publisher.post("2");
+    await publisher.close();
+    for await (const { message } of subscription) {
+      if (message === "2") {
+        break;
+      }
+    }
+    expect(server.log.head).toBe(2);
+    const states = ["connecting", "live", "closed"];
+    await when(() => caught.length === 6);
+    expect(caught.toSorted()).toEqual([...states, ...states].toSorted());
+  } finally {
+    process.removeAllListeners("uncaughtException");
+    for (const listener of listeners) {
+      process.on("uncaughtException", listener);
+    }
+  }
+});
