@@ -94,7 +94,9 @@ describe("chatter chat without a terminal", () => {
   });
 
   test("Ctrl+C ends with 130 and tells what has no answer yet", async () => {
+    await post(server.log, "zero");
     async function* input() {
+      await chat.printed("zero");
       await server.stop();
       yield "one\n";
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -103,7 +105,7 @@ describe("chatter chat without a terminal", () => {
     }
     const chat = startHere(["chat"], { input: input(), env: server.env });
     const { status, stdout, stderr } = await chat.ended;
-    expect({ status, stdout }).toEqual({ status: 130, stdout: "" });
+    expect({ status, stdout }).toEqual({ status: 130, stdout: "goa: zero\n" });
     expect(stderr).toMatch(/chatter: no answer yet \(interrupted\): one\n$/);
   });
 });

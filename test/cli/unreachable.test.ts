@@ -28,6 +28,8 @@ describe("a server that is not there is told in one line with its URL", () => {
     [["history", "--follow"], ""],
     [["listener", "--reliable"], "one\n"],
     [["echoer", "--reliable"], "one\n"],
+    [["chat"], ""],
+    [["chat", "--last", "0"], ""],
   ])("by %j, which resumes only what once stood", async (args, input) => {
     const server = createTcpServer();
     const url = await listen(server);

@@ -5,6 +5,7 @@ import type { Call } from "./call.js";
 import type { ChatScreen } from "./chat-screen.js";
 import { harmless } from "./chat-text.js";
 import { createConnectionNotes } from "./connection-notes.js";
+import { FirstConnection } from "./first-connection.js";
 import { subscribeLive } from "./live-subscription.js";
 
 /** So many lines are taken ahead of their answers. */
@@ -14,6 +15,7 @@ const maxAhead = 1024;
 export class ChatSession {
   readonly #call: Call;
   readonly #screen: ChatScreen;
+  readonly #first: FirstConnection;
   readonly #end: LinkedAbort;
   readonly #publisher: Publisher;
   readonly #notes: StateListener;
@@ -28,23 +30,25 @@ export class ChatSession {
   constructor(call: Call, screen: ChatScreen) {
     this.#call = call;
     this.#screen = screen;
-    this.#end = new LinkedAbort(call.signal);
+    this.#first = new FirstConnection(call.signal, (state) => this.#takeState(state));
+    this.#end = new LinkedAbort(this.#first.signal);
     this.#publisher = call.chatter.publisher({ signal: this.#end.signal });
     this.#notes = createConnectionNotes(call, (note) => screen.note(note));
   }
 
   /**
    * Runs until the input ends and its messages are shown. Rejects with what ends the reading
-   * for good, and if lines were not posted.
+   * for good, when there is no server to begin with, and if lines were not posted.
    *
    * @param last so many stored messages are shown first
    */
   async run(last: number): Promise<void> {
     this.#showStatus();
     try {
-      await orAborted(Promise.all([this.#read(last), this.#post()]), this.#call.signal);
+      await orAborted(Promise.all([this.#read(last), this.#post()]), this.#first.signal);
     } finally {
       this.#end.abort(new Error("the chat has ended"));
+      this.#first.end();
       // What it rejects with was told as it came.
       await this.#publisher.close().catch(() => {});
       this.#screen.close();
@@ -61,7 +65,7 @@ export class ChatSession {
   async #read(last: number): Promise<void> {
     const { chatter } = this.#call;
     const { signal } = this.#end;
-    const onState = (state: ConnectionState) => this.#takeState(state);
+    const { onState } = this.#first;
     try {
       // Before the history: nothing can be added between the two.
       const live = await subscribeLive(chatter, { signal, onState });
