@@ -133,6 +133,7 @@ export function createChatter(options: ChatterOptions): Chatter {
   const { log, auth, logger, onStream, page = true } = options;
   keepByteOrderMarks();
   const calls = new OpenCalls();
+  const ignoreRevocations = auth.onChange?.(() => calls.recheck());
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // Each call under way has one.
   const isReady = () => !stopping.signal.aborted && log.writeFault === undefined;
@@ -145,7 +146,7 @@ export function createChatter(options: ChatterOptions): Chatter {
     interceptors: [
       createCallLogInterceptor(logger),
       createAccessInterceptor(auth),
-      createLifetimeInterceptor({ calls, stopping: stopping.signal }),
+      createLifetimeInterceptor({ calls, stopping: stopping.signal, auth }),
       ...(options.interceptors ?? []),
     ],
   };
@@ -209,6 +210,7 @@ export function createChatter(options: ChatterOptions): Chatter {
       // Calls end by themselves; this is for sockets that have none, and hangs up on nobody.
       const sockets = { endAfterMs: spreadMs + 2_000, deadlineMs: maxTimerMs };
       await Promise.all([calls.none(), bridge.close(sockets)]);
+      ignoreRevocations?.();
     },
   };
 }

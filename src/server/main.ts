@@ -1,17 +1,10 @@
 import pino, { type Logger } from "pino";
-import { createAuth } from "./auth/create-auth.js";
-import { loadOrCreateDemoKey } from "./auth/demo-key.js";
-import { demoUsers } from "./auth/demo-users.js";
-import { parseSigningKey, readSigningKey, type SigningKey } from "./auth/signing-key.js";
-import { createTokens } from "./auth/tokens.js";
-import { createUsers, type Users } from "./auth/users.js";
-import { readUsersFile } from "./auth/users-file.js";
+import { openAccounts } from "./accounts.js";
 import { createChatter } from "./chatter.js";
 import { listen } from "./http/server.js";
 import { openLevelLog } from "./log/level-log.js";
 import { createMemoryLog } from "./log/memory-log.js";
 import type { MessageLog } from "./log/message-log.js";
-import type { AccountSettings } from "./settings/account-settings.js";
 import type { LogSettings } from "./settings/log-settings.js";
 import type { ServeSettings } from "./settings/settings.js";
 import { stopSignal } from "./stop-signal.js";
@@ -26,21 +19,12 @@ export async function serve(settings: ServeSettings): Promise<void> {
     { level: settings.report.logLevel, base: undefined },
     pino.destination({ dest: 2, sync: true }),
   );
-  const { accounts } = settings;
-  const auth = createAuth({
-    users: await usersOf(accounts),
-    tokens: createTokens({
-      key: await keyOf(accounts, settings.log.dataDir),
-      issuer: accounts.tokenIssuer,
-      audience: accounts.audience,
-      lifetimeSeconds: accounts.tokenLifetimeMs / 1000,
-    }),
-  });
+  const accounts = await openAccounts(settings.accounts, settings.log.dataDir, logger);
   const log = await openLog(settings.log, logger);
   try {
     const chatter = createChatter({
       log,
-      auth,
+      auth: accounts.auth,
       logger,
       webSocket: { origins: settings.listen.allowedOrigins },
       trustedProxies: settings.listen.trustedProxies,
@@ -53,23 +37,9 @@ export async function serve(settings: ServeSettings): Promise<void> {
     await server.close(settings.listen.shutdownGraceMs);
   } finally {
     await log.close();
+    accounts.close();
   }
   logger.info({}, "the server has stopped");
-}
-
-async function usersOf({ usersFile }: AccountSettings): Promise<Users> {
-  return usersFile === undefined ? demoUsers() : createUsers(await readUsersFile(usersFile));
-}
-
-function keyOf(accounts: AccountSettings, dataDir: string): Promise<SigningKey> {
-  const { signingKeyFile, signingKey } = accounts;
-  if (signingKeyFile !== undefined) {
-    return readSigningKey(signingKeyFile);
-  }
-  if (signingKey !== undefined) {
-    return parseSigningKey(signingKey, "CHATTER_SIGNING_KEY");
-  }
-  return loadOrCreateDemoKey(dataDir);
 }
 
 async function openLog(settings: LogSettings, logger: Logger): Promise<MessageLog> {

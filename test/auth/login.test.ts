@@ -19,6 +19,8 @@ it("the demo account may read and write", async () => {
     scopes: ["stream:read", "stream:write"],
     tokenId: expect.any(String),
     expiresAt,
+    issuedAt: expiresAt - 3_600_000,
+    login: true,
   });
 });
 

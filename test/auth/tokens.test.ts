@@ -41,6 +41,8 @@ describe("an issued token", () => {
       ...goa,
       tokenId: claimsOf(token).jti,
       expiresAt,
+      issuedAt: now,
+      login: false,
     });
   });
 

@@ -15,9 +15,11 @@ const commands = [
   "user add",
   "user list",
   "user remove",
+  "user revoke",
   "token",
   "token issue",
   "token inspect",
+  "token revoke",
 ];
 
 /** Options that say what one call does: no setting, so no variable. */

@@ -1,6 +1,7 @@
 import { Argument, InvalidArgumentError, Option } from "commander";
-import { checkUserName } from "../../server/auth/names.js";
+import { checkSubject, checkUserName } from "../../server/auth/names.js";
 import { checkScopes, type Scope, scopes } from "../../server/auth/scopes.js";
+import { accountSettings } from "../../server/settings/account-settings.js";
 import type { Setting } from "../../server/settings/setting.js";
 
 /** What administers accounts and tokens: the options that `user` and `token` share. */
@@ -18,6 +19,26 @@ export function createNameArgument(): Argument {
     refuseUnless(() => checkUserName(name));
     return name;
   });
+}
+
+/** NAME, whom tokens are for: an account, or someone whom another issuer knows. */
+export function createSubjectArgument(): Argument {
+  return new Argument("<name>", "the sender's name, as others see it").argParser((name: string) => {
+    refuseUnless(() => checkSubject(name));
+    return name;
+  });
+}
+
+/** What every command that revokes takes. */
+export interface RevocationOptions {
+  readonly revocationsFile: string;
+}
+
+/** --revocations-file */
+export function createRevocationsFileOption(): Option {
+  const { flag, variable } = accountSettings.revocationsFile;
+  const description = "the file that servers watch; made if it is not there";
+  return createSettingOption({ flag, variable, description }).makeOptionMandatory();
 }
 
 /** --scopes */

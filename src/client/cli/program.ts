@@ -52,12 +52,12 @@ const entries: readonly CommandEntry[] = [
   },
   {
     name: "user",
-    summary: "add, list and remove accounts",
+    summary: "add, list and remove accounts, end their tokens",
     load: async () => (await import("./user.js")).createUserCommand(),
   },
   {
     name: "token",
-    summary: "issue and inspect tokens",
+    summary: "issue, inspect and revoke tokens",
     load: async () => (await import("./token.js")).createTokenCommand(),
   },
 ];

@@ -10,6 +10,7 @@ import { createNameArgument, createScopesOption, createSettingOption } from "./a
 import { addOutputOption, type OutputOptions, parseCount } from "./options.js";
 import { createPrinter } from "./output.js";
 import { readSecret } from "./password.js";
+import { createTokenRevokeCommand } from "./token-revoke.js";
 
 interface IssueOptions {
   readonly scopes: readonly Scope[];
@@ -20,12 +21,13 @@ interface IssueOptions {
   readonly dataDir: string;
 }
 
-/** `chatter token` with `issue` and `inspect` */
+/** `chatter token` with `issue`, `inspect` and `revoke` */
 export function createTokenCommand(): Command {
   return new Command("token")
-    .description("Issue tokens with the server's signing key, and look into tokens.")
+    .description("Issue tokens with the server's signing key, look into tokens, and revoke them.")
     .addCommand(createIssueCommand())
     .addCommand(createInspectCommand())
+    .addCommand(createTokenRevokeCommand())
     .addHelpText(
       "after",
       `

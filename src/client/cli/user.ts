@@ -1,9 +1,17 @@
 import { Command } from "commander";
+import { revokeUser } from "../../server/auth/revocations-file.js";
 import type { Scope } from "../../server/auth/scopes.js";
 import { newUser } from "../../server/auth/users.js";
 import { addUser, readUsersFile, removeUser } from "../../server/auth/users-file.js";
 import { accountSettings } from "../../server/settings/account-settings.js";
-import { createNameArgument, createScopesOption, createSettingOption } from "./admin-options.js";
+import {
+  createNameArgument,
+  createRevocationsFileOption,
+  createScopesOption,
+  createSettingOption,
+  createSubjectArgument,
+  type RevocationOptions,
+} from "./admin-options.js";
 import { addOutputOption, type OutputOptions } from "./options.js";
 import { createPrinter } from "./output.js";
 import { askHidden, readSecret } from "./password.js";
@@ -17,13 +25,16 @@ interface AddOptions extends FileOptions {
   readonly replace?: true;
 }
 
-/** `chatter user` with `add`, `list` and `remove` */
+/** `chatter user` with `add`, `list`, `remove` and `revoke` */
 export function createUserCommand(): Command {
   return new Command("user")
-    .description("Administer the accounts in a users file. A server reads it when it starts.")
+    .description(
+      "Administer the accounts in a users file. Running servers see a change within seconds.",
+    )
     .addCommand(createAddCommand())
     .addCommand(createListCommand())
     .addCommand(createRemoveCommand())
+    .addCommand(createRevokeCommand())
     .addHelpText(
       "after",
       `
@@ -77,11 +88,33 @@ function createListCommand(): Command {
 function createRemoveCommand(): Command {
   return new Command("remove")
     .summary("remove an account")
-    .description("Remove an account. Its tokens are accepted until they expire.")
+    .description(
+      "Remove an account. The tokens that it got by login are refused within seconds,\n" +
+        "and their calls end. Tokens of chatter token issue need no account: chatter user\n" +
+        "revoke ends them.",
+    )
     .addArgument(createNameArgument())
     .addOption(createUsersFileOption())
     .addHelpText("after", "\nExamples:\n  chatter user remove alice --users-file users.json")
     .action((name: string, { usersFile }: FileOptions) => removeUser(usersFile, name));
+}
+
+function createRevokeCommand(): Command {
+  return new Command("revoke")
+    .summary("end all tokens that a user has now")
+    .description(
+      "Refuse all tokens that a user has now, however they were made, and end their\n" +
+        "calls within seconds. The account stays: tokens of later logins are accepted.",
+    )
+    .addArgument(createSubjectArgument())
+    .addOption(createRevocationsFileOption())
+    .addHelpText(
+      "after",
+      "\nExamples:\n  chatter user revoke alice --revocations-file revocations.json",
+    )
+    .action((name: string, { revocationsFile }: RevocationOptions) =>
+      revokeUser(revocationsFile, name),
+    );
 }
 
 function createUsersFileOption() {

@@ -8,6 +8,10 @@ export interface Identity {
   readonly tokenId: string;
   /** When the token stops to be accepted, in milliseconds since 1970. */
   readonly expiresAt: number;
+  /** When the token was issued, in milliseconds since 1970, if it says so. */
+  readonly issuedAt?: number;
+  /** Whether the token was given for the account's password. Default: false. */
+  readonly login?: boolean;
 }
 
 /** A token for one account. */
@@ -30,4 +34,16 @@ export interface Auth {
 
   /** Checks a token. Rejects with `unauthenticated` ("invalid token"). */
   verify(token: string): Promise<Identity>;
+
+  /**
+   * Whether a token that `verify` took was revoked since. Asked again for every call under
+   * way after each change that `onChange` tells of. Default: tokens end when they expire.
+   */
+  isRevoked?(identity: Identity): boolean;
+
+  /**
+   * Calls the listener when tokens may have been revoked. Returns what takes it out.
+   * Default: that never happens.
+   */
+  onChange?(listener: () => void): () => void;
 }

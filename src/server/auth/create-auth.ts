@@ -1,7 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Auth } from "./auth.js";
+import type { Auth, Identity } from "./auth.js";
 import { createLoginQueue } from "./login-queue.js";
 import { verifyPassword } from "./passwords.js";
+import type { Revocations } from "./revocations.js";
 import type { Tokens } from "./tokens.js";
 import type { Users } from "./users.js";
 
@@ -10,11 +11,31 @@ export interface AuthOptions {
   readonly users: Users;
   /** What a login is answered with, and what calls are checked by. */
   readonly tokens: Tokens;
+  /** Default: no token is revoked before it expires. */
+  readonly revocations?: Revocations;
 }
 
-/** Logins by accounts with a password, calls by signed tokens. */
-export function createAuth({ users, tokens }: AuthOptions): Auth {
+/**
+ * How far the clocks of those who make accounts may be ahead of those who issue tokens, in
+ * milliseconds.
+ */
+const clockSkewMs = 60_000;
+
+/**
+ * Logins by accounts with a password, calls by signed tokens. A token that was given for a
+ * password is accepted as long as its account is there.
+ */
+export function createAuth({ users, tokens, revocations }: AuthOptions): Auth {
   const queue = createLoginQueue();
+  const sources = [users, tokens, revocations];
+
+  function isRevoked(identity: Identity): boolean {
+    return (
+      (revocations?.has(identity) ?? false) ||
+      (identity.login === true && !hasAccount(identity, users))
+    );
+  }
+
   return {
     login: (name, password, signal) =>
       queue.run(async () => {
@@ -23,9 +44,37 @@ export function createAuth({ users, tokens }: AuthOptions): Auth {
         if (user === undefined || !matches) {
           throw new ConnectError("invalid username and password combination", Code.Unauthenticated);
         }
-        return tokens.issue({ subject: user.name, scopes: user.scopes });
+        return tokens.issue({ subject: user.name, scopes: user.scopes, login: true });
       }, signal),
 
-    verify: (token) => tokens.verify(token),
+    async verify(token) {
+      const identity = await tokens.verify(token);
+      if (isRevoked(identity)) {
+        const cause = new Error("the token was revoked, or its account removed");
+        throw new ConnectError("invalid token", Code.Unauthenticated, undefined, undefined, cause);
+      }
+      return identity;
+    },
+
+    isRevoked,
+
+    onChange(listener) {
+      const leave = sources.map((source) => source?.onChange?.(listener));
+      return () => {
+        for (const each of leave) {
+          each?.();
+        }
+      };
+    },
   };
+}
+
+/** Whether the token's account is there, and not another one of the same name, made later. */
+function hasAccount({ subject, issuedAt = 0 }: Identity, users: Users): boolean {
+  const user = users.find(subject);
+  return (
+    user !== undefined &&
+    // Of an account that was made in the future the time says nothing.
+    (user.createdAt <= issuedAt + clockSkewMs || user.createdAt > Date.now() + clockSkewMs)
+  );
 }

@@ -24,6 +24,11 @@ export interface NewToken {
   readonly scopes: readonly string[];
   /** Default: that of all tokens. */
   readonly lifetimeSeconds?: number;
+  /**
+   * Whether it is given for the account's password, and depends on the account: the token
+   * then says `"amr": ["pwd"]` (RFC 8176). Default: false.
+   */
+  readonly login?: boolean;
 }
 
 /** Makes tokens and checks them. */
@@ -32,6 +37,8 @@ export interface Tokens {
   issue(token: NewToken): Promise<IssuedToken>;
   /** Rejects with `unauthenticated` ("invalid token"), whatever is wrong with the token. */
   verify(token: string): Promise<Identity>;
+  /** Calls the listener when keys may have been taken away. Returns what takes it out. */
+  onChange?(listener: () => void): () => void;
 }
 
 const maxLifetimeSeconds = 10 * 365 * 24 * 3600;
@@ -75,12 +82,12 @@ export function createTokens({
   }
 
   return {
-    async issue({ subject, scopes, lifetimeSeconds = defaultLifetime }) {
+    async issue({ subject, scopes, lifetimeSeconds = defaultLifetime, login = false }) {
       checkSubject(subject);
       checkScopes(scopes);
       checkLifetime(lifetimeSeconds);
       const now = Math.floor(Date.now() / 1000);
-      const token = await new SignJWT({ scopes: [...scopes] })
+      const token = await new SignJWT({ scopes: [...scopes], ...(login ? { amr: ["pwd"] } : {}) })
         .setProtectedHeader({ alg: key.algorithm, typ: "JWT" })
         .setIssuer(issuer)
         .setAudience(audience)
@@ -119,9 +126,9 @@ function isCanonical(token: string): boolean {
     .every((part) => Buffer.from(part, "base64url").toString("base64url") === part);
 }
 
-function toIdentity({ sub, scopes, jti, exp }: JWTPayload): Identity {
-  if (typeof sub !== "string" || typeof jti !== "string" || jti === "" || exp === undefined) {
-    throw new Error('"sub" or "jti" is not a text, or "exp" is not there');
+function toIdentity({ sub, scopes, jti, iat, exp, amr }: JWTPayload): Identity {
+  if (typeof sub !== "string" || typeof jti !== "string" || jti === "") {
+    throw new Error('"sub" or "jti" is not a text');
   }
   checkSubject(sub);
   if (!Array.isArray(scopes) || !scopes.every((scope) => typeof scope === "string")) {
@@ -132,7 +139,9 @@ function toIdentity({ sub, scopes, jti, exp }: JWTPayload): Identity {
     subject: sub,
     scopes: Object.freeze(scopes),
     tokenId: jti,
-    expiresAt: exp * 1000,
+    expiresAt: exp! * 1000,
+    issuedAt: iat! * 1000,
+    login: Array.isArray(amr) && amr.includes("pwd"),
   });
 }
 

@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { isRecord } from "./json-record.js";
 import { checkUserName } from "./names.js";
 import { passwordCost } from "./passwords.js";
 import { checkScopes } from "./scopes.js";
@@ -76,15 +77,4 @@ function parseUser(entry: Record<string, unknown>, fail: (fault: string) => neve
   } catch (error) {
     return fail(ConnectError.from(error).rawMessage);
   }
-}
-
-/** Whether it is an object with exactly these fields: a misspelled one is not passed over. */
-function isRecord(value: unknown, names: readonly string[]): value is Record<string, unknown> {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.keys(value).length === names.length &&
-    names.every((name) => Object.hasOwn(value, name))
-  );
 }

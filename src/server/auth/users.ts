@@ -28,6 +28,8 @@ export interface Users {
    * long: a hash that nothing fits, as costly as the costliest account's.
    */
   readonly decoy: string;
+  /** Calls the listener when accounts may have been removed. Returns what takes it out. */
+  onChange?(listener: () => void): () => void;
 }
 
 export interface NewUser {

@@ -1,7 +1,8 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import type { Auth, Identity } from "../auth/auth.js";
 import { type Afterlife, afterlifeKey } from "./afterlife.js";
 import { identityKey } from "./identity.js";
-import type { OpenCalls } from "./open-calls.js";
+import type { OpenCall, OpenCalls } from "./open-calls.js";
 import { cutWire } from "./wire.js";
 
 /** How long a method may take to end by itself after its signal; then the call is cut. */
@@ -16,19 +17,22 @@ export interface LifetimeOptions {
   readonly calls: OpenCalls;
   /** Aborted when the server stops; calls then end by themselves or with their connection. */
   readonly stopping: AbortSignal;
+  /** Knows which tokens were revoked. */
+  readonly auth: Pick<Auth, "isRevoked">;
 }
 
 /**
- * Ends every call in time: at its deadline, when its client has left, and within a second
- * of its token's expiry. The method is told by its signal, and the call ends even if it
+ * Ends every call in time: at its deadline, when its client has left, within a second of
+ * its token's expiry, and when its token is revoked. The method is told by its signal, and the call ends even if it
  * does not listen: connect-es itself only aborts the signal.
  */
 export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor {
   return (next) => async (request) => {
-    const lifetime = new Lifetime(request.signal, options, request.contextValues.get(cutWire));
-    const expiresAt = request.contextValues.get(identityKey)?.expiresAt;
-    if (expiresAt !== undefined) {
-      lifetime.endAt(expiresAt);
+    const identity = request.contextValues.get(identityKey);
+    const cut = request.contextValues.get(cutWire);
+    const lifetime = new Lifetime(request.signal, options, identity, cut);
+    if (identity) {
+      lifetime.endAt(identity.expiresAt);
     }
     try {
       const response = await lifetime.race(next({ ...request, signal: lifetime.signal }));
@@ -45,9 +49,8 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
   };
 }
 
-class Lifetime {
+class Lifetime implements OpenCall {
   private readonly controller = new AbortController();
-  private readonly leave: () => void;
   private ended = false;
   private cut: { reason: unknown } | undefined;
   private rejectPending: ((reason: unknown) => void) | undefined;
@@ -58,18 +61,21 @@ class Lifetime {
   constructor(
     private outer: AbortSignal,
     private readonly options: LifetimeOptions,
+    private readonly identity: Identity | undefined,
     private readonly cutWire: (() => void) | undefined,
   ) {
-    this.leave = options.calls.enter(this.onStop);
+    options.calls.enter(this);
     outer.addEventListener("abort", this.onOuterAbort, { once: true });
     if (outer.aborted) {
       this.onOuterAbort();
     } else if (options.stopping.aborted) {
-      this.onStop();
+      this.stop();
+    } else {
+      this.recheck(); // It may have been revoked since it was verified.
     }
   }
 
-  /** Aborted at the deadline, when the client leaves, when the token expires, at a stop. */
+  /** Aborted at the deadline, when the client leaves, when the token ends, at a stop. */
   get signal(): AbortSignal {
     return this.controller.signal;
   }
@@ -160,12 +166,20 @@ class Lifetime {
     clearTimeout(this.expiryTimer);
     clearTimeout(this.deadlineTimer);
     this.outer.removeEventListener("abort", this.onOuterAbort);
-    this.leave();
+    this.options.calls.leave(this);
   }
 
   private readonly onOuterAbort = () => this.abort(this.outer.reason);
 
-  private readonly onStop = () => this.abort(this.options.stopping.reason);
+  stop(): void {
+    this.abort(this.options.stopping.reason);
+  }
+
+  recheck(): void {
+    if (this.identity && this.options.auth.isRevoked?.(this.identity)) {
+      this.abort(revoked());
+    }
+  }
 
   private abort(reason: unknown): void {
     if (this.ended || this.controller.signal.aborted) {
@@ -190,6 +204,10 @@ class Lifetime {
 /** As Connect has it. */
 function timedOut(): ConnectError {
   return new ConnectError("the operation timed out", Code.DeadlineExceeded);
+}
+
+function revoked(): ConnectError {
+  return new ConnectError("the token was revoked: log in again", Code.Unauthenticated);
 }
 
 function expired(): ConnectError {

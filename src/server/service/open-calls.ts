@@ -6,7 +6,7 @@ const tickMs = 20;
 
 /** The calls that are under way, so that a stop can tell them and wait for them. */
 export class OpenCalls {
-  private readonly open = new Set<Entry>();
+  private readonly open = new Set<OpenCall>();
   private waiting: (() => void)[] = [];
 
   /** How many calls are under way. */
@@ -14,23 +14,19 @@ export class OpenCalls {
     return this.open.size;
   }
 
-  /**
-   * Counts a call; call what it returns, once, when the call has ended.
-   *
-   * @param onStop told when all calls are to end. Not by an abort signal: to add a listener
-   *   to one takes longer the more there are.
-   */
-  enter(onStop: () => void): () => void {
-    const entry = { onStop };
-    this.open.add(entry);
-    return () => {
-      this.open.delete(entry);
-      if (this.open.size === 0) {
-        for (const wake of this.waiting.splice(0)) {
-          wake();
-        }
+  /** Counts a call, until it leaves. */
+  enter(call: OpenCall): void {
+    this.open.add(call);
+  }
+
+  /** The call has ended. */
+  leave(call: OpenCall): void {
+    this.open.delete(call);
+    if (this.open.size === 0) {
+      for (const wake of this.waiting.splice(0)) {
+        wake();
       }
-    };
+    }
   }
 
   /**
@@ -50,11 +46,18 @@ export class OpenCalls {
           clearInterval(timer);
           return;
         }
-        value.onStop();
+        value.stop();
       }
     };
     const timer = setInterval(() => tell((performance.now() - from) * perMs), tickMs);
     tell(this.open.size > fewCalls && spreadMs > 0 ? 1 : Number.POSITIVE_INFINITY);
+  }
+
+  /** Has all calls under way look whether their token was revoked. */
+  recheck(): void {
+    for (const call of this.open) {
+      call.recheck();
+    }
   }
 
   /** Resolves when no call is under way. */
@@ -67,6 +70,10 @@ export class OpenCalls {
   }
 }
 
-interface Entry {
-  readonly onStop: () => void;
+/** Told by its methods: to add a listener to an abort signal takes longer the more there are. */
+export interface OpenCall {
+  /** The call is to end, since all are. */
+  stop(): void;
+  /** The call is to end if its token was revoked. */
+  recheck(): void;
 }

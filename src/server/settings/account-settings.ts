@@ -14,6 +14,13 @@ export const accountSettings = {
     variable: "CHATTER_USERS_FILE",
     description: 'accounts, made with "chatter user add"',
   },
+  revocationsFile: {
+    flag: "--revocations-file <file>",
+    variable: "CHATTER_REVOCATIONS_FILE",
+    description:
+      'tokens and users that are no longer accepted, made with "chatter token revoke" and ' +
+      '"chatter user revoke" (default: none)',
+  },
   signingKeyFile: {
     flag: "--signing-key-file <file>",
     variable: "CHATTER_SIGNING_KEY_FILE",
@@ -44,6 +51,7 @@ export const accountSettings = {
 export interface AccountSettings {
   readonly demo: boolean;
   readonly usersFile: string | undefined;
+  readonly revocationsFile: string | undefined;
   readonly signingKeyFile: string | undefined;
   /** The key itself, from CHATTER_SIGNING_KEY: it has no flag, process lists are public. */
   readonly signingKey: string | undefined;
@@ -67,6 +75,7 @@ export function readAccountSettings(
   checkAccounts(accounts);
   return {
     ...accounts,
+    revocationsFile: reader.text("revocationsFile"),
     tokenIssuer: reader.text("tokenIssuer")!,
     audience: reader.text("audience")!,
     tokenLifetimeMs: reader.milliseconds("tokenLifetime", 1, 10 * 365 * 86_400)!,

@@ -1,0 +1,55 @@
+import { Argument, Command } from "commander";
+import { decodeJwt } from "jose";
+import type { RevokedToken } from "../../server/auth/revocations.js";
+import { revokeToken } from "../../server/auth/revocations-file.js";
+import { tokenIdOf } from "../../server/auth/token-id.js";
+import { createRevocationsFileOption, type RevocationOptions } from "./admin-options.js";
+import { readSecret } from "./password.js";
+
+/** `chatter token revoke` */
+export function createTokenRevokeCommand(): Command {
+  return new Command("revoke")
+    .summary("end one token before it expires")
+    .description(
+      "Refuse a token from now on, and end its calls within seconds. It is named by its\n" +
+        'id, the "jti" that chatter token inspect prints, or read from standard input.',
+    )
+    .addArgument(
+      new Argument("<id>", 'the token\'s id, or "-" for the token itself on standard input'),
+    )
+    .addOption(createRevocationsFileOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  chatter token revoke - --revocations-file revocations.json < token.txt
+  chatter token revoke 0b7c5a1e-6f0d-4f0e-9d0e-5d1f2a3b4c5d --revocations-file revocations.json`,
+    )
+    .action(async (given: string, { revocationsFile }: RevocationOptions, command: Command) => {
+      const text = given === "-" ? (await readSecret()).trim() : given;
+      await revokeToken(revocationsFile, revokedToken(text, command));
+    });
+}
+
+/** By the token itself it is known when its revocation may be forgotten. */
+function revokedToken(text: string, command: Command): RevokedToken {
+  if (text === "") {
+    return command.error("error: there is no token, and no id of one");
+  }
+  if (text.split(".").length !== 3) {
+    return { id: text };
+  }
+  const { jti, exp } = claimsOf(text, command);
+  if (exp !== undefined && exp * 1000 <= Date.now()) {
+    return command.error("error: this token has expired: there is nothing to revoke");
+  }
+  return { id: tokenIdOf(text, jti), expiresAt: exp === undefined ? undefined : exp * 1000 };
+}
+
+function claimsOf(token: string, command: Command) {
+  try {
+    return decodeJwt(token);
+  } catch {
+    return command.error("error: this is not a token: a token is a JWT, three parts with dots");
+  }
+}

@@ -1,0 +1,91 @@
+import { ConnectError } from "@connectrpc/connect";
+import type { Auth } from "./auth/auth.js";
+import { createAuth } from "./auth/create-auth.js";
+import { loadOrCreateDemoKey } from "./auth/demo-key.js";
+import { demoUsers } from "./auth/demo-users.js";
+import { parseSigningKey, readSigningKey, type SigningKey } from "./auth/signing-key.js";
+import { createTokens } from "./auth/tokens.js";
+import { watchRevocationsFile } from "./auth/watched-revocations.js";
+import { watchUsersFile } from "./auth/watched-users.js";
+import { onReloadSignal } from "./reload-signal.js";
+import type { Logger } from "./service/call-log.js";
+import type { AccountSettings } from "./settings/account-settings.js";
+
+/** The accounts, keys and revocations of a server. */
+export interface Accounts {
+  readonly auth: Auth;
+  /** Stops watching files. */
+  close(): void;
+}
+
+/**
+ * Reads the files that the settings name, and again when they change and at SIGHUP. Rejects
+ * with a reason for people if one is wrong at the start; later that is logged, and what was
+ * there before stays.
+ */
+export async function openAccounts(
+  settings: AccountSettings,
+  dataDir: string,
+  logger: Logger,
+): Promise<Accounts> {
+  const files: Watched[] = [];
+  function watched<T extends Watched>(file: T, name: string): T {
+    files.push(file);
+    file.onChange(() => logger.info({}, `the ${name} was read again`));
+    return file;
+  }
+  const onError = (error: unknown) =>
+    logger.error(
+      { error: ConnectError.from(error).rawMessage },
+      "a file cannot be read: what it had before stays in force",
+    );
+
+  const { usersFile, revocationsFile } = settings;
+  const auth = createAuth({
+    users:
+      usersFile === undefined
+        ? demoUsers()
+        : watched(await watchUsersFile(usersFile, onError), "users file"),
+    tokens: createTokens({
+      key: await keyOf(settings, dataDir),
+      issuer: settings.tokenIssuer,
+      audience: settings.audience,
+      lifetimeSeconds: settings.tokenLifetimeMs / 1000,
+    }),
+    revocations:
+      revocationsFile === undefined
+        ? undefined
+        : watched(await watchRevocationsFile(revocationsFile, onError), "revocations file"),
+  });
+  const ignoreSignal = onReloadSignal(() => {
+    for (const file of files) {
+      void file.reload();
+    }
+  });
+  return {
+    auth,
+    close() {
+      ignoreSignal();
+      for (const file of files) {
+        file.close();
+      }
+    },
+  };
+}
+
+interface Watched {
+  onChange(listener: () => void): () => void;
+  reload(): Promise<void>;
+  close(): void;
+}
+
+function keyOf(settings: AccountSettings, dataDir: string): Promise<SigningKey> {
+  const { signingKeyFile, signingKey } = settings;
+  if (signingKeyFile !== undefined) {
+    return readSigningKey(signingKeyFile);
+  }
+  if (signingKey !== undefined) {
+    return parseSigningKey(signingKey, "CHATTER_SIGNING_KEY");
+  }
+  return loadOrCreateDemoKey(dataDir);
+}

@@ -1,0 +1,17 @@
+/**
+ * Whether a value of JSON is an object with these fields, and no others but the optional
+ * ones: a misspelled one is not passed over.
+ */
+export function isRecord(
+  value: unknown,
+  names: readonly string[],
+  optional: readonly string[] = [],
+): value is Record<string, unknown> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    names.every((name) => Object.hasOwn(value, name)) &&
+    Object.keys(value).every((name) => names.includes(name) || optional.includes(name))
+  );
+}

@@ -1,0 +1,117 @@
+import type { Stats } from "node:fs";
+import { type FileHandle, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** A file with secrets, or with what must not be lost, that commands change. */
+export interface PrivateFile {
+  readonly path: string;
+  /** What it is, such as "users file". */
+  readonly kind: string;
+}
+
+/** What errors call it: `users file "users.json"`. */
+export function nameOf({ kind, path }: PrivateFile): string {
+  return `${kind} ${JSON.stringify(path)}`;
+}
+
+/**
+ * What is in the file; undefined if it is not there. Rejects with `failed_precondition` if
+ * it cannot be read.
+ */
+export async function readPrivateFile(file: PrivateFile): Promise<Buffer | undefined> {
+  return ifThere(readFile(file.path), file);
+}
+
+/**
+ * Puts a new file, of mode 0600, in the place of the old one, so that a reader, or whoever
+ * comes after a crash, finds the one or the other. The draft is a lock too: of two changes
+ * at the same time neither is lost, one is refused.
+ *
+ * Rejects as `change` does, with `unavailable` if another process is changing the file, and
+ * with `failed_precondition` if it cannot be read or written.
+ *
+ * @param change makes the new content from the old one; undefined if there is no file yet
+ */
+export async function changePrivateFile(
+  file: PrivateFile,
+  change: (content: Buffer | undefined) => string | Promise<string>,
+): Promise<void> {
+  const before = await ifThere(stat(file.path), file);
+  // What a symbolic link leads to is replaced, not the link.
+  const path = before ? await realpath(file.path) : file.path;
+  const draft = `${path}.tmp`;
+  const handle = await open(draft, "wx", 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "EEXIST" ? inUse(file, draft) : fault(file, "written", error);
+  });
+  try {
+    try {
+      await handle.writeFile(await change(await readPrivateFile(file)));
+      await keepOwner(handle, before);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(draft, path);
+  } catch (error) {
+    await unlink(draft);
+    throw error instanceof ConnectError ? error : fault(file, "written", error);
+  }
+  await syncDirectory(dirname(path)).catch((error) => {
+    throw fault(file, "made durable", error);
+  });
+}
+
+/** A file changed by root stays readable for the server's own user. */
+async function keepOwner(handle: FileHandle, before: Stats | undefined) {
+  if (before === undefined) {
+    return;
+  }
+  const { uid, gid } = await handle.stat();
+  if (before.uid !== uid || before.gid !== gid) {
+    await handle.chown(before.uid, before.gid);
+  }
+}
+
+/** Makes the rename itself durable. Windows cannot open a directory, and need not. */
+async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === "win32") {
+    return;
+  }
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** What is read, or undefined if there is no such file. */
+async function ifThere<T>(reading: Promise<T>, file: PrivateFile): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+      return undefined;
+    }
+    throw fault(file, "read", error);
+  }
+}
+
+function inUse(file: PrivateFile, draft: string): ConnectError {
+  return new ConnectError(
+    `${nameOf(file)} is being changed by another process: try again, or delete ` +
+      `${JSON.stringify(draft)} if there is none`,
+    Code.Unavailable,
+  );
+}
+
+function fault(file: PrivateFile, verb: string, cause: unknown): ConnectError {
+  return new ConnectError(
+    `${nameOf(file)} cannot be ${verb} (${(cause as NodeJS.ErrnoException).code})`,
+    Code.FailedPrecondition,
+    undefined,
+    undefined,
+    cause,
+  );
+}
