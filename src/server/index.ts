@@ -13,6 +13,7 @@ export {
   createChatter,
   type WebSocketSettings,
 } from "./chatter.js";
+export type { Certificate } from "./http/certificate.js";
 export { type ChatterServer, type ListenOptions, listen } from "./http/server.js";
 export { openLevelLog } from "./log/level-log.js";
 export { createMemoryLog } from "./log/memory-log.js";

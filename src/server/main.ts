@@ -2,6 +2,7 @@ import pino, { type Logger } from "pino";
 import { openAccounts } from "./accounts.js";
 import { createChatter } from "./chatter.js";
 import { listen } from "./http/server.js";
+import { watchCertificate } from "./http/watched-certificate.js";
 import { openLevelLog } from "./log/level-log.js";
 import { createMemoryLog } from "./log/memory-log.js";
 import type { MessageLog } from "./log/message-log.js";
@@ -20,6 +21,8 @@ export async function serve(settings: ServeSettings): Promise<void> {
     pino.destination({ dest: 2, sync: true }),
   );
   const accounts = await openAccounts(settings.accounts, settings.log.dataDir, logger);
+  const files = settings.listen.certificate;
+  const certificate = files && (await watchCertificate(files, logger));
   const log = await openLog(settings.log, logger);
   try {
     const chatter = createChatter({
@@ -29,13 +32,15 @@ export async function serve(settings: ServeSettings): Promise<void> {
       webSocket: { origins: settings.listen.allowedOrigins },
       trustedProxies: settings.listen.trustedProxies,
     });
-    const server = await listen(chatter, settings.listen);
+    const server = await listen(chatter, { ...settings.listen, tls: certificate?.value });
+    certificate?.onChange(() => server.renewCertificate(certificate.value));
     const told = stopSignal();
     process.stdout.write(`chatter is listening on ${server.url}\n`);
     await told;
     logger.info({ openCalls: chatter.openCalls }, "the server is stopping");
     await server.close(settings.listen.shutdownGraceMs);
   } finally {
+    certificate?.close();
     await log.close();
     accounts.close();
   }

@@ -57,10 +57,12 @@ export function transportOf(
   { protocol, http, codec, gzip }: Wire,
   baseUrl: string,
   interceptors: Interceptor[] = [],
+  nodeOptions: { readonly ca?: string } = {},
 ): Transport {
   const options = {
     baseUrl,
     interceptors,
+    nodeOptions,
     useBinaryFormat: codec === "binary",
     ...(gzip ? { sendCompression: compressionGzip, compressMinBytes: 0 } : {}),
   };
@@ -90,11 +92,14 @@ export const connectWire = wires.find(
 
 /** A client of a test's server with its token, by default over Connect, HTTP/2, binary. */
 export function clientOf(
-  server: Pick<TestServer, "url" | "token">,
+  server: Pick<TestServer, "url" | "token"> & { readonly ca?: string },
   wire = connectWire,
   token = server.token,
 ): Client<typeof ChatterService> {
-  return createClient(ChatterService, transportOf(wire, server.url, [withToken(token)]));
+  return createClient(
+    ChatterService,
+    transportOf(wire, server.url, [withToken(token)], { ca: server.ca }),
+  );
 }
 
 /** Tells the server of a deadline, and the client's own code of none. */

@@ -21,6 +21,7 @@ export async function handleStream(
   headers: IncomingHttpHeaders,
   addressOf: PeerAddress,
 ): Promise<void> {
+  const scheme = stream.session?.encrypted ? "https" : "http";
   const controller = new AbortController();
   let answered = false;
   stream.once("close", () => {
@@ -34,7 +35,7 @@ export async function handleStream(
     const response = await handler({
       httpVersion: "2.0",
       method: headers[":method"] as string,
-      url: `http://${headers[":authority"] ?? headers.host ?? "localhost"}${headers[":path"]}`,
+      url: `${scheme}://${headers[":authority"] ?? headers.host ?? "localhost"}${headers[":path"]}`,
       header: webHeaders(headers),
       body: readBody(stream),
       signal: controller.signal,

@@ -1,14 +1,28 @@
 import type { Server as HttpServer } from "node:http";
 import type { Http2Server } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
+import type { Server as TlsServer } from "node:tls";
+import { type Decide, decideByFirstBytes, endWith } from "./first-bytes.js";
 
 /** What every HTTP/2 connection begins with (RFC 9113, 3.4). */
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
+/** And what every TLS connection: the type of a record of the handshake (RFC 8446, 5.1). */
+const handshakeRecord = 22;
 
-/** How long a connection may say nothing that tells its protocol, in milliseconds. */
-const firstBytesTimeoutMs = 10_000;
+const badRequest = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n";
+const tlsNeeded = "this port speaks TLS: use https://\n";
 
-/** One cleartext port for two servers. */
+/** What stands behind the port. None of them listens itself. */
+export interface PortServers {
+  readonly http1: HttpServer;
+  readonly http2: Http2Server;
+  /** Given, the port takes nothing but TLS. */
+  readonly tls?: TlsServer | undefined;
+  /** How long a connection may take to tell its protocol, TLS and all, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
+}
+
+/** One port for HTTP/1.1 and HTTP/2. */
 export interface OnePort {
   /** The one that listens. */
   readonly server: Server;
@@ -17,78 +31,83 @@ export interface OnePort {
 }
 
 /**
- * One cleartext port for HTTP/1.1 and HTTP/2 with prior knowledge: a connection is handed
- * to the one server or the other by its first bytes. Neither of them listens itself.
+ * One port for HTTP/1.1 and HTTP/2. A connection is handed to the one server or the other:
+ * in the clear by its first bytes (HTTP/2 with prior knowledge), over TLS by ALPN. Node's
+ * `http2.createSecureServer` would do the latter, but with a server for HTTP/1.1 of its own
+ * and its slower way to answer HTTP/2.
  */
-export function createOnePort(http1: HttpServer, http2: Http2Server): OnePort {
+export function createOnePort({ http1, http2, tls, handshakeTimeoutMs }: PortServers): OnePort {
   // Without a "listening" of its own, Node's HTTP/1 server would neither time out slow
   // heads nor know which connections are idle.
   http1.emit("listening");
-  const undecided = new Set<Socket>();
+  const undecided = new Map<string, { socket: Socket; timer: NodeJS.Timeout }>();
+
+  function settle(key: string): void {
+    clearTimeout(undecided.get(key)?.timer);
+    undecided.delete(key);
+  }
+
+  function handOver(socket: Socket, to: HttpServer | Http2Server): void {
+    settle(keyOf(socket));
+    to.emit("connection", socket);
+  }
+
+  tls?.on("secureConnection", (socket) =>
+    handOver(socket, socket.alpnProtocol === "h2" ? http2 : http1),
+  );
+  tls?.on("tlsClientError", (_error, socket) => socket.destroy());
+  const decide: Decide = tls
+    ? decideTls((socket) => tls.emit("connection", socket))
+    : decideHttp(
+        (socket) => handOver(socket, http1),
+        (socket) => handOver(socket, http2),
+      );
+
   const server = createServer((socket) => {
-    undecided.add(socket);
-    socket.once("close", () => undecided.delete(socket));
+    const key = keyOf(socket);
+    const timer = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
+    undecided.set(key, { socket, timer });
+    socket.once("close", () => settle(key));
     socket.setNoDelay(true);
-    decide(socket, (isHttp2) => {
-      undecided.delete(socket);
-      (isHttp2 ? http2 : http1).emit("connection", socket);
-    });
+    decideByFirstBytes(socket, decide);
   });
   return {
     server,
     closeUndecided() {
-      for (const socket of undecided) {
+      for (const { socket } of undecided.values()) {
         socket.destroy();
       }
     },
   };
 }
 
-function decide(socket: Socket, handOver: (isHttp2: boolean) => void): void {
-  let seen: Buffer = Buffer.alloc(0);
-  // Until a server has taken it, a reset would otherwise be an uncaught exception.
-  const onError = () => socket.destroy();
-  const onTimeout = () => socket.destroy();
-  socket.on("error", onError);
-  socket.setTimeout(firstBytesTimeoutMs, onTimeout);
-  socket.on("readable", onReadable);
-  socket.on("end", onEnd);
+/** The same for a TCP connection and for the TLS that runs on it. */
+function keyOf({ localAddress, remoteAddress, remotePort }: Socket): string {
+  return `${localAddress} ${remoteAddress} ${remotePort}`;
+}
 
-  function onReadable(): void {
-    const chunk: Buffer | null = socket.read();
-    if (chunk === null) {
-      return;
-    }
-    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+type Take = (socket: Socket) => void;
+
+function decideHttp(http1: Take, http2: Take): Decide {
+  return (seen) => {
     const length = Math.min(seen.length, preface.length);
-    if (preface.compare(seen, 0, length, 0, length) !== 0) {
-      if (seen.toString("latin1", 0, 4) === "PRI ") {
-        refuse(); // Node's HTTP/1 parser would wait for ever for what follows.
-      } else {
-        give(false);
-      }
-    } else if (length === preface.length) {
-      give(true);
+    if (preface.compare(seen, 0, length, 0, length) === 0) {
+      return length === preface.length ? http2 : undefined;
     }
-  }
+    // Node's HTTP/1 parser would wait for ever for what follows.
+    return seen.toString("latin1", 0, 4) === "PRI " ? refuseBrokenPreface : http1;
+  };
+}
 
-  function onEnd(): void {
-    socket.destroy();
-  }
+function decideTls(tls: Take): Decide {
+  return ([first]) => (first === handshakeRecord ? tls : refuseCleartext);
+}
 
-  function refuse(): void {
-    socket.off("readable", onReadable);
-    socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
-    socket.resume(); // Its end is seen only when all that comes before it is read.
-  }
+function refuseBrokenPreface(socket: Socket): void {
+  endWith(socket, `${badRequest}\r\n`);
+}
 
-  function give(isHttp2: boolean): void {
-    socket.off("readable", onReadable);
-    socket.off("end", onEnd);
-    socket.off("error", onError);
-    socket.setTimeout(0);
-    socket.off("timeout", onTimeout);
-    socket.unshift(seen);
-    handOver(isHttp2);
-  }
+function refuseCleartext(socket: Socket): void {
+  const head = `${badRequest}Content-Type: text/plain\r\nContent-Length: ${tlsNeeded.length}\r\n`;
+  endWith(socket, `${head}\r\n${tlsNeeded}`);
 }

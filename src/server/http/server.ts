@@ -3,8 +3,10 @@ import { createServer as createHttp2, type Http2Server, type ServerHttp2Session 
 import type { AddressInfo, Server, Socket } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Chatter } from "../chatter.js";
+import type { Certificate } from "./certificate.js";
 import { createOnePort, type OnePort } from "./one-port.js";
 import { pingSessions } from "./session-pings.js";
+import { createTls, renewCertificate } from "./tls.js";
 
 /** What one HTTP/2 connection may upload before it is read: over a long way 64 KiB is slow. */
 const sessionWindowBytes = 1024 * 1024;
@@ -23,12 +25,24 @@ export interface ListenOptions {
   readonly host?: string;
   /** 0 picks a free one. Default: 8080. */
   readonly port?: number;
+  /** The port then takes nothing but TLS, 1.2 or newer. Default: none, it is cleartext. */
+  readonly tls?: Certificate | undefined;
+  /**
+   * How long a connection may take to tell its protocol, which with TLS is the handshake, in
+   * milliseconds. Default: 10,000.
+   */
+  readonly handshakeTimeoutMs?: number;
 }
 
 /** A Chatter that listens. */
 export interface ChatterServer {
-  /** Where, such as "http://127.0.0.1:8080". */
+  /** Where, such as "http://127.0.0.1:8080", or "https://…" with TLS. */
   readonly url: string;
+  /**
+   * New connections get this certificate; those that are open are not touched. Throws a
+   * TypeError if the server has no TLS, and what `node:tls` does for a pair that does not fit.
+   */
+  renewCertificate(certificate: Certificate): void;
   /**
    * Drains and closes: no new connections, GOAWAY, streams end as `Chatter.stop` says,
    * spread over at most half of `graceMs` when there are many; what is still open after
@@ -37,7 +51,7 @@ export interface ChatterServer {
   close(graceMs: number): Promise<void>;
 }
 
-/** Serves HTTP/1.1 and HTTP/2, in the clear, on one port. Rejects if it cannot listen. */
+/** Serves HTTP/1.1 and HTTP/2, in the clear or over TLS, on one port. Rejects if it cannot listen. */
 export async function listen(
   chatter: Chatter,
   options: ListenOptions = {},
@@ -51,11 +65,19 @@ export async function listen(
   http2.on("session", (session) => session.setLocalWindowSize(sessionWindowBytes));
   http2.on("stream", chatter.streamListener);
   pingSessions(http2);
-  const port = createOnePort(http1, http2);
+  const { handshakeTimeoutMs = 10_000 } = options;
+  const tls = options.tls && createTls(options.tls);
+  const port = createOnePort({ http1, http2, tls, handshakeTimeoutMs });
   const connections = trackConnections(port.server, http2);
   await start(port.server, options);
   return {
-    url: urlOf(port.server),
+    url: urlOf(tls ? "https" : "http", port.server),
+    renewCertificate(certificate) {
+      if (!tls) {
+        throw new TypeError("this server has no TLS, and needs no certificate");
+      }
+      renewCertificate(tls, certificate);
+    },
     close: (graceMs) => close(chatter, port, http1, connections, graceMs),
   };
 }
@@ -148,7 +170,7 @@ async function close(
   }
 }
 
-function urlOf(server: Server): string {
+function urlOf(scheme: string, server: Server): string {
   const { address, family, port } = server.address() as AddressInfo;
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+  return `${scheme}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }

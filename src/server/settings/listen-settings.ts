@@ -1,6 +1,7 @@
+import type { CertificateFiles } from "../http/certificate.js";
 import { createPeerAddress } from "../service/peer-address.js";
 import { createOriginCheck } from "../websocket/origin.js";
-import type { SettingTable } from "./setting.js";
+import { SettingError, type SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
 /** Where the server listens, to whom, and how it stops. */
@@ -16,6 +17,17 @@ export const listenSettings = {
     variable: "CHATTER_PORT",
     description: "port to listen on; 0 picks a free one",
     default: "8080",
+  },
+  tlsCert: {
+    flag: "--tls-cert <file>",
+    variable: "CHATTER_TLS_CERT",
+    description:
+      "certificate and its chain, PEM: the port then speaks TLS (1.2 or newer) only; read again when it changes and at SIGHUP",
+  },
+  tlsKey: {
+    flag: "--tls-key <file>",
+    variable: "CHATTER_TLS_KEY",
+    description: "private key of --tls-cert, PEM without a passphrase",
   },
   allowedOrigins: {
     flag: "--allowed-origins <list>",
@@ -40,6 +52,8 @@ export const listenSettings = {
 export interface ListenSettings {
   readonly host: string;
   readonly port: number;
+  /** Undefined: no TLS. */
+  readonly certificate: CertificateFiles | undefined;
   readonly allowedOrigins: readonly string[];
   readonly trustedProxies: readonly string[];
   /** Milliseconds. */
@@ -51,10 +65,25 @@ export function readListenSettings(reader: SettingReader<typeof listenSettings>)
   return {
     host: reader.text("host")!,
     port: reader.count("port", 0, 65_535)!,
+    certificate: certificateOf(reader),
     allowedOrigins: originsOf(reader),
     trustedProxies: proxiesOf(reader),
     shutdownGraceMs: reader.milliseconds("shutdownGrace", 0, 3600)!,
   };
+}
+
+function certificateOf(reader: SettingReader<typeof listenSettings>): CertificateFiles | undefined {
+  const certFile = reader.text("tlsCert");
+  const keyFile = reader.text("tlsKey");
+  if (certFile !== undefined && keyFile !== undefined) {
+    return { certFile, keyFile };
+  }
+  if (certFile !== undefined || keyFile !== undefined) {
+    throw new SettingError(
+      "--tls-cert and --tls-key belong together: give both for TLS, or none for cleartext",
+    );
+  }
+  return undefined;
 }
 
 function originsOf(reader: SettingReader<typeof listenSettings>): readonly string[] {

@@ -1,0 +1,126 @@
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import { isIP } from "node:net";
+
+/*
+ * Certificates for tests, made when they are needed: no key lies in the repository, and none
+ * expires. Node reads X.509 and does not write it, so the few lines of DER stand here.
+ */
+
+/** PEM, both. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface IssueOptions {
+  /** Names and addresses. Default: localhost, 127.0.0.1, ::1. */
+  readonly names?: readonly string[];
+  /** Default: since yesterday. */
+  readonly from?: Date;
+  /** Default: until tomorrow. */
+  readonly to?: Date;
+  /** What it is called. Default: "test server". */
+  readonly commonName?: string;
+}
+
+/** Somebody whom clients trust if they are told to. */
+export interface Authority {
+  /** Its own certificate, PEM: for `ca` and NODE_EXTRA_CA_CERTS. */
+  readonly cert: string;
+  /** A new key and its certificate. */
+  issue(options?: IssueOptions): KeyPair;
+}
+
+const dayMs = 86_400_000;
+
+export function createAuthority(): Authority {
+  const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const make = (commonName: string, subjectKey: KeyObject, extensions: Buffer, dates: Date[]) =>
+    certificateOf({ commonName, subjectKey, extensions, dates, signer: keys.privateKey });
+  const always = [new Date(Date.now() - dayMs), new Date(Date.now() + dayMs)];
+  return {
+    cert: make(authorityName, keys.publicKey, authorityExtension, always),
+    issue({ names = ["localhost", "127.0.0.1", "::1"], from, to, commonName } = {}) {
+      const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
+      const dates = [from ?? always[0]!, to ?? always[1]!];
+      const extensions = namesExtension(names);
+      return {
+        cert: make(commonName ?? "test server", own.publicKey, extensions, dates),
+        key: own.privateKey.export({ type: "pkcs8", format: "pem" }) as string,
+      };
+    },
+  };
+}
+
+const authorityName = "test authority";
+
+interface Fields {
+  readonly commonName: string;
+  readonly subjectKey: KeyObject;
+  readonly extensions: Buffer;
+  readonly dates: readonly Date[];
+  readonly signer: KeyObject;
+}
+
+/** RFC 5280, 4.1. */
+function certificateOf({ commonName, subjectKey, extensions, dates, signer }: Fields): string {
+  const algorithm = sequence(oid("2a8648ce3d040302")); // ecdsa-with-SHA256
+  const body = sequence(
+    der(0xa0, der(0x02, Buffer.of(2))),
+    der(0x02, Buffer.concat([Buffer.of(1), randomBytes(8)])),
+    algorithm,
+    nameOf(authorityName),
+    sequence(...dates.map(time)),
+    nameOf(commonName),
+    subjectKey.export({ type: "spki", format: "der" }),
+    der(0xa3, sequence(extensions)),
+  );
+  const signature = sign("sha256", body, signer);
+  const whole = sequence(body, algorithm, der(0x03, Buffer.of(0), signature));
+  const lines = whole.toString("base64").match(/.{1,64}/g)!;
+  return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
+}
+
+/** An authority. */
+const authorityExtension = sequence(
+  oid("551d13"),
+  der(0x01, Buffer.of(255)),
+  der(0x04, sequence(der(0x01, Buffer.of(255)))),
+);
+
+/** Subject alternative names. */
+function namesExtension(names: readonly string[]): Buffer {
+  const items = names.map((name) =>
+    isIP(name) === 0 ? der(0x82, Buffer.from(name)) : der(0x87, addressBytes(name)),
+  );
+  return sequence(oid("551d11"), der(0x04, sequence(...items)));
+}
+
+function addressBytes(address: string): Buffer {
+  return isIP(address) === 4
+    ? Buffer.from(address.split(".").map(Number))
+    : Buffer.concat([Buffer.alloc(15), Buffer.of(1)]); // ::1, the only one that tests need.
+}
+
+function nameOf(commonName: string): Buffer {
+  return sequence(der(0x31, sequence(oid("550403"), der(0x0c, Buffer.from(commonName)))));
+}
+
+function time(date: Date): Buffer {
+  return der(0x18, Buffer.from(`${date.toISOString().replace(/[-:T]|\..*/g, "")}Z`));
+}
+
+function oid(hex: string): Buffer {
+  return der(0x06, Buffer.from(hex, "hex"));
+}
+
+function sequence(...parts: Buffer[]): Buffer {
+  return der(0x30, ...parts);
+}
+
+function der(tag: number, ...parts: Buffer[]): Buffer {
+  const content = Buffer.concat(parts);
+  const { length } = content;
+  const head = length < 128 ? [tag, length] : [tag, 0x82, length >> 8, length & 255];
+  return Buffer.concat([Buffer.from(head), content]);
+}
