@@ -112,6 +112,38 @@ describeInBrowser("the page", (open) => {
     }
   });
 
+  test("a short break is seen, but not read out", async () => {
+    const { log, url, restart, stop } = await serverOfMyOwn();
+    try {
+      const chat = await open(url);
+      await chat.enter();
+      await chat.state("Live");
+      await chat.page.evaluate(() => {
+        const record = (id: string) => {
+          const seen: (string | null)[] = [];
+          const place = document.getElementById(id)!;
+          const take = () => seen.push(place.textContent);
+          new MutationObserver(take).observe(place, { childList: true });
+          return seen;
+        };
+        Object.assign(globalThis, { seen: record("state"), said: record("announcement") });
+      });
+      await stop();
+      await restart();
+      const recorded = (name: "seen" | "said") =>
+        chat.page.evaluate(
+          (name) => (globalThis as unknown as Record<string, string[]>)[name],
+          name,
+        );
+      await expect.poll(() => recorded("seen")).toContain("Reconnecting …");
+      await chat.state("Live");
+      expect(await recorded("said")).toEqual([]);
+    } finally {
+      await stop();
+      await log.close();
+    }
+  });
+
   test("begins anew when the log behind the server is another one", async () => {
     const { log, url, restart, stop } = await serverOfMyOwn();
     const other = createMemoryLog();

@@ -1,6 +1,9 @@
 import type { ConnectionState } from "../index.js";
 import { element } from "./element.js";
 
+/** A break that lasts longer is read out, in milliseconds: a renewed token makes a short one. */
+const announceAfterMs = 2_000;
+
 /**
  * Shows how the page stands with the server. Each step is to be seen; what is read out is
  * only that the connection is lost and that it is back, not every try in between.
@@ -9,6 +12,7 @@ export class StateView {
   readonly #state = element("state", HTMLElement);
   readonly #announcement = element("announcement", HTMLElement);
   #wasLive = false;
+  #lost: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     this.#announcement.textContent = "";
@@ -18,11 +22,25 @@ export class StateView {
     this.#state.dataset.status = state.status;
     this.#state.textContent = this.#textOf(state);
     this.#state.title = "reason" in state ? (state.reason?.rawMessage ?? "") : "";
+    if (state.status === "live" || state.status === "closed") {
+      clearTimeout(this.#lost);
+      this.#lost = undefined;
+    }
     if (state.status === "live") {
-      this.#announce(this.#wasLive ? "Live again." : "Live.");
+      this.#announceLive();
       this.#wasLive = true;
     } else if (state.status === "waiting" && this.#wasLive) {
-      this.#announce("The connection is lost. Trying again.");
+      this.#lost ??= setTimeout(() => {
+        this.#announcement.textContent = "The connection is lost. Trying again.";
+      }, announceAfterMs);
+    }
+  }
+
+  #announceLive(): void {
+    if (!this.#wasLive) {
+      this.#announcement.textContent = "Live.";
+    } else if (!this.#announcement.textContent?.startsWith("Live")) {
+      this.#announcement.textContent = "Live again.";
     }
   }
 
@@ -36,12 +54,6 @@ export class StateView {
         return "Ended";
       default:
         return this.#wasLive ? "Reconnecting …" : "Connecting …";
-    }
-  }
-
-  #announce(text: string): void {
-    if (this.#announcement.textContent !== text) {
-      this.#announcement.textContent = text;
     }
   }
 }
