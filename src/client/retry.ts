@@ -1,4 +1,6 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { RetryInfoSchema } from "../gen/google/rpc/retry_info_pb.js";
 import { pause } from "./abort.js";
 import { backoffMs } from "./backoff.js";
 import type { StateListener } from "./connection-state.js";
@@ -61,7 +63,7 @@ export class Retry {
     if (reason.code === Code.Unauthenticated ? !this.#mayRenew() : isFinal(reason, this.#wasLive)) {
       throw reason;
     }
-    const delayMs = backoffMs(++this.#failures);
+    const delayMs = Math.max(backoffMs(++this.#failures), askedDelayMs(reason));
     this.#onState({ status: "waiting", reason, delayMs });
     await pause(delayMs, this.#signal);
   }
@@ -70,4 +72,10 @@ export class Retry {
   #mayRenew(): boolean {
     return this.#token !== undefined && this.#tokens.refuse(this.#token) && ++this.#refusals === 1;
   }
+}
+
+/** How long the server asks to wait, in milliseconds. */
+function askedDelayMs(error: ConnectError): number {
+  const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  return delay ? durationMs(delay) : 0;
 }

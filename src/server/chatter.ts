@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { IncomingMessage } from "node:http";
-import type { DescService } from "@bufbuild/protobuf";
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import {
   type ConnectRouter,
   type ConnectRouterOptions,
@@ -22,11 +22,15 @@ import {
 } from "./http/listeners.js";
 import { createPage } from "./http/page.js";
 import { createRoute } from "./http/router.js";
+import { defaultLimits, type Limits } from "./limits/limits.js";
+import { LoginAttempts } from "./limits/login-attempts.js";
+import { createRequests, withRequestTime } from "./limits/request-time.js";
+import { createUploads } from "./limits/uploads.js";
+import { UserStreams } from "./limits/user-streams.js";
 import type { MessageLog } from "./log/message-log.js";
 import { createAccessInterceptor } from "./service/access.js";
 import { createCallLogInterceptor, type Logger } from "./service/call-log.js";
 import { createEchoer } from "./service/echoer.js";
-import { maxWireMessageBytes } from "./service/encoded-requests.js";
 import { type Way, withEncodedStream } from "./service/encoded-stream.js";
 import { createEndings } from "./service/endings.js";
 import { stoppingError } from "./service/errors.js";
@@ -37,6 +41,7 @@ import { createListener } from "./service/listener.js";
 import { createLogin } from "./service/login.js";
 import { OpenCalls } from "./service/open-calls.js";
 import { createPeerAddress, peerAddressKey } from "./service/peer-address.js";
+import { createPosting } from "./service/posting.js";
 import { addReflection } from "./service/reflection.js";
 import { createSubscribe } from "./service/subscribe.js";
 import { createSummary } from "./service/summary.js";
@@ -78,6 +83,8 @@ export interface ChatterOptions {
    * such as "192.0.2.1" and "10.0.0.0/8". Default: none, the connection's address counts.
    */
   readonly trustedProxies?: readonly string[];
+  /** What clients may have and take. Default, each: `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
   /** False: `/` is 404. Default: true, a page to read and post with is at `/`. */
   readonly page?: boolean;
 }
@@ -101,6 +108,8 @@ export interface Chatter {
    * `allowHTTP1`. It answers every upgrade request.
    */
   readonly upgradeListener: WebSocketBridge["upgrade"];
+  /** The limits in force: those of calls are kept, those of connections are the server's to keep. */
+  readonly limits: Limits;
   /** Whether new calls are welcome: the log takes writes and the server does not stop. */
   readonly isReady: () => boolean;
   /** How many calls are under way. */
@@ -131,6 +140,7 @@ export interface Chatter {
  */
 export function createChatter(options: ChatterOptions): Chatter {
   const { log, auth, logger, onStream, page = true } = options;
+  const limits: Limits = { ...defaultLimits, ...options.limits };
   keepByteOrderMarks();
   const calls = new OpenCalls();
   const ignoreRevocations = auth.onChange?.(() => calls.recheck());
@@ -139,26 +149,33 @@ export function createChatter(options: ChatterOptions): Chatter {
   const isReady = () => !stopping.signal.aborted && log.writeFault === undefined;
 
   const routerOptions: ConnectRouterOptions = {
-    readMaxBytes: maxWireMessageBytes,
+    readMaxBytes: limits.maxMessageBytes,
     maxTimeoutMs: maxTimerMs,
     jsonOptions,
     acceptCompression: [compressionGzip, compressionBrotli],
     interceptors: [
       createCallLogInterceptor(logger),
       createAccessInterceptor(auth),
-      createLifetimeInterceptor({ calls, stopping: stopping.signal, auth }),
+      createLifetimeInterceptor({
+        calls,
+        stopping: stopping.signal,
+        auth,
+        streams: new UserStreams(limits),
+        limits,
+      }),
       ...(options.interceptors ?? []),
     ],
   };
   const router = createConnectRouter(routerOptions);
   const services = () => [...new Set(router.handlers.map(({ service }) => service))];
+  const posting = createPosting(log, limits);
   router.service(ChatterService, {
-    login: createLogin(auth),
-    listener: createListener(log),
-    summary: createSummary(log),
+    login: createLogin(auth, limits.maxLoginAttempts > 0 ? new LoginAttempts(limits) : undefined),
+    listener: createListener(posting),
+    summary: createSummary(posting),
     subscribe: createSubscribe(log),
     history: createHistory(log),
-    echoer: createEchoer(log),
+    echoer: createEchoer(posting),
   });
   router.service(Health, createHealth({ services: () => services().map(typeName), isReady }));
   addReflection(router, services);
@@ -166,13 +183,19 @@ export function createChatter(options: ChatterOptions): Chatter {
 
   // Interceptors of others need not know of an afterlife: they see their calls to the end.
   const endings = options.interceptors?.length ? undefined : createEndings(routerOptions);
-  const handlers = router.handlers.map((handler) =>
-    withEncodedStream(
-      handler,
-      (way) => onStream?.(way, handler),
-      endings?.get(handler.requestPath),
-    ),
-  );
+  const requests = createRequests(limits);
+  const uploads = createUploads(limits);
+  const handlers = router.handlers.map((handler) => {
+    const encoded = withEncodedStream(handler, {
+      maxMessageBytes: limits.maxMessageBytes,
+      onCall: (way) => onStream?.(way, handler),
+      ending: endings?.get(handler.requestPath),
+    });
+    if (takesOne(handler.method)) {
+      return withRequestTime(encoded, requests);
+    }
+    return handler.service === ChatterService ? encoded : withRequestTime(encoded, uploads);
+  });
   const addressOf = createPeerAddress(options.trustedProxies);
   const contextValues = ({ socket, headers }: IncomingMessage) =>
     createContextValues().set(
@@ -197,6 +220,7 @@ export function createChatter(options: ChatterOptions): Chatter {
   });
   return {
     handlers,
+    limits,
     requestListener: createRequestListener(route, addressOf),
     streamListener: createStreamListener(route, addressOf),
     upgradeListener: bridge.upgrade,
@@ -217,6 +241,10 @@ export function createChatter(options: ChatterOptions): Chatter {
 
 /** The longest that a timer can wait: a deadline beyond it would pass at once. */
 const maxTimerMs = 2 ** 31 - 1;
+
+function takesOne({ methodKind }: DescMethod): boolean {
+  return methodKind === "unary" || methodKind === "server_streaming";
+}
 
 function typeName(service: DescService): string {
   return service.typeName;

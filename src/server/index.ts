@@ -15,6 +15,7 @@ export {
 } from "./chatter.js";
 export type { Certificate } from "./http/certificate.js";
 export { type ChatterServer, type ListenOptions, listen } from "./http/server.js";
+export { defaultLimits, type LimitName, type Limits } from "./limits/limits.js";
 export { openLevelLog } from "./log/level-log.js";
 export { createMemoryLog } from "./log/memory-log.js";
 export type {

@@ -31,6 +31,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
       logger,
       webSocket: { origins: settings.listen.allowedOrigins },
       trustedProxies: settings.listen.trustedProxies,
+      limits: settings.limits,
     });
     const server = await listen(chatter, { ...settings.listen, tls: certificate?.value });
     certificate?.onChange(() => server.renewCertificate(certificate.value));

@@ -4,21 +4,20 @@ import {
   EchoerRequestSchema,
   EchoerResponseSchema,
 } from "../../gen/chatter_pb.js";
-import type { MessageLog } from "../log/message-log.js";
 import { encodeAnswers } from "./echo-answers.js";
 import { receive, respond } from "./encoded-stream.js";
 import { decodePost } from "./post.js";
-import { Progress, store } from "./posting.js";
+import { type Posting, Progress, store } from "./posting.js";
 
 /** Echoer: stores what it is sent and answers each message once it is durable. */
-export function createEchoer(log: MessageLog): MethodImpl<typeof ChatterService.method.echoer> {
+export function createEchoer(posting: Posting): MethodImpl<typeof ChatterService.method.echoer> {
   return async function* echoer(requests, context) {
     yield* respond(context, EchoerResponseSchema, answers());
 
     async function* answers(): AsyncGenerator<Uint8Array> {
       const posts = receive(context, requests, EchoerRequestSchema, decodePost);
-      for await (const stored of store(log, posts, context, new Progress())) {
-        yield* encodeAnswers(log.identity, stored);
+      for await (const stored of store(posting, posts, context, new Progress())) {
+        yield* encodeAnswers(posting.log.identity, stored);
       }
     }
   };

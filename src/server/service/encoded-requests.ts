@@ -2,12 +2,6 @@ import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/proto
 import { Code, ConnectError } from "@connectrpc/connect";
 import { envelopeHeadLength, envelopeLength } from "./envelope.js";
 
-/**
- * Most bytes of one message on the wire. JSON escapes can make a text six times as long,
- * and base64 is not used, so 512 KiB has room for every text that is allowed.
- */
-export const maxWireMessageBytes = 512 * 1024;
-
 const compressedFlag = 1;
 /** Connect's mark of the end-of-stream envelope, which a client does not send. */
 const connectEndFlag = 2;
@@ -15,9 +9,12 @@ const connectEndFlag = 2;
 /**
  * Splits a body of envelopes, all that a chunk holds in one pass, and reads each message.
  * Errors are those of Connect's own pipeline.
+ *
+ * @param maxBytes of one message
  */
 export async function* splitMessages<T>(
   body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
   protocolName: string,
   read: (message: Uint8Array) => T,
 ): AsyncGenerator<T[]> {
@@ -38,7 +35,7 @@ export async function* splitMessages<T>(
     try {
       while (bytes.length - offset >= envelopeHeadLength) {
         const length = envelopeLength(bytes, offset);
-        checkLength(length);
+        checkLength(length, maxBytes);
         const start = offset + envelopeHeadLength;
         if (bytes.length - start < length) {
           needed += length;
@@ -73,6 +70,7 @@ export async function* splitMessages<T>(
  */
 export async function* cutBeforeTooLong(
   body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
 ): AsyncGenerator<Uint8Array> {
   const head = new Uint8Array(envelopeHeadLength);
   let headBytes = 0;
@@ -91,7 +89,7 @@ export async function* cutBeforeTooLong(
         headBytes = 0;
         messageBytesLeft = envelopeLength(head, 0);
         const start = at - envelopeHeadLength;
-        if (messageBytesLeft > maxWireMessageBytes && start > from) {
+        if (messageBytesLeft > maxBytes && start > from) {
           yield chunk.subarray(from, start);
           from = start;
         }
@@ -114,10 +112,10 @@ export function parse<Desc extends DescMessage>(
   }
 }
 
-function checkLength(length: number): void {
-  if (length > maxWireMessageBytes) {
+function checkLength(length: number, maxBytes: number): void {
+  if (length > maxBytes) {
     throw new ConnectError(
-      `message size ${length} is larger than configured readMaxBytes ${maxWireMessageBytes}`,
+      `message size ${length} is larger than configured readMaxBytes ${maxBytes}`,
       Code.ResourceExhausted,
     );
   }

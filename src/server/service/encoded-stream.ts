@@ -39,6 +39,8 @@ interface EncodedWire {
    * of it. Undefined if these are JSON or compressed.
    */
   readonly takeBody: (() => AsyncIterable<Uint8Array>) | undefined;
+  /** Most bytes of one message of the body. */
+  readonly maxMessageBytes: number;
 }
 
 const encodedWire = createContextKey<EncodedWire | undefined>(undefined, {
@@ -92,14 +94,16 @@ export async function* receive<Desc extends DescMessage, Fast>(
   schema: Desc,
   decode: (bytes: Uint8Array) => Fast | null,
 ): AsyncGenerator<readonly (Fast | MessageShape<Desc>)[]> {
-  const body = context.values.get(encodedWire)?.takeBody?.();
+  const wire = context.values.get(encodedWire);
+  const body = wire?.takeBody?.();
   // If the body was taken there are none, but what Connect has against the head is thrown.
   for await (const request of requests) {
     yield [request];
   }
-  if (body) {
+  if (wire && body) {
     yield* splitMessages(
       body,
+      wire.maxMessageBytes,
       context.protocolName,
       (bytes) => decode(bytes) ?? parse(schema, bytes),
     );
@@ -109,16 +113,22 @@ export async function* receive<Desc extends DescMessage, Fast>(
 /** Which way the messages of a call took. */
 export type Way = "encoded" | "ordinary";
 
+export interface EncodedStreamOptions {
+  /** Most bytes of one message that a client sends. */
+  readonly maxMessageBytes: number;
+  /** Told which way the messages of each call take. */
+  readonly onCall?: ((way: Way) => void) | undefined;
+  /** Lets the calls have an {@link Afterlife}, and makes what they end with. */
+  readonly ending?: Ending | undefined;
+}
+
 /**
  * Wraps a streaming handler so that its head goes out when the method accepts the call,
  * and its encoded messages as they are.
- *
- * @param ending lets the calls have an {@link Afterlife}, and makes what they end with
  */
 export function withEncodedStream(
   handler: UniversalHandler,
-  onCall?: (way: Way) => void,
-  ending?: Ending,
+  { maxMessageBytes, onCall, ending }: EncodedStreamOptions,
 ): UniversalHandler {
   if (handler.method.methodKind === "unary") {
     return handler;
@@ -131,8 +141,9 @@ export function withEncodedStream(
     onCall?.(way);
     const body = request.body as AsyncIterable<Uint8Array>;
     const call = new EncodedCall(
-      way === "ordinary" ? cutBeforeTooLong(body) : body,
+      way === "ordinary" ? cutBeforeTooLong(body, maxMessageBytes) : body,
       way === "encoded" && ending ? new Afterlife(request.signal) : undefined,
+      maxMessageBytes,
     );
     const inner = handler({
       ...request,
@@ -185,6 +196,7 @@ class EncodedCall {
   constructor(
     private readonly requestBody: AsyncIterable<Uint8Array>,
     private readonly afterlife: Afterlife | undefined,
+    private readonly maxMessageBytes: number,
   ) {
     this.accepted = new Promise((resolve) => {
       this.accept = resolve;
@@ -211,6 +223,7 @@ class EncodedCall {
       accept: this.accept,
       send: way === "encoded" ? send : undefined,
       takeBody: way === "encoded" ? takeBody : undefined,
+      maxMessageBytes: this.maxMessageBytes,
     });
   }
 

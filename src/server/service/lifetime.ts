@@ -1,8 +1,11 @@
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, createContextKey, type Interceptor } from "@connectrpc/connect";
 import type { Auth, Identity } from "../auth/auth.js";
+import { type Limits, withJitter } from "../limits/limits.js";
+import type { UserStreams } from "../limits/user-streams.js";
 import { type Afterlife, afterlifeKey } from "./afterlife.js";
 import { identityKey } from "./identity.js";
 import type { OpenCall, OpenCalls } from "./open-calls.js";
+import { peerAddressKey } from "./peer-address.js";
 import { cutWire } from "./wire.js";
 
 /** How long a method may take to end by itself after its signal; then the call is cut. */
@@ -19,20 +22,48 @@ export interface LifetimeOptions {
   readonly stopping: AbortSignal;
   /** Knows which tokens were revoked. */
   readonly auth: Pick<Auth, "isRevoked">;
+  /** Counts the streams of each user. */
+  readonly streams: UserStreams;
+  readonly limits: Pick<Limits, "maxStreamAgeMs">;
 }
+
+/** Ends a call before its time. */
+export interface CallEnd {
+  /** The first reason counts. */
+  abort(reason: unknown): void;
+}
+
+/** Set for every call. */
+export const lifetimeKey = createContextKey<CallEnd | undefined>(undefined, {
+  description: "ends the call",
+});
 
 /**
  * Ends every call in time: at its deadline, when its client has left, within a second of
- * its token's expiry, and when its token is revoked. The method is told by its signal, and the call ends even if it
+ * its token's expiry, when its token is revoked, and a stream at its greatest age. The
+ * method is told by its signal, and the call ends even if it
  * does not listen: connect-es itself only aborts the signal.
  */
 export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor {
   return (next) => async (request) => {
-    const identity = request.contextValues.get(identityKey);
-    const cut = request.contextValues.get(cutWire);
-    const lifetime = new Lifetime(request.signal, options, identity, cut);
-    if (identity) {
-      lifetime.endAt(identity.expiresAt);
+    const { contextValues } = request;
+    const identity = contextValues.get(identityKey);
+    const place = request.stream
+      ? options.streams.enter(identity?.subject, contextValues.get(peerAddressKey))
+      : undefined;
+    const cut = contextValues.get(cutWire);
+    const lifetime = new Lifetime(request.signal, options, identity, cut, place);
+    contextValues.set(lifetimeKey, lifetime);
+    const expiresAt = identity?.expiresAt ?? Number.POSITIVE_INFINITY;
+    const { maxStreamAgeMs } = options.limits;
+    const agedAt =
+      request.stream && maxStreamAgeMs > 0
+        ? Date.now() + withJitter(maxStreamAgeMs)
+        : Number.POSITIVE_INFINITY;
+    if (agedAt < expiresAt) {
+      lifetime.endAt(agedAt, aged);
+    } else if (Number.isFinite(expiresAt)) {
+      lifetime.endAt(expiresAt, expired);
     }
     try {
       const response = await lifetime.race(next({ ...request, signal: lifetime.signal }));
@@ -40,7 +71,7 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
         lifetime.end();
         return response;
       }
-      const afterlife = request.contextValues.get(afterlifeKey);
+      const afterlife = contextValues.get(afterlifeKey);
       return { ...response, message: lifetime.iterate(response.message, afterlife) };
     } catch (error) {
       lifetime.end();
@@ -49,7 +80,7 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
   };
 }
 
-class Lifetime implements OpenCall {
+class Lifetime implements OpenCall, CallEnd {
   private readonly controller = new AbortController();
   private ended = false;
   private cut: { reason: unknown } | undefined;
@@ -63,6 +94,8 @@ class Lifetime implements OpenCall {
     private readonly options: LifetimeOptions,
     private readonly identity: Identity | undefined,
     private readonly cutWire: (() => void) | undefined,
+    /** Among the user's streams. */
+    private readonly place: string | undefined,
   ) {
     options.calls.enter(this);
     outer.addEventListener("abort", this.onOuterAbort, { once: true });
@@ -80,10 +113,11 @@ class Lifetime implements OpenCall {
     return this.controller.signal;
   }
 
-  endAt(time: number): void {
+  /** At this time, in milliseconds since 1970, with this reason. */
+  endAt(time: number, reason: () => ConnectError): void {
     const wait = time - Date.now();
     this.expiryTimer = setTimeout(
-      () => (wait > maxTimerMs ? this.endAt(time) : this.abort(expired())),
+      () => (wait > maxTimerMs ? this.endAt(time, reason) : this.abort(reason())),
       Math.max(0, Math.min(wait, maxTimerMs)),
     );
   }
@@ -167,6 +201,9 @@ class Lifetime implements OpenCall {
     clearTimeout(this.deadlineTimer);
     this.outer.removeEventListener("abort", this.onOuterAbort);
     this.options.calls.leave(this);
+    if (this.place !== undefined) {
+      this.options.streams.leave(this.place);
+    }
   }
 
   private readonly onOuterAbort = () => this.abort(this.outer.reason);
@@ -181,7 +218,7 @@ class Lifetime implements OpenCall {
     }
   }
 
-  private abort(reason: unknown): void {
+  abort(reason: unknown): void {
     if (this.ended || this.controller.signal.aborted) {
       return;
     }
@@ -208,6 +245,13 @@ function timedOut(): ConnectError {
 
 function revoked(): ConnectError {
   return new ConnectError("the token was revoked: log in again", Code.Unauthenticated);
+}
+
+function aged(): ConnectError {
+  return new ConnectError(
+    "the stream has reached its greatest age: go on with a new one",
+    Code.Unavailable,
+  );
 }
 
 function expired(): ConnectError {

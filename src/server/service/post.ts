@@ -3,7 +3,7 @@ import type { NewMessage } from "../log/message-log.js";
 
 /** A message of a posting stream: what the three request messages have in common. */
 export interface Post {
-  /** 1 to 65,536 bytes of UTF-8. */
+  /** 1 to `maxTextBytes` bytes of UTF-8. */
   readonly message: string;
   /** 0 to 128 bytes of UTF-8. */
   readonly messageId: string;
@@ -59,20 +59,17 @@ function utf8(bytes: Uint8Array, start: number, end: number): string | null {
   return text.includes("\ufffd") ? null : text;
 }
 
-/** Most bytes of UTF-8 in a message's text. */
-export const maxTextBytes = 65_536;
 /** Most bytes of UTF-8 in a message_id. */
 export const maxMessageIdBytes = 128;
 
 /** What is wrong with a post: `invalid_argument` naming the field and the limit. */
-export function faultOf(post: Post): ConnectError | undefined {
+function faultOf(post: Post, maxTextBytes: number): ConnectError | undefined {
+  const right = () => `it must have 1 to ${maxTextBytes.toLocaleString("en")} bytes of UTF-8`;
   if (post.message === "") {
-    return invalid("message is empty: it must have 1 to 65,536 bytes of UTF-8");
+    return invalid(`message is empty: ${right()}`);
   }
   if (longerThan(post.message, maxTextBytes)) {
-    return invalid(
-      `message has ${Buffer.byteLength(post.message)} bytes: it must have 1 to 65,536 bytes of UTF-8`,
-    );
+    return invalid(`message has ${Buffer.byteLength(post.message)} bytes: ${right()}`);
   }
   if (post.messageId !== "" && longerThan(post.messageId, maxMessageIdBytes)) {
     return invalid(
@@ -86,10 +83,11 @@ export function faultOf(post: Post): ConnectError | undefined {
 export function checkPosts(
   posts: readonly Post[],
   sender: string,
+  maxTextBytes: number,
 ): { messages: NewMessage[]; fault: ConnectError | undefined } {
   const messages: NewMessage[] = [];
   for (const post of posts) {
-    const fault = faultOf(post);
+    const fault = faultOf(post, maxTextBytes);
     if (fault) {
       return { messages, fault };
     }

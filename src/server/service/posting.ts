@@ -1,9 +1,13 @@
 import { ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { PostProgressSchema } from "../../gen/chatter_pb.js";
+import type { Limits } from "../limits/limits.js";
+import { MessageRate } from "../limits/message-rate.js";
+import { createUploads, type Uploads } from "../limits/uploads.js";
 import type { AppendResult, MessageLog, Position } from "../log/message-log.js";
 import { asConnectError, stoppingError } from "./errors.js";
 import { gather } from "./gather.js";
 import { callerOf } from "./identity.js";
+import { lifetimeKey } from "./lifetime.js";
 import { checkPosts, type Post } from "./post.js";
 
 /** Messages of a posting stream that are durable now. */
@@ -11,6 +15,24 @@ export interface Stored<P extends Post = Post> {
   readonly posts: readonly P[];
   /** The place of each post. */
   readonly positions: readonly Position[];
+}
+
+/** Where posts go, and what bounds them. */
+export interface Posting {
+  readonly log: MessageLog;
+  readonly maxTextBytes: number;
+  /** Undefined: a user may post as fast as the log takes it. */
+  readonly rate: MessageRate | undefined;
+  readonly uploads: Uploads;
+}
+
+export function createPosting(log: MessageLog, limits: Limits): Posting {
+  return {
+    log,
+    maxTextBytes: limits.maxTextBytes,
+    rate: limits.maxUserMessages > 0 ? new MessageRate(limits) : undefined,
+    uploads: createUploads(limits),
+  };
 }
 
 /** How much of one stream may wait for the log: then its sender waits. */
@@ -26,7 +48,7 @@ const logGraceMs = 150;
  * Stores what a client sends and yields it, in order, as it becomes durable. One append of
  * a stream is under way at a time; what comes meanwhile shares the next one.
  *
- * Whatever ends it early (a fault in a post, the client gone, a deadline, the log) is
+ * Whatever ends it early (a fault in a post, the client gone, a deadline, a limit, the log) is
  * thrown as a ConnectError with PostProgress. What was received before is stored first, but
  * for a log that takes too long: what it has then is not counted, though it may be stored.
  *
@@ -34,7 +56,7 @@ const logGraceMs = 150;
  *   `attachTo`
  */
 export async function* store<P extends Post>(
-  log: MessageLog,
+  { log, maxTextBytes, rate, uploads }: Posting,
   requests: AsyncIterable<readonly P[]>,
   context: HandlerContext,
   progress: Progress,
@@ -42,9 +64,18 @@ export async function* store<P extends Post>(
   const sender = callerOf(context).subject;
   const weigh = (post: P) => post.message.length + post.messageId.length;
   const patience = new Patience(context.signal);
+  const lifetime = context.values.get(lifetimeKey);
+  const upload = lifetime && uploads.enter(lifetime);
   try {
     for await (const posts of gather(requests, weigh, inboxLimits, context.signal)) {
-      const { messages, fault } = checkPosts(posts, sender);
+      if (upload) {
+        upload.taken++;
+      }
+      const { messages, fault } = checkPosts(posts, sender, maxTextBytes);
+      const allowed = rate && (await rate.take(sender, messages.length));
+      if (allowed?.error) {
+        messages.length = allowed.count;
+      }
       if (messages.length > 0) {
         const { positions, error } = await patience.await(log.append(messages));
         progress.add(positions);
@@ -55,14 +86,17 @@ export async function* store<P extends Post>(
           throw error;
         }
       }
-      if (fault) {
-        throw fault;
+      if (allowed?.error ?? fault) {
+        throw allowed?.error ?? fault;
       }
     }
   } catch (error) {
     throw progress.attachTo(error);
   } finally {
     patience.end();
+    if (upload) {
+      uploads.leave(upload);
+    }
   }
 }
 

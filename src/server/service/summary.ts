@@ -7,23 +7,22 @@ import {
   type ChatterService,
   SummaryRequestSchema,
 } from "../../gen/chatter_pb.js";
-import type { MessageLog } from "../log/message-log.js";
 import { accept, receive } from "./encoded-stream.js";
 import { decodePost } from "./post.js";
-import { Progress, store } from "./posting.js";
+import { type Posting, Progress, store } from "./posting.js";
 
 /** Most bytes of a SummaryResponse. */
 export const maxSummaryBytes = 4 * 1024 * 1024;
 
 /** Summary: stores what it is sent and answers at the end with a summary of each. */
-export function createSummary(log: MessageLog): MethodImpl<typeof ChatterService.method.summary> {
+export function createSummary(posting: Posting): MethodImpl<typeof ChatterService.method.summary> {
   return async function summary(requests, context) {
     accept(context);
     const posts = receive(context, requests, SummaryRequestSchema, decodePost);
     const progress = new Progress();
     const summaries: ChatSummary[] = [];
     let bytes = 0;
-    for await (const stored of store(log, posts, context, progress)) {
+    for await (const stored of store(posting, posts, context, progress)) {
       for (const [i, post] of stored.posts.entries()) {
         const { sequence, sentAt } = stored.positions[i]!;
         const entry = create(ChatSummarySchema, {

@@ -4,6 +4,7 @@ import {
   readAccountSettings,
   refuseDemoBeyondLoopback,
 } from "./account-settings.js";
+import { type LimitSettings, limitSettings, readLimitSettings } from "./limit-settings.js";
 import { type ListenSettings, listenSettings, readListenSettings } from "./listen-settings.js";
 import { type LogSettings, logSettings, readLogSettings } from "./log-settings.js";
 import { type ReportSettings, readReportSettings, reportSettings } from "./report-settings.js";
@@ -21,6 +22,7 @@ export const settings: SettingTable = {
   ...listenSettings,
   ...logSettings,
   ...accountSettings,
+  ...limitSettings,
   ...reportSettings,
 };
 
@@ -29,6 +31,7 @@ export interface ServeSettings {
   readonly listen: ListenSettings;
   readonly log: LogSettings;
   readonly accounts: AccountSettings;
+  readonly limits: LimitSettings;
   readonly report: ReportSettings;
 }
 
@@ -39,7 +42,8 @@ export function checkSettings(given: GivenSettings, signingKey?: string): ServeS
   refuseDemoBeyondLoopback(given.demo === true, listen.host);
   const report = readReportSettings(new SettingReader(reportSettings, given));
   const accounts = readAccountSettings(new SettingReader(accountSettings, given), signingKey);
-  return { listen, log, accounts, report };
+  const limits = readLimitSettings(new SettingReader(limitSettings, given));
+  return { listen, log, accounts, limits, report };
 }
 
 /**

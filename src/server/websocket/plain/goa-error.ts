@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, codeToString } from "@connectrpc/connect/protocol-connect";
+import { retryAfterHeader } from "../../limits/over-limit.js";
 import type { HttpAnswer } from "../http-answer.js";
 import { line } from "./answers.js";
 
@@ -16,11 +17,12 @@ const named = new Map([
 ]);
 
 /** What a call that failed before its upgrade, or a login, is answered with. */
-export function errorAnswer({ code, rawMessage }: ConnectError): HttpAnswer {
+export function errorAnswer({ code, rawMessage, metadata }: ConnectError): HttpAnswer {
   const status = codeToHttpStatus(code);
   const name = named.get(code);
+  const retryAfter = metadata.get(retryAfterHeader);
   return name === undefined
-    ? objectAnswer(status, codeToString(code), rawMessage, code)
+    ? objectAnswer(status, codeToString(code), rawMessage, code, retryAfter)
     : { status, headers: { ...json, "goa-error": name }, body: line(rawMessage) };
 }
 
@@ -32,10 +34,16 @@ export function missingHeader(name: string): HttpAnswer {
 /** Headers of every answer that is JSON. Tokens are among them: no cache may keep one. */
 export const json = { "Content-Type": "application/json", "Cache-Control": "no-store" } as const;
 
-function objectAnswer(status: number, name: string, message: string, code?: Code): HttpAnswer {
+function objectAnswer(
+  status: number,
+  name: string,
+  message: string,
+  code?: Code,
+  retryAfter?: string | null,
+): HttpAnswer {
   return {
     status,
-    headers: json,
+    headers: retryAfter ? { ...json, "Retry-After": retryAfter } : json,
     body: line({
       name,
       id: randomBytes(6).toString("base64url"),

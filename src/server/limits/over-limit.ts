@@ -1,0 +1,26 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { RetryInfoSchema } from "../../gen/google/rpc/retry_info_pb.js";
+
+/** When it is as good as unknown when there will be room again, in milliseconds. */
+export const retryLaterMs = 1000;
+
+/**
+ * `resource_exhausted`, with the time to wait before the next try: for gRPC and Connect as
+ * `google.rpc.RetryInfo`, for plain HTTP as `Retry-After`, which has whole seconds.
+ */
+export function overLimit(text: string, retryMs: number = retryLaterMs): ConnectError {
+  return new ConnectError(
+    text,
+    Code.ResourceExhausted,
+    { [retryAfterHeader]: retryAfter(retryMs) },
+    [{ desc: RetryInfoSchema, value: { retryDelay: durationFromMs(Math.ceil(retryMs)) } }],
+  );
+}
+
+export const retryAfterHeader = "retry-after";
+
+/** The value of `Retry-After`. */
+export function retryAfter(retryMs: number): string {
+  return String(Math.max(1, Math.ceil(retryMs / 1000)));
+}

@@ -1,0 +1,100 @@
+import type { ConnectError } from "@connectrpc/connect";
+import type { LimitName, Limits } from "./limits.js";
+import { overLimit } from "./over-limit.js";
+
+/** Whom an upload that takes too long is told to, with the error that it ends with. */
+export interface UploadEnd {
+  abort(reason: ConnectError): void;
+}
+
+/** One upload under way. */
+export interface Upload {
+  /** Counts what has come; its taker adds to it. */
+  taken: number;
+}
+
+interface Watched extends Upload {
+  readonly end: UploadEnd;
+  /** What `taken` was when it was looked at last. */
+  seen: number;
+  /** When `taken` was seen to have changed. */
+  since: number;
+}
+
+/** What a kind of upload may take, in milliseconds; 0 is off. */
+export interface UploadTimes {
+  readonly firstMs: number;
+  readonly nextMs: number;
+  readonly firstName: LimitName;
+  readonly nextName: LimitName;
+  readonly onRefused: Limits["onRefused"];
+}
+
+/** Times are kept to within a quarter. */
+const looksPerTime = 4;
+const longestLookMs = 15_000;
+
+/**
+ * Ends uploads that bring nothing for too long. One timer looks after all of them: an upload
+ * costs a place in a set, and what it brings costs a counter.
+ */
+export class Uploads {
+  readonly #times: UploadTimes;
+  readonly #lookMs: number;
+  readonly #watched = new Set<Watched>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(times: UploadTimes) {
+    this.#times = times;
+    const shortest = Math.min(...[times.firstMs, times.nextMs].filter((ms) => ms > 0));
+    this.#lookMs = Math.min(shortest / looksPerTime, longestLookMs);
+  }
+
+  /** Begins to look after an upload; call `leave` when it is over. */
+  enter(end: UploadEnd): Upload {
+    const upload = { end, taken: 0, seen: 0, since: performance.now() };
+    this.#watched.add(upload);
+    if (Number.isFinite(this.#lookMs)) {
+      this.#timer ??= setInterval(this.#look, this.#lookMs).unref();
+    }
+    return upload;
+  }
+
+  leave(upload: Upload): void {
+    this.#watched.delete(upload as Watched);
+    if (this.#watched.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+  }
+
+  readonly #look = () => {
+    const now = performance.now();
+    for (const upload of this.#watched) {
+      if (upload.taken !== upload.seen) {
+        upload.seen = upload.taken;
+        upload.since = now;
+        continue;
+      }
+      const isFirst = upload.taken === 0;
+      const most = isFirst ? this.#times.firstMs : this.#times.nextMs;
+      if (most > 0 && now - upload.since >= most) {
+        this.#watched.delete(upload);
+        this.#times.onRefused(isFirst ? this.#times.firstName : this.#times.nextName);
+        const what = isFirst ? "message" : "further message";
+        upload.end.abort(overLimit(`no ${what} came within ${most / 1000} seconds`));
+      }
+    }
+  };
+}
+
+/** Looks after the uploads of streams. */
+export function createUploads(limits: Limits): Uploads {
+  return new Uploads({
+    firstMs: limits.firstMessageTimeoutMs,
+    nextMs: limits.uploadIdleTimeoutMs,
+    firstName: "first_message_time",
+    nextName: "upload_idle_time",
+    onRefused: limits.onRefused,
+  });
+}
