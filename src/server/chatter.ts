@@ -206,7 +206,11 @@ export function createChatter(options: ChatterOptions): Chatter {
     ...options.webSocket,
     handlers,
     contextValues,
-    routes: createPlainRoutes(handlers, { contextValues, stopping: stopping.signal }),
+    routes: createPlainRoutes(handlers, {
+      contextValues,
+      stopping: stopping.signal,
+      maxPayload: options.webSocket?.socket?.maxPayload ?? limits.maxMessageBytes,
+    }),
     onError: (error) => logger?.error({ err: error }, "WebSocket failed"),
   });
   const login = handlers.find(({ method }) => method === ChatterService.method.login)!;

@@ -13,6 +13,8 @@ export interface PlainOptions {
   readonly contextValues: (request: IncomingMessage) => ContextValues;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
+  /** Most bytes of a client's message. */
+  readonly maxPayload: number;
 }
 
 /** The routes of the plain dialect, goa's, before the handlers of Chatter's methods. */
@@ -25,6 +27,7 @@ export function createPlainRoutes(
     path: plain.path,
     method: plain.verb,
     configure: plain.configure,
+    socket: { maxPayload: options.maxPayload },
     handle: (upgrade: Upgrade) => servePlain(plain, handlerOf.get(plain.method)!, upgrade, options),
   }));
   return [{ path: loginRoute.path, method: loginRoute.verb }, ...streams];

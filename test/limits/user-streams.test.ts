@@ -1,0 +1,69 @@
+import { setMaxListeners } from "node:events";
+import { Code, createClient } from "@connectrpc/connect";
+import { describe, expect, test } from "vitest";
+import { Health } from "../../src/gen/health/v1/health_pb.js";
+import { startChatter } from "../support/chatter-server.js";
+import { retryDelayOf } from "../support/retry-info.js";
+import { errorOf, until } from "../support/streams.js";
+import { clientOf, connectWire, mainWires, transportOf } from "../support/wires.js";
+
+describe.each(mainWires)("the streams of a user, over $name", (wire) => {
+  test("one too many is refused, one that ends makes room, others are not touched", async () => {
+    const refused: string[] = [];
+    const server = await startChatter({
+      limits: { maxUserStreams: 2, onRefused: (limit) => refused.push(limit) },
+    });
+    const client = clientOf(server, wire);
+    const first = new AbortController();
+    const rest = new AbortController();
+    const open = [first, rest].map(({ signal }) => errorOf(client.subscribe({}, { signal })));
+    await until(() => server.chatter.openCalls === 2, "two streams are open");
+
+    const error = await errorOf(client.subscribe({}));
+    expect(error.code).toBe(Code.ResourceExhausted);
+    expect(error.rawMessage).toMatch(/2 streams/);
+    expect(retryDelayOf(error)).toBe(1000);
+    expect(refused).toEqual(["user_streams"]);
+
+    const { token } = await server.tokens.issue({ subject: "other", scopes: ["stream:read"] });
+    const other = clientOf(server, wire, token);
+    for await (const _ of other.history({ limit: 1n })) {
+      // Another user's is answered.
+    }
+
+    first.abort();
+    await until(() => server.chatter.openCalls === 1, "one stream has ended");
+    for await (const _ of client.history({ limit: 1n })) {
+      // There is room again.
+    }
+    rest.abort();
+    await Promise.all(open);
+  });
+});
+
+test("streams that are refused, or fail, take no place for good", async () => {
+  const server = await startChatter({ limits: { maxUserStreams: 1 } });
+  const client = clientOf(server);
+  for (let i = 0; i < 3; i++) {
+    expect((await errorOf(client.history({ after: "no cursor" }))).code).toBe(Code.InvalidArgument);
+    expect((await errorOf(client.subscribe({}, { timeoutMs: 30 }))).code).toBe(
+      Code.DeadlineExceeded,
+    );
+    await until(() => server.chatter.openCalls === 0, "it has ended");
+  }
+});
+
+test("streams without a token are counted by address", async () => {
+  const server = await startChatter();
+  const health = createClient(Health, transportOf(connectWire, server.url));
+  const all = new AbortController();
+  setMaxListeners(0, all.signal);
+  const open = Array.from({ length: 1000 }, () =>
+    errorOf(health.watch({}, { signal: all.signal })),
+  );
+  await until(() => server.chatter.openCalls === 1000, "a thousand are open");
+  expect((await errorOf(health.watch({}))).code).toBe(Code.ResourceExhausted);
+  expect(await health.check({})).toBeDefined();
+  all.abort();
+  await Promise.all(open);
+});
