@@ -41,8 +41,8 @@ export const lifetimeKey = createContextKey<CallEnd | undefined>(undefined, {
 /**
  * Ends every call in time: at its deadline, when its client has left, within a second of
  * its token's expiry, when its token is revoked, and a stream at its greatest age. The
- * method is told by its signal, and the call ends even if it
- * does not listen: connect-es itself only aborts the signal.
+ * method is told by its signal, and the call ends even if it does not listen: connect-es
+ * itself only aborts the signal.
  */
 export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor {
   return (next) => async (request) => {
