@@ -29,7 +29,8 @@ import { createUploads } from "./limits/uploads.js";
 import { UserStreams } from "./limits/user-streams.js";
 import type { MessageLog } from "./log/message-log.js";
 import { createAccessInterceptor } from "./service/access.js";
-import { createCallLogInterceptor, type Logger } from "./service/call-log.js";
+import type { CallObserver } from "./service/call.js";
+import { createCallLog, type Logger } from "./service/call-log.js";
 import { createEchoer } from "./service/echoer.js";
 import { type Way, withEncodedStream } from "./service/encoded-stream.js";
 import { createEndings } from "./service/endings.js";
@@ -46,6 +47,8 @@ import { addReflection } from "./service/reflection.js";
 import { createSubscribe } from "./service/subscribe.js";
 import { createSummary } from "./service/summary.js";
 import { jsonOptions, keepByteOrderMarks } from "./service/text.js";
+import { createCallInterceptor, withCalls } from "./service/watched-calls.js";
+import { type CallProtocol, wireProtocol } from "./service/wire.js";
 import {
   createWebSocketBridge,
   type WebSocketBridge,
@@ -147,6 +150,7 @@ export function createChatter(options: ChatterOptions): Chatter {
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // Each call under way has one.
   const isReady = () => !stopping.signal.aborted && log.writeFault === undefined;
+  const observers: CallObserver[] = logger ? [createCallLog(logger)] : [];
 
   const routerOptions: ConnectRouterOptions = {
     readMaxBytes: limits.maxMessageBytes,
@@ -154,7 +158,7 @@ export function createChatter(options: ChatterOptions): Chatter {
     jsonOptions,
     acceptCompression: [compressionGzip, compressionBrotli],
     interceptors: [
-      createCallLogInterceptor(logger),
+      createCallInterceptor(),
       createAccessInterceptor(auth),
       createLifetimeInterceptor({
         calls,
@@ -191,23 +195,26 @@ export function createChatter(options: ChatterOptions): Chatter {
       onCall: (way) => onStream?.(way, handler),
       ending: endings?.get(handler.requestPath),
     });
-    if (takesOne(handler.method)) {
-      return withRequestTime(encoded, requests);
-    }
-    return handler.service === ChatterService ? encoded : withRequestTime(encoded, uploads);
+    const timed = takesOne(handler.method)
+      ? withRequestTime(encoded, requests)
+      : handler.service === ChatterService
+        ? encoded
+        : withRequestTime(encoded, uploads);
+    return withCalls(timed, observers);
   });
   const addressOf = createPeerAddress(options.trustedProxies);
-  const contextValues = ({ socket, headers }: IncomingMessage) =>
-    createContextValues().set(
-      peerAddressKey,
-      addressOf(socket.remoteAddress, headers["x-forwarded-for"]),
-    );
+  const contextValuesOf =
+    (protocol: CallProtocol) =>
+    ({ socket, headers }: IncomingMessage) =>
+      createContextValues()
+        .set(wireProtocol, protocol)
+        .set(peerAddressKey, addressOf(socket.remoteAddress, headers["x-forwarded-for"]));
   const bridge = createWebSocketBridge({
     ...options.webSocket,
     handlers,
-    contextValues,
+    contextValues: contextValuesOf("websocket-tunnel"),
     routes: createPlainRoutes(handlers, {
-      contextValues,
+      contextValues: contextValuesOf("websocket-plain"),
       stopping: stopping.signal,
       maxPayload: options.webSocket?.socket?.maxPayload ?? limits.maxMessageBytes,
     }),

@@ -1,4 +1,4 @@
-import pino, { type Logger } from "pino";
+import type { Logger } from "pino";
 import { openAccounts } from "./accounts.js";
 import { createChatter } from "./chatter.js";
 import { listen } from "./http/server.js";
@@ -6,6 +6,7 @@ import { watchCertificate } from "./http/watched-certificate.js";
 import { openLevelLog } from "./log/level-log.js";
 import { createMemoryLog } from "./log/memory-log.js";
 import type { MessageLog } from "./log/message-log.js";
+import { createLogger } from "./logger.js";
 import type { LogSettings } from "./settings/log-settings.js";
 import type { ServeSettings } from "./settings/settings.js";
 import { stopSignal } from "./stop-signal.js";
@@ -16,10 +17,7 @@ import { stopSignal } from "./stop-signal.js";
  * a reason for people if it cannot start.
  */
 export async function serve(settings: ServeSettings): Promise<void> {
-  const logger = pino(
-    { level: settings.report.logLevel, base: undefined },
-    pino.destination({ dest: 2, sync: true }),
-  );
+  const logger = await createLogger({ level: settings.report.logLevel });
   const accounts = await openAccounts(settings.accounts, settings.log.dataDir, logger);
   const files = settings.listen.certificate;
   const certificate = files && (await watchCertificate(files, logger));

@@ -90,7 +90,7 @@ describe.each(mainWires)("$name", (wire) => {
       const { headers } = server;
       const error = await errorOf(clientOf(server, wire).history({}, { headers }));
       expect([error.code, error.rawMessage]).toEqual([Code.Internal, "internal error"]);
-      expect(lines).toMatchObject([{ code: "internal", cause: { message: "a secret" } }]);
+      expect(lines).toMatchObject([{ code: "internal", err: { message: "a secret" } }]);
     });
 
     it("a subscription at its deadline", async () => {

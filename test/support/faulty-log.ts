@@ -16,6 +16,8 @@ export class FaultyLog implements MessageLog {
   waiting = 0;
   /** Told of every append before it is stored; what it returns is awaited first. */
   beforeAppend: (messages: readonly NewMessage[]) => Promise<void> | void = () => {};
+  /** Told of every read before it is done. */
+  beforeRead: (after: number) => void = () => {};
 
   constructor(private readonly inner = createMemoryLog()) {}
 
@@ -37,6 +39,7 @@ export class FaultyLog implements MessageLog {
   }
 
   read(after: number, options?: ReadOptions): Batch | undefined | Promise<Batch | undefined> {
+    this.beforeRead(after);
     return this.inner.read(after, options);
   }
 

@@ -81,6 +81,7 @@ function steady(headers: Headers): Record<string, string> {
     "connection",
     "keep-alive",
     "transfer-encoding",
+    "x-request-id",
     // These two have the error's text and details, which are compared as such.
     "grpc-message",
     "grpc-status-details-bin",

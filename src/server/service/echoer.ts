@@ -5,7 +5,7 @@ import {
   EchoerResponseSchema,
 } from "../../gen/chatter_pb.js";
 import { encodeAnswers } from "./echo-answers.js";
-import { receive, respond } from "./encoded-stream.js";
+import { receive, respond, sentCount } from "./encoded-stream.js";
 import { decodePost } from "./post.js";
 import { type Posting, Progress, store } from "./posting.js";
 
@@ -15,8 +15,10 @@ export function createEchoer(posting: Posting): MethodImpl<typeof ChatterService
     yield* respond(context, EchoerResponseSchema, answers());
 
     async function* answers(): AsyncGenerator<Uint8Array> {
+      const count = sentCount(context);
       const posts = receive(context, requests, EchoerRequestSchema, decodePost);
       for await (const stored of store(posting, posts, context, new Progress())) {
+        count.sent += stored.posts.length;
         yield* encodeAnswers(posting.log.identity, stored);
       }
     }

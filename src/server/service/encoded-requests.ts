@@ -1,5 +1,6 @@
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { MessageCount } from "./call.js";
 import { envelopeHeadLength, envelopeLength } from "./envelope.js";
 
 const compressedFlag = 1;
@@ -11,12 +12,14 @@ const connectEndFlag = 2;
  * Errors are those of Connect's own pipeline.
  *
  * @param maxBytes of one message
+ * @param count counts the messages
  */
 export async function* splitMessages<T>(
   body: AsyncIterable<Uint8Array>,
   maxBytes: number,
   protocolName: string,
   read: (message: Uint8Array) => T,
+  count: MessageCount = { received: 0, sent: 0 },
 ): AsyncGenerator<T[]> {
   let pieces: Uint8Array[] = [];
   let pieceBytes = 0;
@@ -51,6 +54,7 @@ export async function* splitMessages<T>(
       failure = { error };
     }
     if (messages.length > 0) {
+      count.received += messages.length;
       yield messages; // What came before a faulty one in the same stream is stored.
     }
     if (failure) {

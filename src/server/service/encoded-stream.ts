@@ -12,6 +12,7 @@ import {
   type UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
 import { Afterlife, afterlifeKey, clientLeftError } from "./afterlife.js";
+import { callKey, type MessageCount } from "./call.js";
 import { cutBeforeTooLong, parse, splitMessages } from "./encoded-requests.js";
 import type { Ending } from "./endings.js";
 import { decodeEnvelopes } from "./envelope.js";
@@ -56,7 +57,17 @@ export function accept(context: Pick<HandlerContext, "values" | "responseHeader"
 }
 
 /**
- * Answers a call with encoded messages: the return value of a streaming method.
+ * Where a method counts the encoded messages that it answers with, batch by batch. What
+ * takes the ordinary way is counted there, so here it counts for nothing.
+ */
+export function sentCount({ values }: Pick<HandlerContext, "values">): MessageCount {
+  const call = values.get(encodedWire)?.send && values.get(callKey);
+  return call ?? { received: 0, sent: 0 };
+}
+
+/**
+ * Answers a call with encoded messages, which the method counts with {@link sentCount}: the
+ * return value of a streaming method.
  *
  * @param envelopes runs of whole envelopes, flags 0
  */
@@ -106,6 +117,7 @@ export async function* receive<Desc extends DescMessage, Fast>(
       wire.maxMessageBytes,
       context.protocolName,
       (bytes) => decode(bytes) ?? parse(schema, bytes),
+      context.values.get(callKey),
     );
   }
 }

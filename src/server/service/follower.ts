@@ -1,4 +1,5 @@
 import type { Batch, MessageLog } from "../log/message-log.js";
+import type { MessageCount } from "./call.js";
 import type { HeadBell, Sleeper } from "./head-bell.js";
 
 /** What to follow of the log, and what to give of it. */
@@ -9,6 +10,8 @@ export interface Following<T> {
   readonly idleMs: number;
   /** Ends it, with the signal's reason. */
   readonly signal: AbortSignal;
+  /** Counts the messages that are given. */
+  readonly count: MessageCount;
   ofBatch(batch: Batch): T;
   /** @param last the sequence of the last message that was given */
   ofIdle(last: number): T;
@@ -122,6 +125,7 @@ export class Follower<T> implements AsyncIterableIterator<T>, Sleeper {
 
   private taken(batch: Batch): Taken<T> {
     this.after = batch.last;
+    this.following.count.sent += batch.count;
     return { done: false, value: this.following.ofBatch(batch) };
   }
 
@@ -132,6 +136,7 @@ export class Follower<T> implements AsyncIterableIterator<T>, Sleeper {
       this.bell.ringAfter(this.after);
       if (idleMs > 0) {
         this.idleTimer = setTimeout(() => {
+          this.following.count.sent++;
           this.give({ done: false, value: this.following.ofIdle(this.after) });
         }, idleMs);
       }

@@ -7,7 +7,7 @@ import {
 } from "../../gen/chatter_pb.js";
 import { resolveCursor } from "../log/cursor.js";
 import type { MessageLog } from "../log/message-log.js";
-import { respond } from "./encoded-stream.js";
+import { respond, sentCount } from "./encoded-stream.js";
 import { type Range, readRange } from "./reading.js";
 import { tinyOf } from "./views.js";
 
@@ -19,7 +19,9 @@ export function createHistory(log: MessageLog): MethodImpl<typeof ChatterService
     yield* respond(context, HistoryResponseSchema, envelopes());
 
     async function* envelopes(): AsyncGenerator<Uint8Array> {
+      const count = sentCount(context);
       for await (const batch of readRange(log, range, context.signal)) {
+        count.sent += batch.count;
         yield tiny ? tinyOf(batch) : batch.bytes;
       }
     }

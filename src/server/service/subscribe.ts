@@ -2,7 +2,7 @@ import { Code, ConnectError, type MethodImpl } from "@connectrpc/connect";
 import { type ChatterService, SubscribeResponseSchema } from "../../gen/chatter_pb.js";
 import { formatCursor, resolveCursor } from "../log/cursor.js";
 import type { MessageLog } from "../log/message-log.js";
-import { respond } from "./encoded-stream.js";
+import { respond, sentCount } from "./encoded-stream.js";
 import { Follower } from "./follower.js";
 import { HeadBell } from "./head-bell.js";
 import { bookmark, eventsOf } from "./views.js";
@@ -30,6 +30,7 @@ export function createSubscribe(
       after: start,
       idleMs: request.bookmarkSeconds * 1000,
       signal: context.signal,
+      count: sentCount(context),
       ofBatch: eventsOf,
       ofIdle: (last) => bookmark(formatCursor(log.identity, last)),
     });

@@ -7,3 +7,11 @@ import { createContextKey } from "@connectrpc/connect";
 export const cutWire = createContextKey<(() => void) | undefined>(undefined, {
   description: "cuts the call's wire",
 });
+
+/** How a call came, as logs, metrics and traces name it. */
+export type CallProtocol = "connect" | "grpc" | "grpc-web" | "websocket-tunnel" | "websocket-plain";
+
+/** Set by wires whose protocol the request's headers do not tell. */
+export const wireProtocol = createContextKey<CallProtocol | undefined>(undefined, {
+  description: "the protocol of the call's wire",
+});

@@ -8,6 +8,7 @@ import {
 } from "@connectrpc/connect/protocol";
 import { contentTypeStreamProto } from "@connectrpc/connect/protocol-connect";
 import { closeCodes } from "../../../client/tunnel-wire.js";
+import { requestIdHeader } from "../../service/request-id.js";
 import { cursorHeader } from "../../service/subscribe.js";
 import { cutWire } from "../../service/wire.js";
 import type { Upgrade } from "../route.js";
@@ -59,12 +60,14 @@ export async function servePlain(
       contextValues: contextValues(upgrade.request).set(cutWire, () => response?.cut()),
     });
     response = await PlainResponse.begin(answer);
-    const cursor = answer.header?.get(cursorHeader);
-    return {
-      response,
-      answers: method.answers(query),
-      headers: { ...method.headers?.(query), ...(cursor && { [cursorHeader]: cursor }) },
-    };
+    const headers: Record<string, string> = { ...method.headers?.(query) };
+    for (const name of [cursorHeader, requestIdHeader]) {
+      const value = answer.header?.get(name);
+      if (value) {
+        headers[name] = value;
+      }
+    }
+    return { response, answers: method.answers(query), headers };
   }
 
   try {

@@ -1,0 +1,45 @@
+import pino, { type DestinationStream, type Logger } from "pino";
+import type { ReportSettings } from "./settings/report-settings.js";
+
+export interface LoggerOptions {
+  readonly level: ReportSettings["logLevel"];
+  /** Lines for people, as on a terminal, in place of JSON. Default: if standard error is one. */
+  readonly pretty?: boolean;
+  /** Default: standard error. */
+  readonly destination?: DestinationStream;
+}
+
+/**
+ * The program's own log: JSON, one object a line; on a terminal lines that read easily.
+ * What is logged is written before the next line of code runs: a crash loses none of it.
+ */
+export async function createLogger({
+  level,
+  pretty = process.stderr.isTTY,
+  destination = pino.destination({ dest: 2, sync: true }),
+}: LoggerOptions): Promise<Logger> {
+  const stream = pretty ? await createPrettyStream(destination) : destination;
+  return pino({ level, base: undefined }, stream);
+}
+
+/** Loaded only where it is used. In this process: a worker would lose lines at a crash. */
+async function createPrettyStream(destination: DestinationStream): Promise<DestinationStream> {
+  const { prettyFactory } = await import("pino-pretty");
+  const prettify = prettyFactory({
+    colorize: !process.env.NO_COLOR,
+    translateTime: "SYS:HH:MM:ss.l",
+    singleLine: true,
+  });
+  return { write: (line) => destination.write(escapeControls(prettify(line) ?? "")) };
+}
+
+/**
+ * Fields are written as JSON, which escapes the controls up to 0x1f, but not these, which a
+ * terminal may obey too: DEL, C1, line separators, and what turns the direction of text.
+ */
+function escapeControls(text: string): string {
+  return text.replace(
+    /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

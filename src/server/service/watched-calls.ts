@@ -1,0 +1,135 @@
+import { type ConnectError, createContextValues, type Interceptor } from "@connectrpc/connect";
+import type {
+  UniversalHandler,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import { type Afterlife, afterlifeKey, clientLeftError } from "./afterlife.js";
+import { Call, type CallObserver, callKey, type MessageCount } from "./call.js";
+import { asConnectError } from "./errors.js";
+import { peerAddressKey } from "./peer-address.js";
+import { withRefusal } from "./refused-call.js";
+import { requestIdHeader, requestIdOf } from "./request-id.js";
+import { type CallProtocol, wireProtocol } from "./wire.js";
+
+/**
+ * The same handler, whose calls can be watched: each has a {@link Call} in its context
+ * values, and its id in the response header.
+ */
+export function withCalls(
+  handler: UniversalHandler,
+  observers: readonly CallObserver[],
+): UniversalHandler {
+  async function watched(request: UniversalServerRequest): Promise<UniversalServerResponse> {
+    const values = request.contextValues ?? createContextValues();
+    const call = new Call(
+      handler.method,
+      values.get(wireProtocol) ?? protocolOf(request.header),
+      requestIdOf(request.header),
+      values.get(peerAddressKey),
+      values,
+      observers,
+    );
+    const response = await handler({ ...request, contextValues: values.set(callKey, call) });
+    const header = response.header ?? new Headers();
+    header.set(requestIdHeader, call.requestId);
+    // What Connect refuses before its interceptors is a call all the same, if it speaks a
+    // protocol at all.
+    return call.hasBegun || response.body === undefined
+      ? { ...response, header }
+      : withRefusal({ ...response, header }, call, request.header);
+  }
+  return Object.assign(watched, handler);
+}
+
+function protocolOf(header: Headers): CallProtocol {
+  const type = header.get("content-type") ?? "";
+  if (type.startsWith("application/grpc-web")) {
+    return "grpc-web";
+  }
+  return type.startsWith("application/grpc") ? "grpc" : "connect";
+}
+
+/**
+ * Begins and ends each {@link Call}, and counts its messages as far as they go through
+ * Connect; encoded ones are counted where they are made and split. To be the first
+ * interceptor. To the peer, what is no ConnectError is "internal error".
+ */
+export function createCallInterceptor(): Interceptor {
+  return (next) => async (request) => {
+    const call = request.contextValues.get(callKey);
+    if (!call) {
+      return next(request);
+    }
+    call.begin(request.header);
+    try {
+      if (!request.stream) {
+        call.received = 1;
+        const response = await call.run(() => next(request));
+        call.sent = 1;
+        call.end(undefined);
+        return response;
+      }
+      const counted = { ...request, message: countReceived(request.message, call) };
+      const response = await call.run(() => next(counted));
+      if (!response.stream) {
+        return response; // Connect does not mix the two.
+      }
+      const afterlife = request.contextValues.get(afterlifeKey);
+      return { ...response, message: watch(response.message, call, afterlife) };
+    } catch (reason) {
+      const error = asConnectError(reason);
+      call.end(error);
+      throw error;
+    }
+  };
+}
+
+/** The same messages, counted. Not a generator, which would be one more between the two. */
+function countReceived<T>(messages: AsyncIterable<T>, count: MessageCount): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = messages[Symbol.asyncIterator]();
+      const onResult = (result: IteratorResult<T>) => {
+        if (!result.done) {
+          count.received++;
+        }
+        return result;
+      };
+      return {
+        next: () => iterator.next().then(onResult),
+        return: (value) =>
+          iterator.return?.(value) ?? Promise.resolve({ done: true as const, value }),
+        throw: (error) => iterator.throw?.(error) ?? Promise.reject(error),
+      };
+    },
+  };
+}
+
+/** The same messages, counted, and the call ended with them or with its afterlife. */
+async function* watch<T>(
+  messages: AsyncIterable<T>,
+  call: Call,
+  afterlife: Afterlife | undefined,
+): AsyncGenerator<T> {
+  let outcome: { error?: ConnectError } | undefined;
+  try {
+    for await (const message of messages) {
+      call.sent++;
+      yield message;
+    }
+    outcome = {};
+  } catch (reason) {
+    outcome = { error: asConnectError(reason) };
+    throw outcome.error;
+  } finally {
+    outcome ??= { error: clientLeftError() };
+    if (afterlife?.begun && outcome.error === undefined) {
+      afterlife.onEnd((reason) =>
+        call.end(reason === undefined ? undefined : asConnectError(reason)),
+      );
+    } else {
+      call.end(outcome.error);
+    }
+  }
+}

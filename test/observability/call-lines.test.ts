@@ -1,0 +1,165 @@
+import { createClient } from "@connectrpc/connect";
+import { describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
+import { ChatterService, View } from "../../src/gen/chatter_pb.js";
+import { Health } from "../../src/gen/health/v1/health_pb.js";
+import { startChatter, type TestServer } from "../support/chatter-server.js";
+import { FaultyLog } from "../support/faulty-log.js";
+import { fill } from "../support/fill.js";
+import { LineLog } from "../support/line-log.js";
+import { collect, errorOf, until } from "../support/streams.js";
+import { clientOf, gzipWires, transportOf, wires } from "../support/wires.js";
+import { openPlain } from "../websocket/plain/client.js";
+
+const secretText = "what nobody but its readers may see";
+
+async function* posts(count: number) {
+  for (let i = 0; i < count; i++) {
+    yield { message: secretText };
+  }
+}
+
+const tunnelOf = ({ url }: TestServer) =>
+  createWebSocketTransport({ baseUrl: url, webSocket: WebSocket });
+
+const clients = [
+  ...[...wires, ...gzipWires].map((wire) => ({
+    name: wire.name,
+    protocol: wire.protocol as string,
+    bidi: wire.http === "2",
+    clientOf: (server: TestServer) => clientOf(server, wire),
+    headersOf: () => ({}),
+  })),
+  {
+    name: "WebSocket, tunnel",
+    protocol: "websocket-tunnel",
+    bidi: true,
+    clientOf: (server: TestServer) => createClient(ChatterService, tunnelOf(server)),
+    headersOf: (server: TestServer) => server.headers,
+  },
+];
+
+describe.each(clients)("over $name", ({ protocol, bidi, clientOf, headersOf }) => {
+  it("each call has one line with its method, user, code, time and messages", async () => {
+    const log = new LineLog();
+    const server = await startChatter({ logger: log });
+    const client = clientOf(server);
+    const headers = headersOf(server);
+    const line = (name: string, received: number, sent: number, more: object = {}) => ({
+      level: "info",
+      text: "call",
+      method: `chatter.v1.ChatterService/${name}`,
+      protocol,
+      user: "goa",
+      peer: "127.0.0.1",
+      code: "ok",
+      received,
+      sent,
+      durationMs: expect.any(Number),
+      requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      ...more,
+    });
+
+    await client.login({ user: "goa", password: "rocks" });
+    await client.listener(posts(3), { headers });
+    await client.summary(posts(2), { headers });
+    await collect(client.history({}, { headers }));
+    await collect(client.history({ limit: 2n, view: View.TINY }, { headers }));
+    const lines = [
+      line("Login", 1, 1, { user: undefined }),
+      line("Listener", 3, 1),
+      line("Summary", 2, 1),
+      line("History", 1, 5),
+      line("History", 1, 2),
+    ];
+    if (bidi) {
+      await collect(client.echoer(posts(4), { headers }));
+      lines.push(line("Echoer", 4, 4));
+    }
+    const leaving = new AbortController();
+    const options = { headers, signal: leaving.signal };
+    const events = client.subscribe({ after: `${server.log.identity}AAAAAAAA` }, options);
+    const iterator = events[Symbol.asyncIterator]();
+    for (let i = 0; i < server.log.head; i++) {
+      await iterator.next();
+    }
+    expect(log.lines).toHaveLength(lines.length); // A call that goes on has none.
+    leaving.abort();
+    await errorOf(iterator.next());
+    const left = { code: "canceled", error: expect.any(String) };
+    lines.push(line("Subscribe", 1, server.log.head, left));
+    await until(() => log.lines.length === lines.length, "the line of the subscription");
+    const { rawMessage } = await errorOf(client.history({ view: 9 as View }, { headers }));
+    lines.push(line("History", 1, 0, { code: "invalid_argument", error: rawMessage }));
+    await until(() => log.lines.length === lines.length, "the line of the refusal");
+    expect(log.lines).toEqual(lines);
+    const written = JSON.stringify(log.lines);
+    expect(written).not.toContain(secretText);
+    expect(written).not.toContain(server.token);
+    expect(written).not.toContain("rocks");
+  });
+});
+
+it("calls of goa's WebSockets have lines of their own protocol", async () => {
+  const log = new LineLog();
+  const server = await startChatter({ logger: log });
+  await fill(server.log, ["a", "b"]);
+  const socket = await openPlain(server, "/echoer");
+  await socket.send("c", "d", null).closed();
+  await (await openPlain(server, "/history")).closed();
+  await until(() => log.lines.length === 2, "both lines are written");
+  expect(log.lines).toMatchObject([
+    { protocol: "websocket-plain", user: "goa", code: "ok", received: 2, sent: 2 },
+    { protocol: "websocket-plain", user: "goa", code: "ok", received: 1, sent: 4 },
+  ]);
+});
+
+describe.each(wires)("over $name", (wire) => {
+  it("a call without a valid token has a line, without the token", async () => {
+    const log = new LineLog();
+    const server = await startChatter({ logger: log });
+    const token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJnb2EifQ.secret";
+    await errorOf(clientOf(server, wire, token).history({}));
+    await until(() => log.lines.length === 1, "the line is written");
+    expect(log.lines[0]).toMatchObject({ code: "unauthenticated", sent: 0 });
+    expect(log.lines[0]!.user).toBeUndefined();
+    expect(JSON.stringify(log.lines)).not.toContain("secret");
+  });
+
+  it("a unary message that cannot be read is a call too", async () => {
+    const log = new LineLog();
+    const server = await startChatter({ logger: log });
+    const client = createClient(Health, transportOf(wire, server.url, []));
+    await errorOf(client.check({ service: "x".repeat(600_000) }));
+    await until(() => log.lines.length === 1, "the line is written");
+    expect(log.lines).toMatchObject([
+      {
+        method: "grpc.health.v1.Health/Check",
+        protocol: wire.protocol,
+        code: "resource_exhausted",
+      },
+    ]);
+  });
+
+  it("a call that fails in the server is an error with its cause, which is not sent", async () => {
+    const lines = new LineLog();
+    const log = new FaultyLog();
+    log.beforeRead = () => {
+      throw new Error("the disk said something secret");
+    };
+    await fill(log, ["stored"]);
+    const server = await startChatter({ log, logger: lines });
+    const error = await errorOf(clientOf(server, wire).history({}));
+    expect(error.rawMessage).toBe("internal error");
+    await until(() => lines.lines.length === 1, "the line is written");
+    expect(lines.lines).toMatchObject([
+      {
+        level: "error",
+        text: "call failed",
+        code: "internal",
+        err: { message: "the disk said something secret" },
+      },
+    ]);
+  });
+});
