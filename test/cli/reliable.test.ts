@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { parseLines } from "../support/cli.js";
 import { runHere, startHere } from "../support/cli-here.js";
 import { type RestartableServer, startRestartable } from "../support/cli-restart.js";
-import { startFakeServer } from "../support/cli-server.js";
+import { post, startFakeServer } from "../support/cli-server.js";
 
 let server: RestartableServer;
 beforeEach(async () => {
@@ -48,6 +48,37 @@ describe("--reliable stores each line once and in order, though the server goes 
       })),
     );
     expect(await stored()).toEqual(texts);
+  });
+
+  test("summary, with the times of storing, and not those of others", async () => {
+    await post(server.log, "before");
+    async function* input() {
+      for await (const line of linesWithRestart()) {
+        yield line;
+        if (line === `line ${count / 4}\n`) {
+          await expect.poll(() => server.log.head).toBeGreaterThan(10);
+          await post(server.log, "between");
+        }
+      }
+    }
+    const options = { input: input(), env: server.env };
+    const { status, stdout } = await runHere(["summary", "--reliable"], options);
+    expect(status).toBe(0);
+    const [{ summaries }] = parseLines(stdout) as [{ summaries: Record<string, unknown>[] }];
+    expect(summaries.map(({ message }) => message)).toEqual(texts);
+    expect(summaries[0]).toEqual({
+      message: "line 1",
+      length: 6,
+      sent_at: expect.stringMatching(/^\d{4}-.*Z$/),
+      sequence: "2",
+    });
+    expect(summaries.at(-1)).toMatchObject({ sequence: String(count + 2) });
+    expect((await stored()).filter((text) => !String(text).startsWith("line"))).toEqual([
+      "before",
+      "between",
+    ]);
+    const none = await runHere(["summary", "--reliable"], { input: "", env: server.env });
+    expect(none).toEqual({ status: 0, stdout: '{"summaries":[]}\n', stderr: "" });
   });
 });
 

@@ -15,7 +15,6 @@ describe("wrong usage is told in one line with a hint, exit status 2:", () => {
     [["listener", "--output", "xml"], "Allowed choices are pretty, jsonl", "chatter listener"],
     [["listener", "--protocol", "soap"], "connect, grpc, grpc-web, ws", "chatter listener"],
     [["subscribe", "--bookmark-seconds", "3601"], "from 0 to 3600", "chatter subscribe"],
-    [["summary", "--reliable"], "listener and echoer can", "chatter summary"],
     [["listener", "--url", "localhost:8080"], url, "chatter listener"],
     [["listener", "--url", "ftp://localhost"], url, "chatter listener"],
     [["listener", "--url", "http://goa:rocks@localhost"], "chatter login takes", "chatter"],
