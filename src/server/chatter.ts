@@ -13,6 +13,7 @@ import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { ChatterService } from "../gen/chatter_pb.js";
 import { Health } from "../gen/health/v1/health_pb.js";
 import type { Auth } from "./auth/auth.js";
+import { withCors } from "./http/cors.js";
 import { withExplainedRefusals } from "./http/explained-refusals.js";
 import {
   createRequestListener,
@@ -41,6 +42,7 @@ import { createLifetimeInterceptor } from "./service/lifetime.js";
 import { createListener } from "./service/listener.js";
 import { createLogin } from "./service/login.js";
 import { OpenCalls } from "./service/open-calls.js";
+import { parseOrigins } from "./service/origins.js";
 import { createPeerAddress, peerAddressKey } from "./service/peer-address.js";
 import { createPosting } from "./service/posting.js";
 import { addReflection } from "./service/reflection.js";
@@ -60,7 +62,7 @@ import { createPlainRoutes, plainPaths } from "./websocket/plain/routes.js";
 /** What can be set for WebSockets, for all endpoints or for one. */
 export type WebSocketSettings = Pick<
   WebSocketBridgeOptions,
-  "origins" | "socket" | "configure" | "endpoints" | "heartbeatMs"
+  "socket" | "configure" | "endpoints" | "heartbeatMs"
 >;
 
 export interface ChatterOptions {
@@ -79,7 +81,12 @@ export interface ChatterOptions {
   readonly logger?: Logger;
   /** Told for each stream which way its messages take. Default: nobody. */
   readonly onStream?: (way: Way, handler: UniversalHandler) => void;
-  /** Which pages may open WebSockets, and how these are set up. */
+  /**
+   * Web pages of these origins may make calls and open WebSockets, besides those of the same
+   * host: "https://app.example". Default: none.
+   */
+  readonly allowedOrigins?: readonly string[];
+  /** How WebSockets are set up. */
   readonly webSocket?: WebSocketSettings;
   /**
    * Proxies whose `X-Forwarded-For` says where a call comes from: addresses and networks,
@@ -135,7 +142,7 @@ export interface Chatter {
 /**
  * Puts Chatter together: its six methods, health and reflection, over one log.
  *
- * Throws a TypeError for `trustedProxies` and origins that are none.
+ * Throws a TypeError for `trustedProxies` and `allowedOrigins` that are none.
  *
  * @example
  * const chatter = createChatter({ log: createMemoryLog(), auth });
@@ -211,6 +218,7 @@ export function createChatter(options: ChatterOptions): Chatter {
         .set(peerAddressKey, addressOf(socket.remoteAddress, headers["x-forwarded-for"]));
   const bridge = createWebSocketBridge({
     ...options.webSocket,
+    origins: options.allowedOrigins ?? [],
     handlers,
     contextValues: contextValuesOf("websocket-tunnel"),
     routes: createPlainRoutes(handlers, {
@@ -224,11 +232,15 @@ export function createChatter(options: ChatterOptions): Chatter {
   const pageFiles = page
     ? createPage((error) => logger?.error({ err: error }, "the page cannot be loaded"))
     : [];
-  const route = createRoute({
-    handlers: [...handlers.map(withExplainedRefusals), createPlainLogin(login), ...pageFiles],
-    webSocketPaths: plainPaths,
-    isReady,
-  });
+  const callable = [...handlers.map(withExplainedRefusals), createPlainLogin(login)];
+  const route = withCors(
+    createRoute({
+      handlers: [...callable, ...pageFiles],
+      webSocketPaths: plainPaths,
+      isReady,
+    }),
+    { handlers: callable, origins: parseOrigins(options.allowedOrigins) },
+  );
   return {
     handlers,
     limits,

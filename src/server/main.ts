@@ -27,7 +27,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
       log,
       auth: accounts.auth,
       logger,
-      webSocket: { origins: settings.listen.allowedOrigins },
+      allowedOrigins: settings.listen.allowedOrigins,
       trustedProxies: settings.listen.trustedProxies,
       limits: settings.limits,
     });

@@ -27,7 +27,7 @@ export type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHe
 
 export function createRequestListener(route: Route, addressOf: PeerAddress): RequestListener {
   return (request, response) => {
-    const found = route(request.method ?? "", request.url ?? "");
+    const found = route(request.method ?? "", request.url ?? "", request.headers);
     if (typeof found === "function") {
       handleRequest(found, request, response, addressOf);
     } else {
@@ -41,7 +41,7 @@ export function createRequestListener(route: Route, addressOf: PeerAddress): Req
 export function createStreamListener(route: Route, addressOf: PeerAddress): StreamListener {
   return (stream, headers) => {
     const method = String(headers[":method"]);
-    const found = route(method, String(headers[":path"]));
+    const found = route(method, String(headers[":path"]), headers);
     if (typeof found === "function") {
       handleStream(found, stream, headers, addressOf);
     } else {

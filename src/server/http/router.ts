@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { type PlainAnswer, plainAnswer } from "./plain-answer.js";
 import { probeAnswer } from "./probes.js";
@@ -16,7 +17,11 @@ export interface RouterOptions {
 }
 
 /** What is at a path: a handler, or an answer: a probe's, 405, 404. */
-export type Route = (method: string, url: string) => UniversalHandlerFn | PlainAnswer;
+export type Route = (
+  method: string,
+  url: string,
+  headers: IncomingHttpHeaders,
+) => UniversalHandlerFn | PlainAnswer;
 
 /** Finds what a request asks for, whichever HTTP it came by. */
 export function createRoute({ handlers, webSocketPaths, isReady }: RouterOptions): Route {

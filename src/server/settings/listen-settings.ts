@@ -1,6 +1,6 @@
 import type { CertificateFiles } from "../http/certificate.js";
+import { parseOrigins } from "../service/origins.js";
 import { createPeerAddress } from "../service/peer-address.js";
-import { createOriginCheck } from "../websocket/origin.js";
 import { SettingError, type SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
@@ -33,7 +33,7 @@ export const listenSettings = {
     flag: "--allowed-origins <list>",
     variable: "CHATTER_ALLOWED_ORIGINS",
     description:
-      "web pages of other hosts that may open WebSockets: https://app.example,https://… (default: none)",
+      "web pages of other hosts that may make calls and open WebSockets: https://app.example,https://… (default: none)",
   },
   trustedProxies: {
     flag: "--trusted-proxies <list>",
@@ -89,7 +89,7 @@ function certificateOf(reader: SettingReader<typeof listenSettings>): Certificat
 function originsOf(reader: SettingReader<typeof listenSettings>): readonly string[] {
   const origins = reader.list("allowedOrigins");
   try {
-    createOriginCheck(origins);
+    parseOrigins(origins);
   } catch {
     reader.wrong(
       "allowedOrigins",

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { parseOrigins } from "../service/origins.js";
 
 /**
  * Makes the check that stands before anything else on an upgrade: a browser says in
@@ -12,7 +13,7 @@ import type { IncomingMessage } from "node:http";
 export function createOriginCheck(
   origins: readonly string[] = [],
 ): (request: IncomingMessage) => boolean {
-  const allowed = new Set(origins.map(normalize));
+  const allowed = parseOrigins(origins);
   return ({ headers: { origin, host } }) => {
     if (origin === undefined) {
       return true;
@@ -31,12 +32,4 @@ export function createOriginCheck(
 function originOf(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   return url?.href === `${url?.origin}/` ? url?.origin : undefined;
-}
-
-function normalize(origin: string): string {
-  const url = URL.canParse(origin) ? new URL(origin) : undefined;
-  if (url === undefined || url.origin === "null" || url.origin !== origin.toLowerCase()) {
-    throw new TypeError(`"${origin}" is no origin: write it as in "https://app.example:8443"`);
-  }
-  return url.origin;
 }

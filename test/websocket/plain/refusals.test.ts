@@ -107,7 +107,7 @@ describe("an origin", () => {
   const origins = ["https://app.example"];
 
   test("that is foreign is 403, before anything else", async () => {
-    const server = await startCounting({ webSocket: { origins } });
+    const server = await startCounting({ allowedOrigins: origins });
     for (const path of [...paths, "/login", "/nowhere"]) {
       for (const origin of ["https://evil.example", "null", "http://app.example"]) {
         expect(await refused(server, path, { origin })).toMatchObject({ status: 403 });
@@ -117,7 +117,7 @@ describe("an origin", () => {
   });
 
   test("that is the server's own, or one of the list, or none, is allowed", async () => {
-    const server = await startCounting({ webSocket: { origins } });
+    const server = await startCounting({ allowedOrigins: origins });
     const { port } = new URL(server.url);
     for (const origin of [undefined, "https://app.example", server.url]) {
       const raw = new RawSocket(Number(port), {
