@@ -52,10 +52,12 @@ describe("the schema", () => {
   });
 
   test("documents every message, field, method and enum value", () => {
-    const text = readFileSync(join(root, "proto", "chatter.proto"), "utf8").split("\n");
+    const text = ["chatter.proto", "log.proto"].flatMap((name) =>
+      readFileSync(join(root, "proto", name), "utf8").split("\n"),
+    );
     const bare = text.filter(
       (line, i) =>
-        /^\s*(message|enum|service|rpc|repeated|string|uint32|uint64|View|google\S+|[A-Z_]+ =)\b.*[;{]/.test(
+        /^\s*(message|enum|service|rpc|repeated|string|bytes|uint32|uint64|View|google\S+|[A-Z_]+ =)\b.*[;{]/.test(
           line,
         ) && !/^\s*\/\//.test(text[i - 1]!),
     );
@@ -80,6 +82,6 @@ describe("the schema", () => {
     expect(messages.map(({ name }) => name)).toEqual(
       [...text.matchAll(/^message (\w+)/gm)].map(([, name]) => name),
     );
-    expect(readdirSync(join(root, "proto"))).toEqual(["chatter.proto"]);
+    expect(readdirSync(join(root, "proto"))).toEqual(["chatter.proto", "log.proto"]);
   });
 });

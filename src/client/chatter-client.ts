@@ -1,3 +1,4 @@
+import type { DescService } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { ChatterService, type HistoryResponse } from "../gen/chatter_pb.js";
@@ -42,6 +43,12 @@ export interface ChatterClient {
    * The plain generated client, each of its calls with a token. It does not resume.
    */
   readonly client: Client<typeof ChatterService>;
+
+  /**
+   * A client of another service on the same server, each of its calls with a token. It does
+   * not resume.
+   */
+  clientOf<Service extends DescService>(service: Service): Client<Service>;
 
   /** What is added to the log, from now or after a cursor, until the loop is left. */
   subscribe(options?: SubscribeOptions): Subscription;
@@ -93,8 +100,10 @@ export function createClientWith(
     closing: closing.signal,
     dropConnection: dropConnections,
   };
+  const authorized = createAuthorizedTransport(transport, tokens);
   return {
-    client: createClient(ChatterService, createAuthorizedTransport(transport, tokens)),
+    client: createClient(ChatterService, authorized),
+    clientOf: (service) => createClient(service, authorized),
     subscribe: (options = {}) => new ResumingSubscription(source, options),
     publisher: (options = {}) => new ResumingPublisher(source, options),
     history: (options = {}) => readHistory(source, options),

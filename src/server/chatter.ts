@@ -12,6 +12,7 @@ import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { ChatterService } from "../gen/chatter_pb.js";
 import { Health } from "../gen/health/v1/health_pb.js";
+import { LogService } from "../gen/log_pb.js";
 import type { Auth } from "./auth/auth.js";
 import { withCors } from "./http/cors.js";
 import { withExplainedRefusals } from "./http/explained-refusals.js";
@@ -36,6 +37,7 @@ import { createEchoer } from "./service/echoer.js";
 import { type Way, withEncodedStream } from "./service/encoded-stream.js";
 import { createEndings } from "./service/endings.js";
 import { stoppingError } from "./service/errors.js";
+import { createExport } from "./service/export.js";
 import { createHealth } from "./service/health.js";
 import { createHistory } from "./service/history.js";
 import { createLifetimeInterceptor } from "./service/lifetime.js";
@@ -140,7 +142,7 @@ export interface Chatter {
 }
 
 /**
- * Puts Chatter together: its six methods, health and reflection, over one log.
+ * Puts Chatter together: its six methods, the log's export, health and reflection, over one log.
  *
  * Throws a TypeError for `trustedProxies` and `allowedOrigins` that are none.
  *
@@ -188,6 +190,7 @@ export function createChatter(options: ChatterOptions): Chatter {
     history: createHistory(log),
     echoer: createEchoer(posting),
   });
+  router.service(LogService, { export: createExport(log) });
   router.service(Health, createHealth({ services: () => services().map(typeName), isReady }));
   addReflection(router, services);
   options.routes?.(router);

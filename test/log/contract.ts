@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { formatCursor } from "../../src/server/log/cursor.js";
@@ -54,6 +55,25 @@ export function describeContract(
       });
       const { seconds, nanos } = message!.sentAt!;
       expect(Number(seconds) * 1000 + nanos / 1e6).toBe(position!.sentAt);
+    });
+
+    test("the ids that are remembered are told with their sequences, without their texts", async () => {
+      const log = await opened({ dedupe: { maxIds: 3 } });
+      for (const text of ["one", "two", "three", "four", "five"]) {
+        await log.append([post(text, `id of ${text}`), post("without an id")]);
+      }
+      const ids = await log.idsBetween!(0, log.head);
+      expect(ids.map(({ sequence }) => sequence)).toEqual([5, 7, 9]);
+      const hash = createHash("sha256").update("3:goaid of four").digest().subarray(0, 16);
+      expect(ids[1]!.hash).toEqual(hash);
+      for (const [after, through, count] of [
+        [5, 9, 2],
+        [6, 7, 1],
+        [7, 8, 0],
+        [9, 10, 0],
+      ] as const) {
+        expect(await log.idsBetween!(after, through)).toHaveLength(count);
+      }
     });
 
     test("sequences rise in the order in which append was called", async () => {

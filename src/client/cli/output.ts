@@ -36,7 +36,7 @@ export function createPrinter(options: OutputOptions, signal?: AbortSignal): Pri
 }
 
 /** Writes to standard output, and waits while its reader is behind, or until the signal. */
-export async function writeOutput(text: string, signal?: AbortSignal): Promise<void> {
+export async function writeOutput(text: string | Uint8Array, signal?: AbortSignal): Promise<void> {
   if (!process.stdout.write(text)) {
     await once(process.stdout, "drain", { signal });
   }
@@ -46,7 +46,7 @@ export async function writeOutput(text: string, signal?: AbortSignal): Promise<v
  * JSON leaves the controls from 0x7f to 0x9f as they are, and a terminal may obey them: a
  * message must not.
  */
-function escapeControls(json: string): string {
+export function escapeControls(json: string): string {
   return json.replace(
     /[\u007f-\u009f]/g,
     (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,

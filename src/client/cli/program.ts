@@ -51,6 +51,11 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import("./history.js")).createHistoryCommand(),
   },
   {
+    name: "log",
+    summary: "export, import and verify the log: backup and restore",
+    load: async () => (await import("./log.js")).createLogCommand(),
+  },
+  {
     name: "user",
     summary: "add, list and remove accounts, end their tokens",
     load: async () => (await import("./user.js")).createUserCommand(),

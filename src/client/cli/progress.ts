@@ -3,10 +3,7 @@ const intervalMs = 250;
 /** The rate is that of so many intervals. */
 const rateIntervals = 8;
 
-/**
- * A line on the terminal that tells how many messages are through, and how fast. Nothing is
- * written unless standard error is a terminal and the input is not: who types sees no need.
- */
+/** A line on the terminal that tells how many messages are through, and how fast. */
 export class Progress {
   readonly #what: string;
   readonly #timer: NodeJS.Timeout | undefined;
@@ -14,18 +11,24 @@ export class Progress {
   #count = 0;
   #isShown = false;
 
-  /** @param what has become of the messages that are counted: "sent", "stored" */
-  constructor(what: string) {
+  /**
+   * Nothing is written unless standard error is a terminal.
+   *
+   * @param what has become of the messages that are counted: "sent", "stored"
+   * @param isWanted false: nothing is written. Default: whether the input is no terminal,
+   *   for who types sees no need
+   */
+  constructor(what: string, isWanted = !process.stdin.isTTY) {
     this.#what = what;
-    if (process.stderr.isTTY && !process.stdin.isTTY) {
+    if (process.stderr.isTTY && isWanted) {
       this.#timer = setInterval(() => this.#draw(), intervalMs);
       this.#draw();
     }
   }
 
-  /** One more is through. */
-  count(): void {
-    this.#count++;
+  /** One more is through, or so many. */
+  count(messages = 1): void {
+    this.#count += messages;
   }
 
   /** Takes the line off the screen, until it is drawn again: something else is to be written. */

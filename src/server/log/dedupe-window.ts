@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import type { StoredId } from "./message-log.js";
 
 /** How long, and how many, ids of messages are remembered. */
 export interface DedupeOptions {
@@ -37,6 +38,14 @@ export function hashId(sender: string, messageId: string, text: string): Buffer 
   // "binary" is the cheapest form in which a short digest leaves OpenSSL.
   const id = hash("sha256", `${sender.length}:${sender}${messageId}`, "binary");
   target.write(id, 0, idHashBytes, "binary");
+  target.write(hash("sha256", text, "binary"), idHashBytes, textHashBytes, "binary");
+  return target;
+}
+
+/** The same for an id of which the hash alone is known, the first part of what `hashId` gave. */
+export function joinHashes(idHash: Uint8Array, text: string): Buffer {
+  const target = Buffer.allocUnsafe(idHashBytes + textHashBytes);
+  target.set(idHash);
   target.write(hash("sha256", text, "binary"), idHashBytes, textHashBytes, "binary");
   return target;
 }
@@ -116,6 +125,34 @@ export class DedupeWindow {
     this.#times[slot] = sentAt;
     // The same id may stand there, too old to count: the new entry takes its place.
     this.#table[this.#place(hashed)] = slot + 1;
+  }
+
+  /** The ids of the messages after `after` up to `through`, in their order. */
+  between(after: number, through: number): StoredId[] {
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#sequences[(this.#oldest + middle) % this.#capacity]! > after) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    const found: StoredId[] = [];
+    for (let i = low; i < this.#count; i++) {
+      const slot = (this.#oldest + i) % this.#capacity;
+      const sequence = this.#sequences[slot]!;
+      if (sequence > through) {
+        break;
+      }
+      const hash = Buffer.allocUnsafe(idHashBytes);
+      for (let word = 0; word < idWords; word++) {
+        hash.writeUInt32LE(this.#hashes[slot * entryWords + word]!, word * 4);
+      }
+      found.push({ sequence, hash });
+    }
+    return found;
   }
 
   /** Drops ids that are too old at `now`, at most `limit` of them. */

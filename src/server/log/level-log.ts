@@ -8,7 +8,14 @@ import { loadIds } from "./load-ids.js";
 import { closedError, overtakenError, reopeningError, writeFaultError } from "./log-errors.js";
 import { type LogFolder, prepareFolder } from "./log-folder.js";
 import type { LogLogger } from "./log-logger.js";
-import type { AppendResult, Batch, MessageLog, NewMessage, ReadOptions } from "./message-log.js";
+import type {
+  AppendResult,
+  Batch,
+  MessageLog,
+  NewMessage,
+  ReadOptions,
+  StoredId,
+} from "./message-log.js";
 import { type OpenedStore, openStore } from "./open-store.js";
 import { Recent } from "./recent.js";
 import type { RetentionOptions } from "./retention.js";
@@ -137,6 +144,11 @@ class LevelLog implements MessageLog {
 
   beforeLast(count: number): number {
     return Math.max(this.#first - 1, this.head - count);
+  }
+
+  async idsBetween(after: number, through: number): Promise<readonly StoredId[]> {
+    await this.#starting;
+    return this.#window.between(after, through);
   }
 
   async close(): Promise<void> {

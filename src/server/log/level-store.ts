@@ -59,9 +59,11 @@ export class LevelStore {
   /**
    * Opens the folder, or makes it if `create`. Rejects with `failed_precondition` if
    * another process has it, if it cannot be opened, or if it is damaged.
+   *
+   * @param checkMs for how long the data of its tables is looked at before
    */
-  static async open(folder: string, create: boolean): Promise<LevelStore> {
-    const bad = await findBadTable(folder, tableCheckMs);
+  static async open(folder: string, create: boolean, checkMs = tableCheckMs): Promise<LevelStore> {
+    const bad = await findBadTable(folder, checkMs);
     if (bad !== undefined) {
       throw openError(`cannot open the log in ${folder}: ${bad} is damaged`);
     }
@@ -100,19 +102,21 @@ export class LevelStore {
     await this.#level.put(metaKey, sealMeta(meta), { sync: true });
   }
 
-  /** Writes a commit, all or nothing, and waits for the disk. */
-  async write({ records, values, ids, sentAt }: Commit): Promise<void> {
+  /** Writes commits that follow each other, all or nothing, and waits for the disk. */
+  async write(...commits: readonly Commit[]): Promise<void> {
     const operations: BatchOperation<Level, Buffer, Buffer>[] = [];
-    for (let i = 0; i < records.length; i++) {
-      operations.push({ type: "put", key: messagesKey(records[i]!.last), value: values[i]! });
-    }
-    const lastId = ids.at(-1);
-    if (lastId !== undefined) {
-      operations.push({
-        type: "put",
-        key: idsKey(lastId.sequence),
-        value: sealIds({ sentAt, ids }),
-      });
+    for (const { records, values, ids, sentAt } of commits) {
+      for (let i = 0; i < records.length; i++) {
+        operations.push({ type: "put", key: messagesKey(records[i]!.last), value: values[i]! });
+      }
+      const lastId = ids.at(-1);
+      if (lastId !== undefined) {
+        operations.push({
+          type: "put",
+          key: idsKey(lastId.sequence),
+          value: sealIds({ sentAt, ids }),
+        });
+      }
     }
     await this.#level.batch(operations, { sync: true });
   }

@@ -10,6 +10,18 @@ export interface LogFolder {
   readonly store: string;
   /** The file that says how far the log had come. */
   readonly witness: string;
+  /** The file that is there while a log is imported into the folder. */
+  readonly importMark: string;
+}
+
+/** The parts of a log in a folder, whether they are there or not. */
+export function logFolder(dir: string): LogFolder {
+  return {
+    dir,
+    store: join(dir, "messages"),
+    witness: join(dir, "messages.head"),
+    importMark: join(dir, "messages.import"),
+  };
 }
 
 /**
@@ -17,7 +29,7 @@ export interface LogFolder {
  * folder, cannot be written, or is the LevelDB folder of another program.
  */
 export async function prepareFolder(dir: string): Promise<LogFolder> {
-  const store = join(dir, "messages");
+  const folder = logFolder(dir);
   try {
     const made = await mkdir(dir, { recursive: true, mode: 0o700 });
     if (made !== undefined) {
@@ -28,11 +40,11 @@ export async function prepareFolder(dir: string): Promise<LogFolder> {
       throw new Error("it is the database of another program");
     }
     await access(dir, constants.R_OK | constants.W_OK | constants.X_OK);
-    await mkdir(store, { recursive: true, mode: 0o700 });
+    await mkdir(folder.store, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw openError(`the log cannot be kept in ${dir}: ${reasonOf(error)}`, error);
   }
-  return { dir, store, witness: join(dir, "messages.head") };
+  return folder;
 }
 
 function reasonOf(error: unknown): string {

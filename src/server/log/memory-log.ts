@@ -3,7 +3,14 @@ import type { Commit } from "./commit.js";
 import { type DedupeOptions, DedupeWindow } from "./dedupe-window.js";
 import { GroupCommit } from "./group-commit.js";
 import { closedError, overtakenError } from "./log-errors.js";
-import type { AppendResult, Batch, MessageLog, NewMessage, ReadOptions } from "./message-log.js";
+import type {
+  AppendResult,
+  Batch,
+  MessageLog,
+  NewMessage,
+  ReadOptions,
+  StoredId,
+} from "./message-log.js";
 import { Recent } from "./recent.js";
 import { isSurplus, type RetentionOptions } from "./retention.js";
 import { Waiters } from "./waiters.js";
@@ -27,6 +34,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): MessageLog {
 class MemoryLog implements MessageLog {
   readonly identity = randomBytes(6).toString("base64url");
   readonly #retention: RetentionOptions;
+  readonly #window: DedupeWindow;
   readonly #commits: GroupCommit;
   readonly #waiters = new Waiters();
   readonly #recent = new Recent(Number.POSITIVE_INFINITY, 0);
@@ -35,9 +43,8 @@ class MemoryLog implements MessageLog {
 
   constructor({ retention = {}, dedupe }: MemoryLogOptions) {
     this.#retention = retention;
-    this.#commits = new GroupCommit(this.identity, new DedupeWindow(dedupe), (commit) =>
-      this.#write(commit),
-    );
+    this.#window = new DedupeWindow(dedupe);
+    this.#commits = new GroupCommit(this.identity, this.#window, (commit) => this.#write(commit));
     this.#commits.start({ head: 0, sentAt: 0, totalBytes: 0 });
   }
 
@@ -76,6 +83,10 @@ class MemoryLog implements MessageLog {
 
   beforeLast(count: number): number {
     return Math.max(this.first - 1, this.head - count);
+  }
+
+  async idsBetween(after: number, through: number): Promise<readonly StoredId[]> {
+    return this.#window.between(after, through);
   }
 
   async close(): Promise<void> {

@@ -33,6 +33,13 @@ export interface AppendResult {
   readonly error?: ConnectError;
 }
 
+/** The id of a stored message, as the log remembers it. */
+export interface StoredId {
+  readonly sequence: number;
+  /** 16 bytes of a hash of the sender and the id: see `hashId`. */
+  readonly hash: Uint8Array;
+}
+
 /** Consecutive messages in their stored form. Shared by readers: never changed. */
 export interface Batch {
   /** Sequence of the first message. */
@@ -106,6 +113,12 @@ export interface MessageLog {
    * that exactly the last `count` kept messages follow (all, if there are fewer).
    */
   beforeLast(count: number): number | Promise<number>;
+
+  /**
+   * The ids that are remembered of the messages after `after` up to `through`, in their
+   * order: a copy of the log needs them. An engine that cannot tell has no such method.
+   */
+  readonly idsBetween?: (after: number, through: number) => Promise<readonly StoredId[]>;
 
   /** Ends writing, waits for commits under way, and lets go of what it holds. */
   close(): Promise<void>;

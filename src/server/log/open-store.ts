@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { ConnectError } from "@connectrpc/connect";
 import type { LogPlace } from "./group-commit.js";
 import { HeadWitness, readWitness, type Testimony } from "./head-witness.js";
@@ -18,6 +19,14 @@ export interface OpenedStore {
   readonly loss: Error | undefined;
 }
 
+/** How a store is opened otherwise than by a server. */
+export interface OpenOptions {
+  /** An import goes on, or makes a log like this one. Default: an unfinished one is refused. */
+  readonly importOf?: Omit<Meta, "version">;
+  /** For how long the data of its tables is looked at before. Default: a moment. */
+  readonly checkMs?: number;
+}
+
 /**
  * Opens the store of a log and finds where the log stands; makes both if there was none.
  *
@@ -27,12 +36,21 @@ export interface OpenedStore {
  *
  * Rejects with `failed_precondition` if this is no log, or one that cannot be used.
  */
-export async function openStore(folder: LogFolder): Promise<OpenedStore> {
+export async function openStore(
+  folder: LogFolder,
+  { importOf, checkMs }: OpenOptions = {},
+): Promise<OpenedStore> {
+  if (importOf === undefined && existsSync(folder.importMark)) {
+    throw openError(
+      `the import of a log into ${folder.dir} was not finished: run chatter log import again`,
+    );
+  }
   const testimony = readWitness(folder.witness);
-  const store = await LevelStore.open(folder.store, (testimony?.head ?? 0) === 0);
+  const store = await LevelStore.open(folder.store, (testimony?.head ?? 0) === 0, checkMs);
   try {
     const { identity, first } =
-      (await metaOf(store, folder, testimony)) ?? (await makeLog(store, folder, testimony));
+      (await metaOf(store, folder, testimony)) ??
+      (await makeLog(store, folder, importOf ?? newLog(testimony)));
     const { record, claimed } = await store.tail();
     const intact = Math.max(record?.last ?? 0, first - 1);
     const head = Math.max(intact, claimed, testimony?.head ?? 0);
@@ -79,15 +97,19 @@ async function metaOf(
   return meta;
 }
 
+/** A log that has nothing yet; its witness may be there already. */
+function newLog(testimony: Testimony | undefined): Omit<Meta, "version"> {
+  return { identity: testimony?.identity ?? randomBytes(6).toString("base64url"), first: 1 };
+}
+
 /** Makes a log in an empty store: first the witness, as a log without one does not open. */
 async function makeLog(
   store: LevelStore,
   folder: LogFolder,
-  testimony: Testimony | undefined,
+  log: Omit<Meta, "version">,
 ): Promise<Omit<Meta, "version">> {
-  const identity = testimony?.identity ?? randomBytes(6).toString("base64url");
-  new HeadWitness(folder.witness, { identity, head: 0 }).close();
+  new HeadWitness(folder.witness, { identity: log.identity, head: 0 }).close();
   await syncFolder(folder.dir);
-  await store.writeMeta({ identity, first: 1 });
-  return { identity, first: 1 };
+  await store.writeMeta(log);
+  return log;
 }

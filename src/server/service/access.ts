@@ -4,18 +4,20 @@ import { ChatterService } from "../../gen/chatter_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
 import { Health } from "../../gen/health/v1/health_pb.js";
+import { LogService } from "../../gen/log_pb.js";
 import type { Auth } from "../auth/auth.js";
 import { parseBearerToken } from "../auth/bearer-token.js";
 import { requireScope, type Scope } from "../auth/scopes.js";
 import { identityKey } from "./identity.js";
 
-/** The scope that each of Chatter's methods needs; Login needs no token. */
+/** The scope that each of Chatter's methods needs; Login needs no token. An export is a long history. */
 const scopeOf = new Map<DescMethod, Scope>([
   [ChatterService.method.listener, "stream:write"],
   [ChatterService.method.summary, "stream:write"],
   [ChatterService.method.echoer, "stream:write"],
   [ChatterService.method.subscribe, "stream:read"],
   [ChatterService.method.history, "stream:read"],
+  [LogService.method.export, "stream:read"],
 ]);
 
 /** What anyone may call. */

@@ -1,0 +1,257 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { open, readFile, rm } from "node:fs/promises";
+import { type Commit, CommitBuilder } from "../commit.js";
+import { joinHashes } from "../dedupe-window.js";
+import { HeadWitness, readWitness } from "../head-witness.js";
+import { openError } from "../log-errors.js";
+import { type LogFolder, prepareFolder, syncFolder } from "../log-folder.js";
+import { type OpenedStore, openStore } from "../open-store.js";
+import { type CopiedLog, type CopiedMessage, decodeStored } from "./copied-message.js";
+
+export interface ImportOptions {
+  /** The folder to import into: without a log, or with an earlier state of the same one. */
+  readonly dir: string;
+  /** The log that is imported. */
+  readonly log: CopiedLog;
+  /**
+   * The messages become those of a log of their own, numbered anew from 1, which can live
+   * beside the one they came from. Default: it is the same log, sequences and all.
+   */
+  readonly newIdentity?: boolean;
+}
+
+/** What the folder's mark says: which import goes on there. */
+interface ImportMark {
+  /** The identity of the log that is imported. */
+  readonly from: string;
+  /** That of the log in the folder. */
+  readonly into: string;
+  /** The first sequence of the log in the folder. */
+  readonly first: number;
+}
+
+/** Bytes of messages that are written, and waited for, at once. */
+const writeBytes = 1024 * 1024;
+
+/**
+ * Opens a folder to import a log into. From the first write to the end of the import a mark
+ * in the folder keeps servers from it; if it breaks off, the same import goes on where it was.
+ *
+ * Rejects with `failed_precondition` if there is another log, or another import.
+ */
+export async function openImport(options: ImportOptions): Promise<LogImport> {
+  const folder = await prepareFolder(options.dir);
+  const mark = (await readMark(folder, options)) ?? (await makeMark(folder, options));
+  const opened = await openStore(folder, {
+    importOf: { identity: mark.into, first: mark.first },
+  });
+  if (opened.loss === undefined) {
+    return new LogImport(folder, opened, mark);
+  }
+  await opened.store.close();
+  throw openError(`the log in ${folder.dir} cannot be imported into: ${opened.loss.message}`);
+}
+
+/** The mark of an import that has begun; undefined if there is none. */
+async function readMark(
+  folder: LogFolder,
+  options: ImportOptions,
+): Promise<ImportMark | undefined> {
+  if (!existsSync(folder.importMark)) {
+    return undefined;
+  }
+  const { log, newIdentity = false } = options;
+  let mark: ImportMark;
+  try {
+    mark = JSON.parse(await readFile(folder.importMark, "utf8"));
+  } catch (cause) {
+    throw openError(`${folder.importMark} is damaged: empty ${folder.dir} and begin anew`, cause);
+  }
+  if (mark.from !== log.identity || (mark.from !== mark.into) !== newIdentity) {
+    throw openError(
+      `another import into ${folder.dir} was not finished, that of log ${mark.from}` +
+        `${mark.from === mark.into ? "" : " with a new identity"}: finish it, or empty the folder`,
+    );
+  }
+  return mark;
+}
+
+/** What is to be imported, into which log. */
+async function makeMark(folder: LogFolder, options: ImportOptions): Promise<ImportMark> {
+  const { log, newIdentity = false } = options;
+  const there = readWitness(folder.witness);
+  if (there !== undefined && (newIdentity || there.identity !== log.identity)) {
+    await removeEmptyLog(folder, there.identity, log.identity);
+  }
+  return newIdentity
+    ? { from: log.identity, into: randomBytes(6).toString("base64url"), first: 1 }
+    : { from: log.identity, into: log.identity, first: log.first };
+}
+
+/** Puts the mark down before the first message. */
+async function writeMark(folder: LogFolder, mark: ImportMark): Promise<void> {
+  const file = await open(folder.importMark, "w", 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify(mark)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await syncFolder(folder.dir);
+}
+
+/** A server that was started too early leaves a log without messages: that may go. */
+async function removeEmptyLog(folder: LogFolder, identity: string, from: string): Promise<void> {
+  const { store, place } = await openStore(folder);
+  await store.close();
+  if (place.head > 0) {
+    throw openError(
+      `there is another log in ${folder.dir} (${identity}, the export is of ${from}): ` +
+        "import into an empty folder",
+    );
+  }
+  await rm(folder.store, { recursive: true });
+  await rm(folder.witness);
+  await prepareFolder(folder.dir);
+}
+
+/** An import under way. */
+export class LogImport {
+  /** The identity of the log in the folder. */
+  readonly identity: string;
+  readonly #folder: LogFolder;
+  readonly #opened: OpenedStore;
+  readonly #witness: HeadWitness;
+  readonly #mark: ImportMark;
+  #isMarked = false;
+  #isClosed = false;
+  /** Where the log ends with what has been taken, though not all of it is written yet. */
+  #head: number;
+  #totalBytes: number;
+  /** Messages that came, those among them that were there before. */
+  #seen = 0;
+  #added = 0;
+  #commits: Commit[] = [];
+  #pendingBytes = 0;
+
+  constructor(folder: LogFolder, opened: OpenedStore, mark: ImportMark) {
+    const { identity, place } = opened;
+    this.identity = identity;
+    this.#folder = folder;
+    this.#opened = opened;
+    this.#mark = mark;
+    this.#head = place.head;
+    this.#totalBytes = place.totalBytes;
+    this.#witness = new HeadWitness(folder.witness, { identity, head: place.head });
+  }
+
+  /** Sequence of the last message. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** How many messages were added; those that were there before do not count. */
+  get added(): number {
+    return this.#added;
+  }
+
+  /**
+   * Takes the next messages of the log that is imported; those that the folder has already
+   * are passed over. Rejects with `failed_precondition` if a message is missing before them,
+   * or if the log in the folder has another one in its place.
+   */
+  async add(messages: readonly CopiedMessage[]): Promise<void> {
+    let builder: CommitBuilder | undefined;
+    let sentAt = -1;
+    const isNumberedAnew = this.#mark.from !== this.#mark.into;
+    const build = () => {
+      if (builder !== undefined) {
+        const commit = builder.build();
+        this.#totalBytes = commit.totalBytes;
+        this.#commits.push(commit);
+        builder = undefined;
+      }
+    };
+    for (const message of messages) {
+      this.#seen++;
+      const sequence = isNumberedAnew ? this.#seen : message.sequence;
+      if (sequence <= this.#opened.place.head) {
+        await this.#checkSame(message, sequence);
+        continue;
+      }
+      if (sequence !== this.#head + 1) {
+        throw openError(
+          `the export has a hole: messages ${this.#head + 1} to ${sequence - 1} are missing, ` +
+            "and the embedded log has none (a new identity numbers messages anew)",
+        );
+      }
+      // Those of one time become one record, as they were.
+      if (message.sentAt !== sentAt) {
+        build();
+        sentAt = message.sentAt;
+      }
+      builder ??= new CommitBuilder(this.identity, sentAt, this.#head, this.#totalBytes);
+      const { text, sender, idHash } = message;
+      const before = builder.bytes;
+      builder.add(text, sender, idHash && joinHashes(idHash, text));
+      this.#pendingBytes += builder.bytes - before;
+      this.#head = sequence;
+      this.#added++;
+    }
+    build();
+    if (this.#pendingBytes >= writeBytes) {
+      await this.#write();
+    }
+  }
+
+  /** The import is whole: a server may open the folder. */
+  async finish(): Promise<void> {
+    await this.#write();
+    await this.close();
+    await rm(this.#folder.importMark, { force: true });
+    await syncFolder(this.#folder.dir);
+  }
+
+  /** Lets go of the folder. What was written is kept, and the import can go on after it. */
+  async close(): Promise<void> {
+    if (this.#isClosed) {
+      return;
+    }
+    this.#isClosed = true;
+    await this.#opened.store.close();
+    this.#witness.close();
+  }
+
+  async #write(): Promise<void> {
+    if (this.#commits.length > 0) {
+      if (!this.#isMarked) {
+        await writeMark(this.#folder, this.#mark);
+        this.#isMarked = true;
+      }
+      await this.#opened.store.write(...this.#commits.splice(0));
+      this.#witness.write(this.#head);
+      this.#pendingBytes = 0;
+    }
+  }
+
+  /** The last message that is there must be the one that comes: it is the same log. */
+  async #checkSame(message: CopiedMessage, sequence: number): Promise<void> {
+    const { store, place, first } = this.#opened;
+    if (sequence !== place.head || sequence < first) {
+      return;
+    }
+    const { bytes } = await store.read(sequence - 1, sequence);
+    const [there] = decodeStored(bytes, []);
+    if (
+      there!.text !== message.text ||
+      there!.sender !== message.sender ||
+      there!.sentAt !== message.sentAt
+    ) {
+      throw openError(
+        `the log in ${this.#folder.dir} has another message ${sequence} than the export: ` +
+          "they have parted, import into an empty folder",
+      );
+    }
+  }
+}
