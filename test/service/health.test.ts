@@ -28,6 +28,7 @@ describe.each(mainWires)("health over $name", (wire) => {
     expect(Object.keys(statuses).sort()).toEqual([
       "",
       chatter,
+      "chatter.v1.LogService",
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
       "grpc.reflection.v1alpha.ServerReflection",

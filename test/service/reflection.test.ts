@@ -46,6 +46,7 @@ describe.each(table)("reflection $name", ({ wire, service }) => {
     expect(answer!.messageResponse.value).toMatchObject({
       service: [
         "chatter.v1.ChatterService",
+        "chatter.v1.LogService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
