@@ -1,9 +1,10 @@
 import { ConnectError } from "@connectrpc/connect";
 import type { Auth } from "./auth/auth.js";
 import { createAuth } from "./auth/create-auth.js";
-import { loadOrCreateDemoKey } from "./auth/demo-key.js";
+import { watchDemoKeys } from "./auth/demo-key.js";
 import { demoUsers } from "./auth/demo-users.js";
-import { parseSigningKey, readSigningKey, type SigningKey } from "./auth/signing-key.js";
+import { parseSigningKeys } from "./auth/signing-key.js";
+import { type SigningKeys, watchSigningKeys } from "./auth/signing-keys.js";
 import { createTokens } from "./auth/tokens.js";
 import { watchRevocationsFile } from "./auth/watched-revocations.js";
 import { watchUsersFile } from "./auth/watched-users.js";
@@ -40,14 +41,24 @@ export async function openAccounts(
       "a file cannot be read: what it had before stays in force",
     );
 
-  const { usersFile, revocationsFile } = settings;
+  const { usersFile, revocationsFile, signingKeyFile, signingKey } = settings;
+  async function keys(): Promise<SigningKeys> {
+    if (signingKey !== undefined) {
+      return { list: await parseSigningKeys(signingKey, "CHATTER_SIGNING_KEY") };
+    }
+    const file =
+      signingKeyFile === undefined
+        ? watchDemoKeys(dataDir, onError)
+        : watchSigningKeys(signingKeyFile, onError);
+    return watched(await file, "signing key file");
+  }
   const auth = createAuth({
     users:
       usersFile === undefined
         ? demoUsers()
         : watched(await watchUsersFile(usersFile, onError), "users file"),
     tokens: createTokens({
-      key: await keyOf(settings, dataDir),
+      key: await keys(),
       issuer: settings.tokenIssuer,
       audience: settings.audience,
       lifetimeSeconds: settings.tokenLifetimeMs / 1000,
@@ -77,15 +88,4 @@ interface Watched {
   onChange(listener: () => void): () => void;
   reload(): Promise<void>;
   close(): void;
-}
-
-function keyOf(settings: AccountSettings, dataDir: string): Promise<SigningKey> {
-  const { signingKeyFile, signingKey } = settings;
-  if (signingKeyFile !== undefined) {
-    return readSigningKey(signingKeyFile);
-  }
-  if (signingKey !== undefined) {
-    return parseSigningKey(signingKey, "CHATTER_SIGNING_KEY");
-  }
-  return loadOrCreateDemoKey(dataDir);
 }

@@ -21,6 +21,7 @@ it("the demo account may read and write", async () => {
     expiresAt,
     issuedAt: expiresAt - 3_600_000,
     login: true,
+    keyThumbprint: expect.any(String),
   });
 });
 

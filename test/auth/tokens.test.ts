@@ -43,6 +43,7 @@ describe("an issued token", () => {
       expiresAt,
       issuedAt: now,
       login: false,
+      keyThumbprint: key.thumbprint,
     });
   });
 

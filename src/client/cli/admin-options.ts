@@ -1,4 +1,5 @@
-import { Argument, InvalidArgumentError, Option } from "commander";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { demoKeyPath } from "../../server/auth/demo-key.js";
 import { checkSubject, checkUserName } from "../../server/auth/names.js";
 import { checkScopes, type Scope, scopes } from "../../server/auth/scopes.js";
 import { accountSettings } from "../../server/settings/account-settings.js";
@@ -19,6 +20,20 @@ export function createNameArgument(): Argument {
     refuseUnless(() => checkUserName(name));
     return name;
   });
+}
+
+/** What every command that needs a file with signing keys takes. */
+export interface KeyFileOptions {
+  readonly signingKeyFile?: string;
+  readonly dataDir: string;
+}
+
+/** The file with the keys: that of --signing-key-file, or the demo's in --data-dir. */
+export function keyFileAtHand(options: KeyFileOptions, command: Command): string {
+  if (process.env.CHATTER_SIGNING_KEY && options.signingKeyFile === undefined) {
+    return command.error("error: the key is in CHATTER_SIGNING_KEY: there is no file of it");
+  }
+  return options.signingKeyFile ?? demoKeyPath(options.dataDir);
 }
 
 /** NAME, whom tokens are for: an account, or someone whom another issuer knows. */

@@ -61,6 +61,11 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import("./user.js")).createUserCommand(),
   },
   {
+    name: "key",
+    summary: "make, rotate and remove the keys that sign tokens",
+    load: async () => (await import("./key.js")).createKeyCommand(),
+  },
+  {
     name: "token",
     summary: "issue, inspect and revoke tokens",
     load: async () => (await import("./token.js")).createTokenCommand(),

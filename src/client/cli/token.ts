@@ -1,24 +1,28 @@
-import { join } from "node:path";
 import { Argument, Command } from "commander";
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import type { Scope } from "../../server/auth/scopes.js";
-import { parseSigningKey, readSigningKey, type SigningKey } from "../../server/auth/signing-key.js";
+import { parseSigningKeys, readSigningKeys } from "../../server/auth/signing-key.js";
+import type { SigningKeys } from "../../server/auth/signing-keys.js";
 import { createTokens } from "../../server/auth/tokens.js";
 import { accountSettings } from "../../server/settings/account-settings.js";
 import { logSettings } from "../../server/settings/log-settings.js";
-import { createNameArgument, createScopesOption, createSettingOption } from "./admin-options.js";
+import {
+  createNameArgument,
+  createScopesOption,
+  createSettingOption,
+  type KeyFileOptions,
+  keyFileAtHand,
+} from "./admin-options.js";
 import { addOutputOption, type OutputOptions, parseCount } from "./options.js";
 import { createPrinter } from "./output.js";
 import { readSecret } from "./password.js";
 import { createTokenRevokeCommand } from "./token-revoke.js";
 
-interface IssueOptions {
+interface IssueOptions extends KeyFileOptions {
   readonly scopes: readonly Scope[];
   readonly tokenLifetime: number;
   readonly tokenIssuer: string;
   readonly audience: string;
-  readonly signingKeyFile?: string;
-  readonly dataDir: string;
 }
 
 /** `chatter token` with `issue`, `inspect` and `revoke` */
@@ -61,7 +65,7 @@ Examples:
     )
     .action(async (subject: string, options: IssueOptions, command: Command) => {
       const tokens = createTokens({
-        key: await keyAtHand(options, command),
+        key: await keysAtHand(options, command),
         issuer: options.tokenIssuer,
         audience: options.audience,
         lifetimeSeconds: Number(options.tokenLifetime),
@@ -118,12 +122,12 @@ function decode(token: string, command: Command): object {
   }
 }
 
-function keyAtHand(options: IssueOptions, command: Command): Promise<SigningKey> {
+async function keysAtHand(options: IssueOptions, command: Command): Promise<SigningKeys> {
   const key = process.env.CHATTER_SIGNING_KEY;
   if (!key) {
-    return readSigningKey(options.signingKeyFile ?? join(options.dataDir, "signing-key"));
+    return { list: await readSigningKeys(keyFileAtHand(options, command)) };
   }
   return options.signingKeyFile === undefined
-    ? parseSigningKey(key, "CHATTER_SIGNING_KEY")
+    ? { list: await parseSigningKeys(key, "CHATTER_SIGNING_KEY") }
     : command.error("error: --signing-key-file and CHATTER_SIGNING_KEY do not go together");
 }

@@ -1,3 +1,5 @@
+import type { PublicKey } from "./signing-key.js";
+
 /** What a token says of its bearer. */
 export interface Identity {
   /** The account: the sender of what is posted with this token. */
@@ -12,6 +14,8 @@ export interface Identity {
   readonly issuedAt?: number;
   /** Whether the token was given for the account's password. Default: false. */
   readonly login?: boolean;
+  /** Which key the token was signed by. */
+  readonly keyThumbprint?: string;
 }
 
 /** A token for one account. */
@@ -46,4 +50,7 @@ export interface Auth {
    * Default: that never happens.
    */
   onChange?(listener: () => void): () => void;
+
+  /** What others can check tokens by, published at /.well-known/jwks.json. Default: nothing. */
+  publicKeys?(): readonly PublicKey[];
 }

@@ -32,6 +32,7 @@ export function createAuth({ users, tokens, revocations }: AuthOptions): Auth {
   function isRevoked(identity: Identity): boolean {
     return (
       (revocations?.has(identity) ?? false) ||
+      tokens.isRevoked(identity) ||
       (identity.login === true && !hasAccount(identity, users))
     );
   }
@@ -57,6 +58,8 @@ export function createAuth({ users, tokens, revocations }: AuthOptions): Auth {
     },
 
     isRevoked,
+
+    publicKeys: () => tokens.publicKeys(),
 
     onChange(listener) {
       const leave = sources.map((source) => source?.onChange?.(listener));

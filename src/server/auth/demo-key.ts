@@ -2,18 +2,25 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, link, mkdir, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { parseSigningKey, type SigningKey } from "./signing-key.js";
+import { parseSigningKeys, type SigningKey } from "./signing-key.js";
+import { type WatchedSigningKeys, watchSigningKeys } from "./signing-keys.js";
+
+/** Where the demo's key is kept. */
+export function demoKeyPath(dataDir: string): string {
+  return join(dataDir, "signing-key");
+}
 
 /**
- * The demo's HS256 key: made once and kept in the data directory as `signing-key`, mode
- * 0600, so that tokens outlive a restart. The directory is made if it is not there.
+ * The demo's keys: an HS256 key, made once and kept in the data directory as `signing-key`,
+ * mode 0600, so that tokens outlive a restart, or what `chatter key rotate` has made of it.
+ * The directory is made if it is not there.
  *
  * Rejects with `failed_precondition` if the file can be read by others. It was made 0600,
  * so that is an accident or worse, whoever read it can make tokens, and a new one costs
  * nothing but a login: better refused than repaired.
  */
-export async function loadOrCreateDemoKey(dataDir: string): Promise<SigningKey> {
-  const path = join(dataDir, "signing-key");
+export async function loadOrCreateDemoKeys(dataDir: string): Promise<readonly SigningKey[]> {
+  const path = demoKeyPath(dataDir);
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
     return (await load(path)) ?? (await create(path));
@@ -31,7 +38,23 @@ export async function loadOrCreateDemoKey(dataDir: string): Promise<SigningKey> 
   }
 }
 
-async function load(path: string): Promise<SigningKey | undefined> {
+/** The demo's keys, as they are at any time, and otherwise as {@link loadOrCreateDemoKeys}. */
+export async function watchDemoKeys(
+  dataDir: string,
+  onError: (error: unknown) => void,
+): Promise<WatchedSigningKeys> {
+  await loadOrCreateDemoKeys(dataDir);
+  const path = demoKeyPath(dataDir);
+  return watchSigningKeys(path, onError, async () => {
+    const keys = await load(path);
+    if (keys === undefined) {
+      throw new ConnectError(`signing key ${JSON.stringify(path)} is not there`, Code.NotFound);
+    }
+    return keys;
+  });
+}
+
+async function load(path: string): Promise<readonly SigningKey[] | undefined> {
   let file: FileHandle;
   try {
     file = await open(path, "r");
@@ -52,13 +75,13 @@ async function load(path: string): Promise<SigningKey | undefined> {
         Code.FailedPrecondition,
       );
     }
-    return await parseSigningKey(await file.readFile(), source);
+    return await parseSigningKeys(await file.readFile(), source);
   } finally {
     await file.close();
   }
 }
 
-async function create(path: string): Promise<SigningKey> {
+async function create(path: string): Promise<readonly SigningKey[]> {
   // Written whole beside its place and then linked there, which fails if there is a file
   // already: of two processes that start together, both get the key of the first one.
   const draft = `${path}.${randomBytes(8).toString("hex")}.tmp`;
@@ -78,12 +101,12 @@ async function create(path: string): Promise<SigningKey> {
   } finally {
     await unlink(draft);
   }
-  const key = await load(path);
-  if (key === undefined) {
+  const keys = await load(path);
+  if (keys === undefined) {
     throw new ConnectError(
       `signing key ${JSON.stringify(path)} was deleted while it was being made: start again`,
       Code.FailedPrecondition,
     );
   }
-  return key;
+  return keys;
 }

@@ -15,3 +15,9 @@ export function isRecord(
     Object.keys(value).every((name) => names.includes(name) || optional.includes(name))
   );
 }
+
+/** The time in a text such as "2025-01-31T12:00:00.000Z", in milliseconds since 1970; else undefined. */
+export function timeOf(value: unknown): number | undefined {
+  const time = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
+}

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { isRecord } from "./json-record.js";
+import { isRecord, timeOf } from "./json-record.js";
 import { checkSubject } from "./names.js";
 import type { RevocationList, RevokedToken, RevokedUser } from "./revocations.js";
 
@@ -76,10 +76,4 @@ function parseUser(entry: unknown, fail: (fault: string) => never): RevokedUser 
     name,
     before: timeOf(before) ?? fail('has a "before" that is not a time'),
   };
-}
-
-/** In milliseconds, from text such as "2025-01-31T12:00:00.000Z". */
-function timeOf(value: unknown): number | undefined {
-  const time = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(time) ? undefined : time;
 }

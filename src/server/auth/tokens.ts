@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type JWTPayload, jwtVerify, SignJWT } from "jose";
+import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { Identity, IssuedToken } from "./auth.js";
 import { checkSubject } from "./names.js";
 import { checkScopes } from "./scopes.js";
-import type { SigningKey } from "./signing-key.js";
+import type { PublicKey, SigningKey } from "./signing-key.js";
+import { type SigningKeys, signingKeyAt } from "./signing-keys.js";
 import { createVerifiedTokens } from "./verified-tokens.js";
 
 export interface TokensOptions {
-  readonly key: SigningKey;
+  /** One key, or the keys of a server, which may change. */
+  readonly key: SigningKey | SigningKeys;
   /** The `iss` of every token. Default: "chatter". */
   readonly issuer?: string;
   /** The `aud` of every token. Default: "chatter". */
@@ -37,6 +39,10 @@ export interface Tokens {
   issue(token: NewToken): Promise<IssuedToken>;
   /** Rejects with `unauthenticated` ("invalid token"), whatever is wrong with the token. */
   verify(token: string): Promise<Identity>;
+  /** Whether the key was taken away by which the token of this identity was verified. */
+  isRevoked(identity: Identity): boolean;
+  /** What others can check the tokens by: all keys but secrets. */
+  publicKeys(): readonly PublicKey[];
   /** Calls the listener when keys may have been taken away. Returns what takes it out. */
   onChange?(listener: () => void): () => void;
 }
@@ -62,6 +68,7 @@ export function createTokens({
   lifetimeSeconds: defaultLifetime = 3600,
 }: TokensOptions): Tokens {
   checkLifetime(defaultLifetime);
+  const keys: SigningKeys = "list" in key ? key : { list: [key] };
   const verified = createVerifiedTokens();
 
   async function check(token: string): Promise<Identity> {
@@ -71,14 +78,38 @@ export function createTokens({
     if (!isCanonical(token)) {
       throw new Error("the token is not base64url, written in the one right way");
     }
+    const { kid, alg } = decodeProtectedHeader(token);
+    // Tokens of before keys had ids are tried with each key.
+    const candidates = keys.list.filter(
+      ({ id, algorithm }) => algorithm === alg && (kid === undefined || kid === id),
+    );
+    let failure: unknown = new Error("no key has the token's id and algorithm");
+    for (const candidate of candidates) {
+      try {
+        return await checkBy(candidate, token);
+      } catch (error) {
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) {
+          throw error;
+        }
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  async function checkBy({ verify, algorithm, thumbprint }: SigningKey, token: string) {
     // Only the key's own algorithm: whoever sends the token must not choose.
-    const { payload } = await jwtVerify(token, key.verify, {
-      algorithms: [key.algorithm],
+    const { payload } = await jwtVerify(token, verify, {
+      algorithms: [algorithm],
       issuer,
       audience,
       requiredClaims: ["sub", "scopes", "jti", "iat", "nbf", "exp"],
     });
-    return toIdentity(payload);
+    return toIdentity(payload, thumbprint);
+  }
+
+  function isRevoked({ keyThumbprint }: Identity): boolean {
+    return !keys.list.some(({ thumbprint }) => thumbprint === keyThumbprint);
   }
 
   return {
@@ -87,8 +118,9 @@ export function createTokens({
       checkScopes(scopes);
       checkLifetime(lifetimeSeconds);
       const now = Math.floor(Date.now() / 1000);
+      const { algorithm, id, sign } = signingKeyAt(keys.list, Date.now());
       const token = await new SignJWT({ scopes: [...scopes], ...(login ? { amr: ["pwd"] } : {}) })
-        .setProtectedHeader({ alg: key.algorithm, typ: "JWT" })
+        .setProtectedHeader({ alg: algorithm, typ: "JWT", kid: id })
         .setIssuer(issuer)
         .setAudience(audience)
         .setSubject(subject)
@@ -96,13 +128,13 @@ export function createTokens({
         .setIssuedAt(now)
         .setNotBefore(now - clockSkewSeconds)
         .setExpirationTime(now + lifetimeSeconds)
-        .sign(key.sign);
+        .sign(sign);
       return { token, expiresAt: (now + lifetimeSeconds) * 1000 };
     },
 
     async verify(token) {
       const known = verified.get(token);
-      if (known) {
+      if (known && !isRevoked(known)) {
         return known;
       }
       try {
@@ -113,6 +145,12 @@ export function createTokens({
         throw new ConnectError("invalid token", Code.Unauthenticated, undefined, undefined, cause);
       }
     },
+
+    isRevoked,
+
+    publicKeys: () => keys.list.flatMap(({ publicKey }) => publicKey ?? []),
+
+    onChange: keys.onChange,
   };
 }
 
@@ -126,7 +164,10 @@ function isCanonical(token: string): boolean {
     .every((part) => Buffer.from(part, "base64url").toString("base64url") === part);
 }
 
-function toIdentity({ sub, scopes, jti, iat, exp, amr }: JWTPayload): Identity {
+function toIdentity(
+  { sub, scopes, jti, iat, exp, amr }: JWTPayload,
+  keyThumbprint: string,
+): Identity {
   if (typeof sub !== "string" || typeof jti !== "string" || jti === "") {
     throw new Error('"sub" or "jti" is not a text');
   }
@@ -142,6 +183,7 @@ function toIdentity({ sub, scopes, jti, iat, exp, amr }: JWTPayload): Identity {
     expiresAt: exp! * 1000,
     issuedAt: iat! * 1000,
     login: Array.isArray(amr) && amr.includes("pwd"),
+    keyThumbprint,
   });
 }
 

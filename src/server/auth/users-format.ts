@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { isRecord } from "./json-record.js";
+import { isRecord, timeOf } from "./json-record.js";
 import { checkUserName } from "./names.js";
 import { passwordCost } from "./passwords.js";
 import { checkScopes } from "./scopes.js";
@@ -66,8 +66,8 @@ function parseUser(entry: Record<string, unknown>, fail: (fault: string) => neve
   if (!Array.isArray(scopes) || !scopes.every((scope) => typeof scope === "string")) {
     return fail("scopes is not a list of texts");
   }
-  const createdAt = typeof created === "string" ? Date.parse(created) : Number.NaN;
-  if (Number.isNaN(createdAt)) {
+  const createdAt = timeOf(created);
+  if (createdAt === undefined) {
     return fail('created_at is not a time such as "2025-01-31T12:00:00.000Z"');
   }
   try {
