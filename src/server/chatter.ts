@@ -107,9 +107,9 @@ export interface Chatter {
   readonly handlers: readonly UniversalHandler[];
   /**
    * Answers everything that comes by HTTP: the methods by Connect, gRPC and gRPC-Web,
-   * goa's POST /login, the page at /, the probes /livez and /readyz, 404 for the rest. For
-   * the "request" event of a server of `node:http`, which is enough for all but gRPC and
-   * bidirectional streams, or `node:http2`.
+   * goa's POST /login, the page at /, the probes /livez and /readyz, the keys of
+   * /.well-known/jwks.json, 404 for the rest. For the "request" event of a server of
+   * `node:http`, which is enough for all but gRPC and bidirectional streams, or `node:http2`.
    */
   readonly requestListener: RequestListener;
   /** The same for the "stream" event of a server of `node:http2`, and faster there. */
@@ -241,6 +241,7 @@ export function createChatter(options: ChatterOptions): Chatter {
       handlers: [...callable, ...pageFiles],
       webSocketPaths: plainPaths,
       isReady,
+      publicKeys: auth.publicKeys && (() => auth.publicKeys!()),
     }),
     { handlers: callable, origins: parseOrigins(options.allowedOrigins) },
   );

@@ -3,10 +3,25 @@
  */
 export type { Auth, Identity, IssuedToken } from "./auth/auth.js";
 export { type AuthOptions, createAuth } from "./auth/create-auth.js";
-export { parseSigningKey, readSigningKey, type SigningKey } from "./auth/signing-key.js";
+export { createRevocations, type RevocationList, type Revocations } from "./auth/revocations.js";
+export {
+  type PublicKey,
+  parseSigningKey,
+  parseSigningKeys,
+  readSigningKey,
+  readSigningKeys,
+  type SigningKey,
+} from "./auth/signing-key.js";
+export {
+  type SigningKeys,
+  type WatchedSigningKeys,
+  watchSigningKeys,
+} from "./auth/signing-keys.js";
 export { createTokens, type Tokens, type TokensOptions } from "./auth/tokens.js";
 export { createUsers, type NewUser, newUser, type User, type Users } from "./auth/users.js";
 export { readUsersFile } from "./auth/users-file.js";
+export { type WatchedRevocations, watchRevocationsFile } from "./auth/watched-revocations.js";
+export { type WatchedUsers, watchUsersFile } from "./auth/watched-users.js";
 export {
   type Chatter,
   type ChatterOptions,

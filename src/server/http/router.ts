@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
+import type { PublicKey } from "../auth/signing-key.js";
+import { keySetAnswer, keySetPath } from "./key-set.js";
 import { type PlainAnswer, plainAnswer } from "./plain-answer.js";
 import { probeAnswer } from "./probes.js";
 
@@ -14,9 +16,11 @@ export interface RouterOptions {
   /** Where WebSockets are opened: other requests are told so. */
   readonly webSocketPaths: readonly string[];
   readonly isReady: () => boolean;
+  /** What tokens can be checked by. Undefined: nothing is said of that. */
+  readonly publicKeys?: () => readonly PublicKey[];
 }
 
-/** What is at a path: a handler, or an answer: a probe's, 405, 404. */
+/** What is at a path: a handler, or an answer: a probe's, the key set, 405, 404. */
 export type Route = (
   method: string,
   url: string,
@@ -24,7 +28,8 @@ export type Route = (
 ) => UniversalHandlerFn | PlainAnswer;
 
 /** Finds what a request asks for, whichever HTTP it came by. */
-export function createRoute({ handlers, webSocketPaths, isReady }: RouterOptions): Route {
+export function createRoute(options: RouterOptions): Route {
+  const { handlers, webSocketPaths, isReady, publicKeys } = options;
   const byPath = new Map(handlers.map((handler) => [handler.requestPath, handler]));
   return (method, url) => {
     const path = url.split("?", 1)[0]!;
@@ -37,9 +42,10 @@ export function createRoute({ handlers, webSocketPaths, isReady }: RouterOptions
     if (webSocketPaths.includes(path)) {
       return method === "GET" ? upgradeRequired() : notAllowed(method, ["GET"]);
     }
-    const probe = probeAnswer(path, isReady);
-    if (probe) {
-      return method === "GET" || method === "HEAD" ? probe : notAllowed(method, ["GET", "HEAD"]);
+    const answer =
+      path === keySetPath && publicKeys ? keySetAnswer(publicKeys()) : probeAnswer(path, isReady);
+    if (answer) {
+      return method === "GET" || method === "HEAD" ? answer : notAllowed(method, ["GET", "HEAD"]);
     }
     return plainAnswer(404, `there is nothing at ${path}`);
   };

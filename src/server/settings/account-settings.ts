@@ -25,8 +25,8 @@ export const accountSettings = {
     flag: "--signing-key-file <file>",
     variable: "CHATTER_SIGNING_KEY_FILE",
     description:
-      "key of the tokens: a secret of 32 bytes or more, or an Ed25519 private key in PEM; " +
-      "or give the key itself in the environment as CHATTER_SIGNING_KEY",
+      'keys of the tokens, made with "chatter key new", or one: a secret of 32 bytes or more, an ' +
+      "Ed25519 private key in PEM; or give them in the environment as CHATTER_SIGNING_KEY",
   },
   tokenIssuer: {
     flag: "--token-issuer <name>",
