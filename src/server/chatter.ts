@@ -97,6 +97,8 @@ export interface ChatterOptions {
   readonly trustedProxies?: readonly string[];
   /** What clients may have and take. Default, each: `defaultLimits`. */
   readonly limits?: Partial<Limits>;
+  /** False: there is no gRPC server reflection. Default: true, for anyone, without a token. */
+  readonly reflection?: boolean;
   /** False: `/` is 404. Default: true, a page to read and post with is at `/`. */
   readonly page?: boolean;
 }
@@ -151,7 +153,7 @@ export interface Chatter {
  * http2.createServer().on("stream", chatter.streamListener).listen(8080);
  */
 export function createChatter(options: ChatterOptions): Chatter {
-  const { log, auth, logger, onStream, page = true } = options;
+  const { log, auth, logger, onStream, reflection = true, page = true } = options;
   const limits: Limits = { ...defaultLimits, ...options.limits };
   keepByteOrderMarks();
   const calls = new OpenCalls();
@@ -192,7 +194,9 @@ export function createChatter(options: ChatterOptions): Chatter {
   });
   router.service(LogService, { export: createExport(log) });
   router.service(Health, createHealth({ services: () => services().map(typeName), isReady }));
-  addReflection(router, services);
+  if (reflection) {
+    addReflection(router, services);
+  }
   options.routes?.(router);
 
   // Interceptors of others need not know of an afterlife: they see their calls to the end.

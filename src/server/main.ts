@@ -30,6 +30,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
       allowedOrigins: settings.listen.allowedOrigins,
       trustedProxies: settings.listen.trustedProxies,
       limits: settings.limits,
+      reflection: settings.report.reflection,
     });
     const server = await listen(chatter, { ...settings.listen, tls: certificate?.value });
     certificate?.onChange(() => server.renewCertificate(certificate.value));

@@ -4,6 +4,7 @@ import { runHere } from "../support/cli-here.js";
 
 const commands = [
   "serve",
+  "config",
   "login",
   "chat",
   "listener",

@@ -8,9 +8,10 @@ import {
   ServerReflection as V1,
 } from "../../src/gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as V1Alpha } from "../../src/gen/grpc/reflection/v1alpha/reflection_pb.js";
+import { Health } from "../../src/gen/health/v1/health_pb.js";
 import { startChatter } from "../support/chatter-server.js";
 import { deafRoutes } from "../support/deaf-service.js";
-import { collect } from "../support/streams.js";
+import { collect, errorOf } from "../support/streams.js";
 import { fullDuplexWires, transportOf } from "../support/wires.js";
 
 type Question = ServerReflectionRequest["messageRequest"];
@@ -125,4 +126,22 @@ describe.each(table)("reflection $name", ({ wire, service }) => {
       value: { baseTypeName: "chatter.v1.HistoryRequest", extensionNumber: [] },
     });
   });
+});
+
+it("is not there if it is switched off, and the health service does not know of it", async () => {
+  const { url } = await startChatter({ reflection: false });
+  const transport = transportOf(fullDuplexWires[0]!, url);
+  async function* question() {
+    yield { messageRequest: { case: "listServices" as const, value: "" } };
+  }
+  for (const [, service] of versions) {
+    const error = await errorOf(createClient(service, transport).serverReflectionInfo(question()));
+    expect(Code[error.code]).toBe("Unimplemented");
+  }
+  const { statuses } = await createClient(Health, transport).list({});
+  expect(Object.keys(statuses).sort()).toEqual([
+    "",
+    "chatter.v1.ChatterService",
+    "grpc.health.v1.Health",
+  ]);
 });

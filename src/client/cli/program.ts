@@ -16,6 +16,11 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import("./serve.js")).createServeCommand(),
   },
   {
+    name: "config",
+    summary: "print the configuration that the server would have",
+    load: async () => (await import("./config.js")).createConfigCommand(),
+  },
+  {
     name: "login",
     summary: "exchange a user name and a password for a token",
     load: async () => (await import("./login.js")).createLoginCommand(),

@@ -1,20 +1,14 @@
-import { Command, Option } from "commander";
-import { type GivenSettings, SettingError } from "../../server/settings/setting.js";
-import { checkSettings, settings, settingsOfEnvironment } from "../../server/settings/settings.js";
+import { Command } from "commander";
+import type { GivenSettings } from "../../server/settings/setting.js";
 import { outliveReaders } from "./closed-output.js";
+import { addSettingOptions, checkGiven, readGiven } from "./serve-settings.js";
 
 /** `chatter serve` */
 export function createServeCommand(): Command {
   const command = new Command("serve").description(
     "Serve Chatter on one port: Connect, gRPC, gRPC-Web and WebSockets, over HTTP/1.1 and HTTP/2.",
   );
-  for (const setting of Object.values(settings)) {
-    const usual = setting.default === undefined ? "" : `, default: ${setting.default}`;
-    command.addOption(
-      new Option(setting.flag, `${setting.description} (env: ${setting.variable}${usual})`),
-    );
-  }
-  return command
+  return addSettingOptions(command)
     .addHelpText(
       "after",
       `
@@ -28,20 +22,7 @@ Examples:
 
 async function serve(flags: GivenSettings, command: Command): Promise<void> {
   const { serve } = await import("../../server/main.js");
-  const settings = settingsInForce(flags, command);
+  const settings = checkGiven(readGiven(flags, command), command);
   outliveReaders();
   await serve(settings);
-}
-
-function settingsInForce(flags: GivenSettings, command: Command) {
-  const warn = (text: string) => process.stderr.write(`chatter: ${text}\n`);
-  try {
-    const given = { ...settingsOfEnvironment(process.env, warn), ...flags };
-    return checkSettings(given, process.env.CHATTER_SIGNING_KEY || undefined);
-  } catch (error) {
-    if (error instanceof SettingError) {
-      return command.error(`error: ${error.message}`);
-    }
-    throw error;
-  }
 }

@@ -21,11 +21,19 @@ export class SettingError extends Error {}
 export function wrongSetting(setting: Setting, value: string, right: string): never {
   const { flag, variable } = setting;
   throw new SettingError(
-    `${flag.split(" ")[0]} (${variable}) is ${JSON.stringify(value)}: it must be ${right}`,
+    `${flag.split(" ")[0]} (${variable}) is ${JSON.stringify(withoutCredentials(value))}: it must be ${right}`,
   );
 }
 
 /** Whether it is a yes or no, given as a flag without a value. */
 export function isSwitch(setting: Setting): boolean {
   return !setting.flag.includes("<");
+}
+
+/** In place of a secret. */
+export const hidden = "(hidden)";
+
+/** A value whose URLs are without the name and password, or the token, that they may have. */
+export function withoutCredentials(value: string): string {
+  return value.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s,]*@/gi, `$1${hidden}@`);
 }

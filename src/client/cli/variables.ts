@@ -1,0 +1,10 @@
+/** The variables that the commands of the client read. The server's are in its settings. */
+export const clientVariables: readonly string[] = [
+  "CHATTER_URL",
+  "CHATTER_PROTOCOL",
+  "CHATTER_TOKEN",
+  "CHATTER_OUTPUT",
+  "CHATTER_USER",
+  "CHATTER_PASSWORD",
+  "CHATTER_VIEW",
+];
