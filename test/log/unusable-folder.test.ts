@@ -6,7 +6,7 @@ import { ClassicLevel } from "classic-level";
 import { expect, onTestFinished, test } from "vitest";
 import { crc32c } from "../../src/server/log/crc32c.js";
 import { openLevelLog } from "../../src/server/log/level-log.js";
-import { formatVersion } from "../../src/server/log/record.js";
+import { formatVersion, metaKey } from "../../src/server/log/record.js";
 import { post, requireAll } from "../support/log-messages.js";
 import { tempDir } from "../support/temp-dir.js";
 
@@ -96,6 +96,22 @@ test("a log of a newer version", async () => {
   const sum = crc32c(Buffer.from(line)).toString(16).padStart(8, "0");
   writeFileSync(join(dir, "messages.head"), `${line} ${sum}\n`);
   expect(await refusal(dir)).toMatch(/newer version/);
+});
+
+test("a store of a newer version", async () => {
+  const dir = await makeLog();
+  const level = new ClassicLevel<Buffer, Buffer>(join(dir, "messages"), {
+    keyEncoding: "buffer",
+    valueEncoding: "buffer",
+  });
+  const meta = (await level.get(metaKey))!;
+  meta.writeUInt16BE(formatVersion + 1, 4);
+  meta.writeUInt32BE(crc32c(meta, 4), 0);
+  await level.put(metaKey, meta);
+  await level.close();
+  expect(await refusal(dir)).toContain(
+    `was written by a newer version of this program (form ${formatVersion + 1}, this one knows ${formatVersion}): use that version`,
+  );
 });
 
 test("other things may lie in the folder", async () => {
