@@ -52,6 +52,10 @@ export class FaultyLog implements MessageLog {
     }
   }
 
+  reaches(sequence: number) {
+    return this.inner.reaches(sequence);
+  }
+
   beforeLast(count: number) {
     return this.inner.beforeLast(count);
   }

@@ -10,6 +10,12 @@ import type { MessageLog } from "./message-log.js";
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const sequenceDigits = 8;
 
+/** What each digit stands for, by its ASCII code. */
+const digitValues = new Uint8Array(128);
+for (let i = 0; i < digits.length; i++) {
+  digitValues[digits.charCodeAt(i)] = i;
+}
+
 /** Bytes (all ASCII) of every cursor. */
 export const cursorLength = 16;
 
@@ -41,16 +47,25 @@ export function writeCursor(
   }
 }
 
+/** The sequence of the cursor that is written at `offset`. */
+export function readCursorSequence(bytes: Uint8Array, offset: number): number {
+  let sequence = 0;
+  for (let i = offset + cursorLength - sequenceDigits; i < offset + cursorLength; i++) {
+    sequence = sequence * 64 + digitValues[bytes[i]!]!;
+  }
+  return sequence;
+}
+
 /**
  * The sequence that a client's cursor stands for in this log.
  *
- * Throws `invalid_argument` if it is no cursor, `out_of_range` if it belongs to another
+ * Rejects with `invalid_argument` if it is no cursor, `out_of_range` if it belongs to another
  * log, lies beyond the head, or if what follows it was removed by retention.
  */
-export function resolveCursor(
-  log: Pick<MessageLog, "identity" | "first" | "head">,
+export async function resolveCursor(
+  log: Pick<MessageLog, "identity" | "first" | "reaches">,
   cursor: string,
-): number {
+): Promise<number> {
   if (!/^[A-Za-z0-9_-]{16}$/.test(cursor)) {
     throw new ConnectError(
       `"after" is not a cursor: hand back the cursor of an earlier answer, 16 characters, unchanged`,
@@ -64,7 +79,7 @@ export function resolveCursor(
   for (const digit of cursor.slice(log.identity.length)) {
     sequence = sequence * 64 + digits.indexOf(digit);
   }
-  if (sequence > log.head) {
+  if (!(await log.reaches(sequence))) {
     throw new ConnectError(`"after" lies beyond the head of the log`, Code.OutOfRange);
   }
   if (sequence + 1 < log.first) {

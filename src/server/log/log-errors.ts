@@ -55,3 +55,14 @@ export function reopeningError(): ConnectError {
     Code.Unavailable,
   );
 }
+
+/** JetStream does not answer, or not in time: `unavailable` until it does. */
+export function natsAwayError(cause: unknown): ConnectError {
+  return new ConnectError(
+    "the log takes no messages now: NATS JetStream does not answer",
+    Code.Unavailable,
+    undefined,
+    undefined,
+    cause,
+  );
+}

@@ -81,6 +81,10 @@ class MemoryLog implements MessageLog {
     return this.#waiters.wait(after, this.head, signal);
   }
 
+  reaches(sequence: number): boolean {
+    return sequence <= this.head;
+  }
+
   beforeLast(count: number): number {
     return Math.max(this.first - 1, this.head - count);
   }

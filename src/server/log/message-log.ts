@@ -40,7 +40,10 @@ export interface StoredId {
   readonly hash: Uint8Array;
 }
 
-/** Consecutive messages in their stored form. Shared by readers: never changed. */
+/**
+ * Messages that follow each other, in their stored form. Sequences between the first and the
+ * last may be missing, if the engine has holes. Shared by readers: never changed.
+ */
 export interface Batch {
   /** Sequence of the first message. */
   readonly first: number;
@@ -71,7 +74,8 @@ export interface ReadOptions {
  *
  * - what `append` has answered survives a crash; readers see a message only once it is
  *   durable;
- * - sequences rise, in the order in which `append` was called;
+ * - sequences rise: within a call in the order of its messages, and from a call to one that
+ *   was made when it was answered. Calls under way together may mix;
  * - a reader that goes from batch to batch sees each message once, in order;
  * - a failed write stops all writing (`unavailable`) until the engine has made sure of
  *   what is stored; readers go on.
@@ -90,8 +94,8 @@ export interface MessageLog {
   readonly writeFault: ConnectError | undefined;
 
   /**
-   * Stores messages and resolves when they are durable. Calls that wait at the same time
-   * share one commit. Never rejects because of the messages: see {@link AppendResult}.
+   * Stores messages and resolves when they are durable, and at the head of this server or
+   * before. Calls that wait at the same time may share one commit. Never rejects because of the messages: see {@link AppendResult}.
    */
   append(messages: readonly NewMessage[]): Promise<AppendResult>;
 
@@ -107,6 +111,13 @@ export interface MessageLog {
 
   /** Resolves when the head is beyond `after`; rejects with the signal's reason. */
   wait(after: number, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Whether the log has come to a sequence. If this server may not have heard of it yet, it
+   * asks, and resolves when the head has come so far. Rejects with `unavailable` if nobody
+   * can tell.
+   */
+  reaches(sequence: number): boolean | Promise<boolean>;
 
   /**
    * Finds where `count` messages before the head begin: the sequence to read after, so

@@ -62,6 +62,13 @@ export class Recent {
     return this.#records[this.#start];
   }
 
+  /** The message of a sequence, if it is held. */
+  find(sequence: number): Batch | undefined {
+    return sequence < this.first || sequence > this.#head
+      ? undefined
+      : sliceBatch(this.#records[this.#indexAfter(sequence - 1)]!, sequence - 1, sequence);
+  }
+
   /**
    * What follows `after`, which is held; undefined if it is the head. Goes no further than
    * `through` and has at most `limit` messages.

@@ -1,11 +1,11 @@
-import { cursorLength, writeCursor } from "./cursor.js";
+import { cursorLength, readCursorSequence, writeCursor } from "./cursor.js";
 import type { Batch } from "./message-log.js";
 
 /*
  * The stored form of a message: a HistoryResponse in the default view inside a Connect/gRPC
  * envelope. Written by hand, as protobuf-es takes several times as long for a message and
  * this is done once for every message that there is. The order of the fields is the order
- * of their numbers, as protobuf writers do it.
+ * of their numbers, as protobuf writers do it; the cursor is always the last one.
  */
 
 /** Bytes of the envelope before each message: one of flags, four of length. */
@@ -144,6 +144,9 @@ export function sliceBatch(
   if (first === batch.first && last === batch.last) {
     return batch;
   }
+  if (batch.count < batch.last - batch.first + 1) {
+    return sliceWithHoles(batch, after, through, limit);
+  }
   const { bytes } = batch;
   let start = 0;
   for (let sequence = batch.first; sequence < first; sequence++) {
@@ -159,7 +162,42 @@ export function sliceBatch(
   return { first, last, count: last - first + 1, bytes: bytes.subarray(start, end) };
 }
 
-/** One batch of consecutive ones, at least one; a copy if there are several. */
+/** As `sliceBatch`, for a batch in which sequences are missing. */
+function sliceWithHoles(
+  { bytes }: Batch,
+  after: number,
+  through: number,
+  limit: number,
+): Batch | undefined {
+  let start = 0;
+  let end = 0;
+  let first = 0;
+  let last = 0;
+  let count = 0;
+  while (end < bytes.length && count < limit) {
+    const next = storedEnd(bytes, end);
+    const sequence = storedSequence(bytes, next);
+    if (sequence > through) {
+      break;
+    }
+    if (sequence <= after) {
+      start = next;
+    } else {
+      first = count === 0 ? sequence : first;
+      last = sequence;
+      count++;
+    }
+    end = next;
+  }
+  return count === 0 ? undefined : { first, last, count, bytes: bytes.subarray(start, end) };
+}
+
+/** The sequence of the stored message that ends at `end`: it ends with its cursor. */
+function storedSequence(bytes: Uint8Array, end: number): number {
+  return readCursorSequence(bytes, end - cursorLength);
+}
+
+/** One batch of those that follow each other, at least one; a copy if there are several. */
 export function joinBatches(batches: readonly Batch[]): Batch {
   const first = batches[0]!;
   const last = batches[batches.length - 1]!;
@@ -169,12 +207,13 @@ export function joinBatches(batches: readonly Batch[]): Batch {
   return {
     first: first.first,
     last: last.last,
-    count: last.last - first.first + 1,
+    count: batches.reduce((sum, { count }) => sum + count, 0),
     bytes: Buffer.concat(batches.map((batch) => batch.bytes)),
   };
 }
 
-function varintSize(value: number): number {
+/** Bytes of a number as a varint. */
+export function varintSize(value: number): number {
   let size = 1;
   for (let rest = value; rest >= 128; rest /= 128) {
     size++;
@@ -182,7 +221,8 @@ function varintSize(value: number): number {
   return size;
 }
 
-function writeVarint(target: Uint8Array, offset: number, value: number): number {
+/** Writes a number as a varint at `offset` and returns where it ends. */
+export function writeVarint(target: Uint8Array, offset: number, value: number): number {
   let at = offset;
   let rest = value;
   for (; rest > 0x7fffffff; rest = Math.floor(rest / 128)) {

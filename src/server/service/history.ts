@@ -32,11 +32,12 @@ async function rangeOf(log: MessageLog, request: HistoryRequest): Promise<Range>
   if (request.after !== "" && request.last !== 0n) {
     throw new ConnectError(`"after" and "last" exclude each other: give one`, Code.InvalidArgument);
   }
-  const through = log.head;
   const limit = toCount(request.limit);
   if (request.after !== "") {
-    return { after: resolveCursor(log, request.after), through, limit };
+    const after = await resolveCursor(log, request.after);
+    return { after, through: log.head, limit };
   }
+  const through = log.head;
   if (request.last !== 0n) {
     return { after: await log.beforeLast(toCount(request.last)), through, limit };
   }

@@ -24,7 +24,7 @@ export function createSubscribe(
         Code.InvalidArgument,
       );
     }
-    const start = request.after === "" ? log.head : resolveCursor(log, request.after);
+    const start = request.after === "" ? log.head : await resolveCursor(log, request.after);
     context.responseHeader.set(cursorHeader, formatCursor(log.identity, start));
     const events = new Follower(log, bell, {
       after: start,

@@ -1,0 +1,276 @@
+import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { closedError, natsAwayError, overtakenError } from "./log-errors.js";
+import type { LogLogger } from "./log-logger.js";
+import type { AppendResult, Batch, MessageLog, NewMessage, ReadOptions } from "./message-log.js";
+import { NatsCatchUp } from "./nats-catch-up.js";
+import { type NatsAddress, type NatsLink, openLink } from "./nats-link.js";
+import { isPayload, type StreamMessage, sealStream } from "./nats-payload.js";
+import { NatsPublisher } from "./nats-publisher.js";
+import { type NatsStream, openStream } from "./nats-stream.js";
+import type { NatsStreamOptions } from "./nats-stream-config.js";
+import { NatsTail } from "./nats-tail.js";
+import { NatsWatch } from "./nats-watch.js";
+import { Recent } from "./recent.js";
+import { sliceBatch } from "./stored-message.js";
+import { Waiters } from "./waiters.js";
+import { within } from "./within.js";
+
+/** Options of `openNatsLog`. */
+export interface NatsLogOptions extends NatsStreamOptions {
+  /** Where NATS is, and how to get in. */
+  readonly address: NatsAddress;
+  /**
+   * How long the opening waits for NATS, and a post for its acknowledgement, in milliseconds:
+   * then they fail.
+   */
+  readonly timeoutMs: number;
+  /** Default: nothing is said. */
+  readonly logger?: LogLogger;
+}
+
+/** Bytes of the newest messages that are held in memory. */
+const recentBytes = 8 * 1024 * 1024;
+
+/** How long a cursor of another server may be ahead of what JetStream says it has. */
+const aheadMs = 1000;
+const pauseMs = 200;
+
+/**
+ * Opens the log in a stream of NATS JetStream, or makes one: the engine for many servers.
+ *
+ * Rejects with `failed_precondition` and one line if NATS cannot be reached in time or does
+ * not let us in, or if the stream that is there cannot be the log.
+ */
+export async function openNatsLog(options: NatsLogOptions): Promise<MessageLog> {
+  const { address, timeoutMs, logger } = options;
+  const link = await openLink(address, timeoutMs, logger);
+  try {
+    return new NatsLog(link, await openStream(link, options, timeoutMs), timeoutMs, logger);
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+}
+
+class NatsLog implements MessageLog {
+  readonly identity: string;
+  readonly #link: NatsLink;
+  readonly #stream: NatsStream;
+  readonly #logger: LogLogger | undefined;
+  readonly #timeoutMs: number;
+  readonly #publisher: NatsPublisher;
+  readonly #catchUp: NatsCatchUp;
+  readonly #tail: NatsTail;
+  readonly #watch: NatsWatch;
+  readonly #waiters = new Waiters();
+  readonly #closing = new AbortController();
+  readonly #recent: Recent;
+  #first: number;
+  /** Sequence of the last message that came, whatever it was. */
+  #lastCome: number;
+  /** Messages that came after a hole, until it is known what the hole is. */
+  #afterHole: StreamMessage[] | undefined;
+
+  constructor(link: NatsLink, stream: NatsStream, timeoutMs: number, logger?: LogLogger) {
+    const { first, head } = stream.place;
+    setMaxListeners(0, this.#closing.signal);
+    this.identity = stream.identity;
+    this.#link = link;
+    this.#stream = stream;
+    this.#logger = logger;
+    this.#timeoutMs = timeoutMs;
+    this.#first = first;
+    this.#lastCome = head;
+    this.#recent = new Recent(recentBytes, head);
+    this.#publisher = new NatsPublisher(
+      link,
+      stream,
+      {
+        find: (sequence) => this.#recent.find(sequence),
+        untilCome: async (sequence, timeoutMs) => {
+          await this.#untilCome(sequence, timeoutMs);
+        },
+      },
+      timeoutMs,
+    );
+    this.#catchUp = new NatsCatchUp(link, stream, (after) => this.#checkKept(after));
+    this.#tail = new NatsTail(link, stream, head, (messages) => this.#take(messages));
+    this.#watch = new NatsWatch(link, stream, (first) => this.#moveFirst(first), logger);
+  }
+
+  get head() {
+    return this.#recent.head;
+  }
+
+  get first() {
+    return this.#first;
+  }
+
+  get writeFault() {
+    return this.#watch.fault ?? this.#publisher.fault;
+  }
+
+  append(messages: readonly NewMessage[]): Promise<AppendResult> {
+    return this.#publisher.append(messages);
+  }
+
+  read(
+    after: number,
+    { through, limit, signal }: ReadOptions = {},
+  ): Batch | undefined | Promise<Batch | undefined> {
+    signal?.throwIfAborted();
+    if (this.#closing.signal.aborted) {
+      throw closedError();
+    }
+    if (after + 1 < this.#first) {
+      throw overtakenError(after, this.#first);
+    }
+    if (after >= Math.min(this.head, through ?? this.head)) {
+      return undefined;
+    }
+    if (after + 1 >= this.#recent.first) {
+      return this.#recent.read(after, through, limit);
+    }
+    return this.#catchUp
+      .read(after, this.head, signal)
+      .then((batch) => batch && sliceBatch(batch, after, through, limit));
+  }
+
+  wait(after: number, signal: AbortSignal): Promise<void> {
+    return this.#waiters.wait(after, this.head, signal);
+  }
+
+  async reaches(sequence: number): Promise<boolean> {
+    const end = Date.now() + aheadMs;
+    while (sequence > this.head) {
+      let head: number;
+      try {
+        ({ head } = await this.#stream.look());
+      } catch (error) {
+        throw natsAwayError(error);
+      }
+      if (sequence <= head) {
+        if (await this.#untilCome(sequence, this.#timeoutMs)) {
+          return true;
+        }
+        throw natsAwayError(undefined);
+      }
+      if (Date.now() > end) {
+        return false;
+      }
+      // A leader that is new may not know of everything yet.
+      await sleep(pauseMs, undefined, { signal: this.#closing.signal }).catch(() => {});
+    }
+    return true;
+  }
+
+  beforeLast(count: number): number {
+    return Math.max(this.#first - 1, this.head - count);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) {
+      return;
+    }
+    this.#closing.abort();
+    this.#waiters.close();
+    const closed = Promise.all([
+      this.#publisher.close(),
+      this.#catchUp.close(closedError()),
+      this.#tail.close(),
+      this.#watch.close(),
+    ]);
+    if (!this.#link.isUp) {
+      await this.#link.close(); // They wait for it to come up again.
+    }
+    await closed;
+    await this.#link.close();
+  }
+
+  /** Whether a message came within a time. */
+  async #untilCome(sequence: number, timeoutMs: number): Promise<boolean> {
+    if (sequence <= this.head) {
+      return true;
+    }
+    const left = new AbortController();
+    const come = this.#waiters.wait(sequence - 1, this.head, left.signal);
+    await within(come, timeoutMs, this.#closing.signal);
+    left.abort();
+    return sequence <= this.head;
+  }
+
+  /** Rejects with `out_of_range` if what follows a sequence is not kept. */
+  async #checkKept(after: number): Promise<void> {
+    const { first } = await this.#stream.look();
+    this.#moveFirst(first);
+    if (after + 1 < this.#first) {
+      throw overtakenError(after, this.#first);
+    }
+  }
+
+  #moveFirst(first: number): void {
+    if (first > this.#first) {
+      this.#first = first;
+      this.#recent.dropBefore(first);
+    }
+  }
+
+  #take(messages: readonly StreamMessage[]): void {
+    if (this.#afterHole !== undefined) {
+      this.#afterHole.push(...messages);
+      return;
+    }
+    const last = messages.at(-1)!.sequence;
+    if (last - this.#lastCome === messages.length) {
+      this.#add(messages);
+    } else {
+      this.#afterHole = [...messages];
+      void this.#addAfterHole();
+    }
+  }
+
+  /**
+   * Messages are missing. If retention has removed them while this server was cut off, those
+   * who wait for them must be told before they see what follows.
+   */
+  async #addAfterHole(): Promise<void> {
+    const before = this.#lastCome;
+    const end = Date.now() + this.#timeoutMs;
+    while (!this.#closing.signal.aborted) {
+      try {
+        this.#moveFirst((await this.#stream.look()).first);
+        break;
+      } catch {
+        if (Date.now() > end) {
+          break;
+        }
+        await sleep(pauseMs, undefined, { signal: this.#closing.signal }).catch(() => {});
+      }
+    }
+    const messages = this.#afterHole!;
+    this.#afterHole = undefined;
+    const { sequence } = messages[0]!;
+    if (sequence > Math.max(before + 1, this.#first)) {
+      this.#logger?.error({ after: before, before: sequence }, "the stream has lost messages");
+    }
+    this.#add(messages);
+  }
+
+  #add(messages: readonly StreamMessage[]): void {
+    this.#lastCome = messages.at(-1)!.sequence;
+    const ours = messages.filter(({ payload }) => isPayload(payload));
+    if (ours.length < messages.length) {
+      this.#logger?.error(
+        { subject: this.#stream.subject, through: this.#lastCome },
+        "somebody else has posted to the log's subject: what is no message of Chatter is left out",
+      );
+    }
+    if (ours.length > 0) {
+      for (const record of sealStream(this.identity, ours)) {
+        this.#recent.add(record);
+      }
+      this.#waiters.wake(this.head);
+    }
+  }
+}

@@ -1,0 +1,221 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type JetStreamClient, jetstream } from "@nats-io/jetstream";
+import { hashId, idHashBytes } from "./dedupe-window.js";
+import { closedError, idTakenError, natsAwayError } from "./log-errors.js";
+import type { AppendResult, Batch, NewMessage, Position } from "./message-log.js";
+import type { NatsLink } from "./nats-link.js";
+import { encodePayload, sealStream, sentAtOf } from "./nats-payload.js";
+import type { NatsStream } from "./nats-stream.js";
+import { within } from "./within.js";
+
+/** How many posts may be on their way at the same time, of all calls together. */
+const maxUnanswered = 512;
+
+/** Characters of text that may wait for their turn, of all calls together. */
+const maxWaitingLength = 256 * 1024 * 1024;
+
+/**
+ * Time for the answer to one attempt, in milliseconds. An answer can be lost with the node
+ * that owes it; an attempt more of the same post stores nothing twice.
+ */
+const attemptMs = 1000;
+const pauseMs = 100;
+
+/** How long after its answer a message may take to come to this server by itself. */
+const arrivalMs = 250;
+
+/** What the publisher needs of its log: messages as they came back from the stream. */
+export interface Arrivals {
+  /** The message, if it came and is in memory. */
+  find(sequence: number): Batch | undefined;
+  /** Resolves when what has this sequence came; in any case after `timeoutMs`. */
+  untilCome(sequence: number, timeoutMs: number): Promise<void>;
+}
+
+/** A post that the stream has, under this sequence. */
+interface Acknowledged {
+  readonly payload: Buffer;
+  readonly sequence: number;
+}
+
+/**
+ * Posts to a stream. Those of one call go one after the other, each when the one before is
+ * acknowledged: a new leader could change the order of what is on its way. Calls go side by
+ * side.
+ */
+export class NatsPublisher {
+  readonly #link: NatsLink;
+  readonly #stream: NatsStream;
+  readonly #client: JetStreamClient;
+  readonly #arrivals: Arrivals;
+  readonly #timeoutMs: number;
+  readonly #closing = new AbortController();
+  readonly #calls = new Set<Promise<AppendResult>>();
+  readonly #turns: (() => void)[] = [];
+  #unanswered = 0;
+  #waitingLength = 0;
+  #fault: { readonly error: ConnectError; readonly until: number } | undefined;
+
+  constructor(link: NatsLink, stream: NatsStream, arrivals: Arrivals, timeoutMs: number) {
+    this.#link = link;
+    this.#stream = stream;
+    this.#client = jetstream(link.connection, { timeout: attemptMs });
+    this.#arrivals = arrivals;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Why posts failed of late; undefined if they did not. */
+  get fault(): ConnectError | undefined {
+    return this.#fault !== undefined && Date.now() < this.#fault.until
+      ? this.#fault.error
+      : undefined;
+  }
+
+  /** See `MessageLog.append`. */
+  async append(messages: readonly NewMessage[]): Promise<AppendResult> {
+    if (this.#closing.signal.aborted) {
+      return { positions: [], error: closedError() };
+    }
+    let length = 0;
+    for (const { text } of messages) {
+      length += text.length;
+    }
+    if (this.#waitingLength > 0 && this.#waitingLength + length > maxWaitingLength) {
+      const error = new ConnectError(
+        "too many messages wait to be stored: send them again later",
+        Code.ResourceExhausted,
+      );
+      return { positions: [], error };
+    }
+    this.#waitingLength += length;
+    const call = this.#post(messages);
+    this.#calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
+      this.#waitingLength -= length;
+    }
+  }
+
+  /** Ends what is under way with `unavailable`, as it is with calls that come. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all(this.#calls);
+  }
+
+  async #post(messages: readonly NewMessage[]): Promise<AppendResult> {
+    const acknowledged: Acknowledged[] = [];
+    const positions: Position[] = [];
+    try {
+      for (const message of messages) {
+        acknowledged.push(await this.#publish(message));
+      }
+    } catch (error) {
+      await this.#locateAll(acknowledged, positions).catch(() => {}); // This error is the first.
+      return { positions, error: ConnectError.from(error, Code.Unavailable) };
+    }
+    try {
+      await this.#locateAll(acknowledged, positions);
+      return { positions };
+    } catch (error) {
+      return { positions, error: ConnectError.from(error, Code.Unavailable) };
+    }
+  }
+
+  /** Has the stream take a post. Throws what ends the call, when it has no more time. */
+  async #publish({ text, sender, messageId }: NewMessage): Promise<Acknowledged> {
+    const payload = encodePayload({ text, sender });
+    // Without an id of its own it gets one, so that no attempt stores it twice.
+    const msgID = (
+      messageId === "" ? randomBytes(16) : hashId(sender, messageId, text).subarray(0, idHashBytes)
+    ).toString("base64url");
+    const { seq, duplicate } = await this.#untilDone(async (left) => {
+      const timeout = Math.min(left, attemptMs);
+      await this.#turn();
+      try {
+        return await this.#client.publish(this.#stream.subject, payload, { msgID, timeout });
+      } finally {
+        this.#giveTurn();
+      }
+    });
+    const post = { payload, sequence: seq };
+    if (duplicate && messageId !== "" && (await this.#locate(post)) === undefined) {
+      throw idTakenError(messageId);
+    }
+    return post;
+  }
+
+  async #locateAll(posts: readonly Acknowledged[], positions: Position[]): Promise<void> {
+    const last = posts.at(-1);
+    if (last !== undefined) {
+      await this.#arrivals.untilCome(last.sequence, arrivalMs);
+    }
+    for (const post of posts) {
+      const sentAt = await this.#locate(post);
+      positions.push({ sequence: post.sequence, sentAt: sentAt ?? Date.now() });
+    }
+  }
+
+  /** When the stream took a post; undefined if the message of that sequence is another one. */
+  async #locate({ payload, sequence }: Acknowledged): Promise<number | undefined> {
+    const { identity } = this.#stream;
+    let stored = this.#arrivals.find(sequence);
+    if (stored === undefined) {
+      const message = await this.#untilDone(() => this.#stream.message(sequence));
+      if (message === undefined) {
+        return Date.now(); // Retention was quicker: nobody knows better any more.
+      }
+      stored = sealStream(identity, [message])[0]!;
+    }
+    return sentAtOf(stored.bytes, payload);
+  }
+
+  /** Tries until it succeeds, but no longer than a post may take. */
+  async #untilDone<T>(attempt: (leftMs: number) => Promise<T>): Promise<T> {
+    const { signal } = this.#closing;
+    const end = Date.now() + this.#timeoutMs;
+    let cause: unknown;
+    while (!signal.aborted) {
+      const left = end - Date.now();
+      if (left <= 0) {
+        const error = natsAwayError(cause);
+        this.#fault = { error, until: Date.now() + this.#timeoutMs };
+        throw error;
+      }
+      if (!this.#link.isUp) {
+        await within(this.#link.up, left, signal);
+        continue;
+      }
+      try {
+        const done = await attempt(left);
+        this.#fault = undefined;
+        return done;
+      } catch (error) {
+        cause = error;
+        await sleep(Math.min(pauseMs, left), undefined, { signal }).catch(() => {});
+      }
+    }
+    throw closedError();
+  }
+
+  /** Resolves when a post may be on its way. */
+  async #turn(): Promise<void> {
+    if (this.#unanswered < maxUnanswered) {
+      this.#unanswered++;
+    } else {
+      await new Promise<void>((resolve) => this.#turns.push(resolve));
+    }
+  }
+
+  #giveTurn(): void {
+    const next = this.#turns.shift();
+    if (next !== undefined) {
+      next();
+    } else {
+      this.#unanswered--;
+    }
+  }
+}

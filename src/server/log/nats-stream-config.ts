@@ -1,0 +1,150 @@
+import {
+  DiscardPolicy,
+  PersistMode,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from "@nats-io/jetstream";
+import { nanos } from "@nats-io/transport-node";
+import type { RetentionOptions } from "./retention.js";
+
+/** What the stream is to be. */
+export interface NatsStreamOptions {
+  /** The stream's name. */
+  readonly stream: string;
+  /** On how many nodes it lies. Default: 3 in a cluster, else 1; as it is if it is there. */
+  readonly replicas?: number;
+  /** Default: "file"; as it is if it is there. */
+  readonly storage?: "file" | "memory";
+  /** What is kept. Default: everything; as it is if it is there. */
+  readonly retention: RetentionOptions;
+  /** How long message ids are remembered, in milliseconds. */
+  readonly dedupeMs: number;
+}
+
+/** Room for the longest text, its sender, and what NATS puts beside them. */
+export const largestMessageBytes = 72 * 1024;
+
+/** The configuration of a new stream. */
+export function streamConfig(
+  options: NatsStreamOptions,
+  subject: string,
+  replicas: number,
+): Partial<StreamConfig> & { name: string } {
+  const { maxAgeMs, maxMessages, maxBytes } = options.retention;
+  return {
+    name: options.stream,
+    description: "The log of Chatter, see its docs/scaling.md",
+    subjects: [subject],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    storage: options.storage === "memory" ? StorageType.Memory : StorageType.File,
+    num_replicas: replicas,
+    max_age: nanos(maxAgeMs ?? 0),
+    max_msgs: maxMessages ?? -1,
+    max_bytes: maxBytes ?? -1,
+    duplicate_window: nanos(options.dedupeMs),
+    deny_delete: true,
+  };
+}
+
+/** A setting of a stream that cannot be: its name, what it is, what is right and why. */
+interface Flaw {
+  readonly setting: string;
+  readonly is: unknown;
+  readonly right: string;
+}
+
+/**
+ * What is wrong with a stream that is there, in one line; undefined if nothing is. Some
+ * settings would break what Chatter promises, others contradict flags of this server.
+ */
+export function streamFlaws(config: StreamConfig, options: NatsStreamOptions): string | undefined {
+  const flaws = [...brokenPromises(config), ...contradictions(config, options)];
+  if (flaws.length === 0) {
+    return undefined;
+  }
+  const texts = flaws.map(
+    ({ setting, is, right }) => `${setting} is ${JSON.stringify(is)}: it must be ${right}`,
+  );
+  return texts.join("; ");
+}
+
+function* brokenPromises(config: StreamConfig): Generator<Flaw> {
+  const { subjects = [], max_msg_size = -1 } = config;
+  if (config.mirror !== undefined || (config.sources ?? []).length > 0) {
+    yield { setting: "mirror or sources", is: "set", right: "absent, Chatter alone posts to it" };
+  }
+  if (subjects.length !== 1 || /[*>]/.test(subjects[0]!)) {
+    yield { setting: "subjects", is: subjects, right: "one subject without wildcards" };
+  }
+  if (config.retention !== RetentionPolicy.Limits) {
+    yield { setting: "retention", is: config.retention, right: '"limits", readers take nothing' };
+  }
+  if (config.discard !== DiscardPolicy.Old) {
+    yield {
+      setting: "discard",
+      is: config.discard,
+      right: '"old", or a full stream takes no posts',
+    };
+  }
+  if (limits(config.max_msgs_per_subject)) {
+    yield {
+      setting: "max_msgs_per_subject",
+      is: config.max_msgs_per_subject,
+      right: "-1, all messages have one subject",
+    };
+  }
+  if (limits(config.max_consumers)) {
+    yield { setting: "max_consumers", is: config.max_consumers, right: "-1, each server has some" };
+  }
+  if (limits(max_msg_size) && max_msg_size < largestMessageBytes) {
+    yield { setting: "max_msg_size", is: max_msg_size, right: `-1 or ${largestMessageBytes}` };
+  }
+  if (config.no_ack) {
+    yield { setting: "no_ack", is: true, right: "false, or nobody knows what is stored" };
+  }
+  if (config.sealed) {
+    yield { setting: "sealed", is: true, right: "false, or it takes no posts" };
+  }
+  if (!config.deny_delete) {
+    yield { setting: "deny_delete", is: false, right: "true, a log has no holes" };
+  }
+  if (config.allow_rollup_hdrs) {
+    yield { setting: "allow_rollup_hdrs", is: true, right: "false, no post removes others" };
+  }
+  if (config.persist_mode === PersistMode.Async) {
+    yield {
+      setting: "persist_mode",
+      is: config.persist_mode,
+      right: '"default", or what was answered can be lost',
+    };
+  }
+}
+
+function* contradictions(config: StreamConfig, options: NatsStreamOptions): Generator<Flaw> {
+  const { replicas, storage, retention, dedupeMs } = options;
+  const wanted: [setting: string, is: unknown, right: unknown, flag: string][] = [
+    ["duplicate_window", config.duplicate_window, nanos(dedupeMs), "--dedupe-window"],
+    ["num_replicas", config.num_replicas, replicas, "--nats-replicas"],
+    ["storage", config.storage, storage, "--nats-storage"],
+    [
+      "max_age",
+      config.max_age,
+      retention.maxAgeMs && nanos(retention.maxAgeMs),
+      "--retain-seconds",
+    ],
+    ["max_msgs", config.max_msgs, retention.maxMessages, "--retain-messages"],
+    ["max_bytes", config.max_bytes, retention.maxBytes, "--retain-bytes"],
+  ];
+  for (const [setting, is, right, flag] of wanted) {
+    if (right !== undefined && is !== right) {
+      yield { setting, is, right: `${JSON.stringify(right)}, as ${flag} says` };
+    }
+  }
+}
+
+/** Whether a number is a limit: 0 and -1 are none. */
+function limits(value: number | undefined): boolean {
+  return value !== undefined && value > 0;
+}

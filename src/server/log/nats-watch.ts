@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ConnectError } from "@connectrpc/connect";
+import { natsAwayError } from "./log-errors.js";
+import type { LogLogger } from "./log-logger.js";
+import type { NatsLink } from "./nats-link.js";
+import type { NatsStream } from "./nats-stream.js";
+
+/** How often the stream is looked at. */
+const intervalMs = 1000;
+
+/** A NATS server that has no answer for so long is left for another one. */
+const leaveMs = 10_000;
+
+/** Looks at the stream again and again: whether it answers, and where it begins. */
+export class NatsWatch {
+  readonly #link: NatsLink;
+  readonly #stream: NatsStream;
+  readonly #moveFirst: (first: number) => void;
+  readonly #logger: LogLogger | undefined;
+  readonly #closing = new AbortController();
+  readonly #running: Promise<void>;
+  #fault: ConnectError | undefined;
+
+  /** `moveFirst` is told the sequence of the oldest message that is kept. */
+  constructor(
+    link: NatsLink,
+    stream: NatsStream,
+    moveFirst: (first: number) => void,
+    logger?: LogLogger,
+  ) {
+    this.#link = link;
+    this.#stream = stream;
+    this.#moveFirst = moveFirst;
+    this.#logger = logger;
+    this.#running = this.#run();
+  }
+
+  /** Why the stream cannot be used now; undefined if it can. */
+  get fault(): ConnectError | undefined {
+    return this.#link.isUp ? this.#fault : (this.#fault ?? natsAwayError(undefined));
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    let answered = Date.now();
+    while (!signal.aborted) {
+      try {
+        const { first } = await this.#stream.look();
+        answered = Date.now();
+        this.#moveFirst(first);
+        this.#tell(undefined);
+      } catch (error) {
+        if (!signal.aborted) {
+          this.#tell(error);
+        }
+        if (this.#link.isUp && Date.now() - answered > leaveMs) {
+          answered = Date.now();
+          await this.#link.renew().catch(() => {});
+        }
+      }
+      await sleep(intervalMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  #tell(error: unknown): void {
+    if (error !== undefined && this.#fault === undefined) {
+      this.#logger?.error({ err: error }, "NATS JetStream does not answer: no messages are taken");
+    } else if (error === undefined && this.#fault !== undefined) {
+      this.#logger?.info({}, "NATS JetStream answers again: messages are taken");
+    }
+    this.#fault = error === undefined ? undefined : natsAwayError(error);
+  }
+}
