@@ -41,6 +41,7 @@ export type {
   Position,
   ReadOptions,
 } from "./log/message-log.js";
+export { type NatsLogOptions, openNatsLog } from "./log/nats-log.js";
 export type { Logger } from "./service/call-log.js";
 export { callerOf } from "./service/identity.js";
 export {

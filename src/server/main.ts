@@ -48,7 +48,11 @@ export async function serve(settings: ServeSettings): Promise<void> {
 }
 
 async function openLog(settings: LogSettings, logger: Logger): Promise<MessageLog> {
-  const { dataDir, engine, dedupe, retention } = settings;
+  const { dataDir, engine, nats, dedupe, retention } = settings;
+  if (nats !== undefined) {
+    const { openNatsLog } = await import("./log/nats-log.js");
+    return openNatsLog({ ...nats, retention, dedupeMs: dedupe.windowMs, logger });
+  }
   return engine === "memory"
     ? createMemoryLog({ dedupe, retention })
     : openLevelLog({ dir: dataDir, dedupe, retention, logger });

@@ -55,12 +55,14 @@ export async function openLink(
   logger?: LogLogger,
 ): Promise<NatsLink> {
   const end = Date.now() + timeoutMs;
+  const authenticator = authenticatorsOf(address);
+  checkFiles(address, authenticator);
   for (;;) {
     try {
       const connection = await connect({
         servers: [...address.servers],
         name: "chatter",
-        authenticator: authenticatorsOf(address),
+        authenticator,
         tls: address.tls,
         maxReconnectAttempts: -1,
         ignoreAuthErrorAbort: true,
@@ -106,6 +108,22 @@ function authenticatorsOf(address: NatsAddress): Authenticator[] {
     );
   }
   return authenticators;
+}
+
+/** A file that cannot be used is told at once, not when NATS has no answer. */
+function checkFiles({ tls }: NatsAddress, authenticators: readonly Authenticator[]): void {
+  try {
+    for (const authenticator of authenticators) {
+      authenticator("");
+    }
+    for (const file of [tls?.caFile, tls?.certFile, tls?.keyFile]) {
+      if (file !== undefined) {
+        readFileSync(file);
+      }
+    }
+  } catch (error) {
+    throw openError(`a file for NATS cannot be used: ${(error as Error).message}`, error);
+  }
 }
 
 /** The connection of a server to NATS, and whether it stands. */

@@ -124,16 +124,17 @@ function* brokenPromises(config: StreamConfig): Generator<Flaw> {
 
 function* contradictions(config: StreamConfig, options: NatsStreamOptions): Generator<Flaw> {
   const { replicas, storage, retention, dedupeMs } = options;
+  const age = retention.maxAgeMs;
   const wanted: [setting: string, is: unknown, right: unknown, flag: string][] = [
-    ["duplicate_window", config.duplicate_window, nanos(dedupeMs), "--dedupe-window"],
+    [
+      "duplicate_window",
+      seconds(config.duplicate_window),
+      `${dedupeMs / 1000}s`,
+      "--dedupe-window",
+    ],
     ["num_replicas", config.num_replicas, replicas, "--nats-replicas"],
     ["storage", config.storage, storage, "--nats-storage"],
-    [
-      "max_age",
-      config.max_age,
-      retention.maxAgeMs && nanos(retention.maxAgeMs),
-      "--retain-seconds",
-    ],
+    ["max_age", seconds(config.max_age), age && `${age / 1000}s`, "--retain-seconds"],
     ["max_msgs", config.max_msgs, retention.maxMessages, "--retain-messages"],
     ["max_bytes", config.max_bytes, retention.maxBytes, "--retain-bytes"],
   ];
@@ -142,6 +143,10 @@ function* contradictions(config: StreamConfig, options: NatsStreamOptions): Gene
       yield { setting, is, right: `${JSON.stringify(right)}, as ${flag} says` };
     }
   }
+}
+
+function seconds(nanoseconds: number): string {
+  return `${nanoseconds / 1e9}s`;
 }
 
 /** Whether a number is a limit: 0 and -1 are none. */

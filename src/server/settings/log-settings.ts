@@ -1,3 +1,9 @@
+import {
+  isNatsAddress,
+  type NatsSettings,
+  type natsSettings,
+  readNatsSettings,
+} from "./nats-settings.js";
 import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
@@ -13,7 +19,8 @@ export const logSettings = {
     flag: "--log <engine>",
     variable: "CHATTER_LOG",
     description:
-      "where messages are kept: level (durable, in the data folder) or memory (lost at exit)",
+      "where messages are kept: level (durable, in the data folder), memory (lost at exit), or " +
+      "nats://host:4222[,…] (a JetStream stream that many servers share)",
     default: "level",
   },
   dedupeWindow: {
@@ -48,7 +55,9 @@ export const logSettings = {
 /** Times in milliseconds. */
 export interface LogSettings {
   readonly dataDir: string;
-  readonly engine: "level" | "memory";
+  readonly engine: "level" | "memory" | "nats";
+  /** For the engine "nats" alone. */
+  readonly nats: NatsSettings | undefined;
   readonly dedupe: { readonly windowMs: number; readonly maxIds: number };
   readonly retention: {
     readonly maxAgeMs?: number;
@@ -58,10 +67,19 @@ export interface LogSettings {
 }
 
 /** Throws a `SettingError` for the first that is wrong. */
-export function readLogSettings(reader: SettingReader<typeof logSettings>): LogSettings {
+export function readLogSettings(
+  reader: SettingReader<typeof logSettings>,
+  natsReader: SettingReader<typeof natsSettings>,
+): LogSettings {
+  const log = reader.text("log")!;
+  const nats = isNatsAddress(log) ? readNatsSettings(natsReader, log) : undefined;
   return {
     dataDir: reader.text("dataDir")!,
-    engine: reader.oneOf("log", ["level", "memory"], "level or memory"),
+    engine:
+      nats === undefined
+        ? reader.oneOf("log", ["level", "memory"], "level, memory or nats://host:port")
+        : "nats",
+    nats,
     dedupe: {
       windowMs: reader.milliseconds("dedupeWindow", 1, 7 * 86_400)!,
       maxIds: reader.count("dedupeMaxIds", 1, 100_000_000)!,

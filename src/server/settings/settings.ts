@@ -7,6 +7,7 @@ import {
 import { type LimitSettings, limitSettings, readLimitSettings } from "./limit-settings.js";
 import { type ListenSettings, listenSettings, readListenSettings } from "./listen-settings.js";
 import { type LogSettings, logSettings, readLogSettings } from "./log-settings.js";
+import { natsSettings } from "./nats-settings.js";
 import { type ReportSettings, readReportSettings, reportSettings } from "./report-settings.js";
 import {
   type GivenSettings,
@@ -21,6 +22,7 @@ import { SettingReader } from "./setting-reader.js";
 export const settings: SettingTable = {
   ...listenSettings,
   ...logSettings,
+  ...natsSettings,
   ...accountSettings,
   ...limitSettings,
   ...reportSettings,
@@ -38,7 +40,10 @@ export interface ServeSettings {
 /** Checks the settings. Throws a `SettingError` for the first that is wrong. */
 export function checkSettings(given: GivenSettings, signingKey?: string): ServeSettings {
   const listen = readListenSettings(new SettingReader(listenSettings, given));
-  const log = readLogSettings(new SettingReader(logSettings, given));
+  const log = readLogSettings(
+    new SettingReader(logSettings, given),
+    new SettingReader(natsSettings, given),
+  );
   refuseDemoBeyondLoopback(given.demo === true, listen.host);
   const report = readReportSettings(new SettingReader(reportSettings, given));
   const accounts = readAccountSettings(new SettingReader(accountSettings, given), signingKey);

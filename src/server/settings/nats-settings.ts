@@ -1,0 +1,147 @@
+import type { NatsAddress } from "../log/nats-link.js";
+import { SettingError, type SettingTable } from "./setting.js";
+import type { SettingReader } from "./setting-reader.js";
+
+/** How to get into NATS, and which stream is the log. For `--log nats://…` alone. */
+export const natsSettings = {
+  natsStream: {
+    flag: "--nats-stream <name>",
+    variable: "CHATTER_NATS_STREAM",
+    description: "JetStream stream that is the log; made if it is not there",
+    default: "chatter",
+  },
+  natsReplicas: {
+    flag: "--nats-replicas <count>",
+    variable: "CHATTER_NATS_REPLICAS",
+    description: "nodes that hold the stream, 1 to 5 (default: as it is; a new one 3, alone 1)",
+  },
+  natsStorage: {
+    flag: "--nats-storage <kind>",
+    variable: "CHATTER_NATS_STORAGE",
+    description: "where the nodes hold it: file or memory (default: as it is; a new one file)",
+  },
+  natsTimeout: {
+    flag: "--nats-timeout <seconds>",
+    variable: "CHATTER_NATS_TIMEOUT",
+    description: "how long the start waits for NATS, and a post for its acknowledgement",
+    default: "10",
+  },
+  natsCredentialsFile: {
+    flag: "--nats-credentials-file <file>",
+    variable: "CHATTER_NATS_CREDENTIALS_FILE",
+    description: "credentials of a NATS user: its JWT and NKey seed",
+  },
+  natsNkeyFile: {
+    flag: "--nats-nkey-file <file>",
+    variable: "CHATTER_NATS_NKEY_FILE",
+    description: "seed of a NATS user's NKey",
+  },
+  natsTlsCa: {
+    flag: "--nats-tls-ca <file>",
+    variable: "CHATTER_NATS_TLS_CA",
+    description: "authority of the NATS servers' certificates, PEM (default: those of Node)",
+  },
+  natsTlsCert: {
+    flag: "--nats-tls-cert <file>",
+    variable: "CHATTER_NATS_TLS_CERT",
+    description: "certificate that this server shows to NATS, PEM",
+  },
+  natsTlsKey: {
+    flag: "--nats-tls-key <file>",
+    variable: "CHATTER_NATS_TLS_KEY",
+    description: "private key of that certificate, PEM",
+  },
+} as const satisfies SettingTable;
+
+export interface NatsSettings {
+  readonly address: NatsAddress;
+  readonly stream: string;
+  readonly replicas: number | undefined;
+  readonly storage: "file" | "memory" | undefined;
+  /** Milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** Whether a value of `--log` says where NATS is. */
+export function isNatsAddress(log: string): boolean {
+  return /^(nats|tls):\/\//.test(log);
+}
+
+/**
+ * Throws a `SettingError` for the first that is wrong. What `log`, the value of `--log`, has
+ * is never in its text: there may be a password in it.
+ */
+export function readNatsSettings(
+  reader: SettingReader<typeof natsSettings>,
+  log: string,
+): NatsSettings {
+  const stream = reader.text("natsStream")!;
+  if (!/^[\w-]{1,64}$/.test(stream)) {
+    reader.wrong("natsStream", stream, "1 to 64 letters, digits, _ and -");
+  }
+  const storage = reader.text("natsStorage");
+  if (storage !== undefined && storage !== "file" && storage !== "memory") {
+    reader.wrong("natsStorage", storage, "file or memory");
+  }
+  const caFile = reader.text("natsTlsCa");
+  const certFile = reader.text("natsTlsCert");
+  const keyFile = reader.text("natsTlsKey");
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new SettingError("--nats-tls-cert and --nats-tls-key belong together: give both");
+  }
+  const files = caFile !== undefined || certFile !== undefined;
+  const credentialsFile = reader.text("natsCredentialsFile");
+  const nkeyFile = reader.text("natsNkeyFile");
+  const place = readAddress(log);
+  const ways = [place.user ?? place.token, credentialsFile, nkeyFile];
+  if (ways.filter((way) => way !== undefined).length > 1) {
+    throw new SettingError(
+      "give one way to log in to NATS: a user in --log, --nats-credentials-file or --nats-nkey-file",
+    );
+  }
+  return {
+    address: {
+      ...place,
+      credentialsFile,
+      nkeyFile,
+      tls: files || log.startsWith("tls:") ? { caFile, certFile, keyFile } : undefined,
+    },
+    stream,
+    replicas: reader.count("natsReplicas", 1, 5),
+    storage,
+    timeoutMs: reader.milliseconds("natsTimeout", 1, 300)!,
+  };
+}
+
+/** Reads nats://[user:password@|token@]host[:port],… */
+function readAddress(log: string): Pick<NatsAddress, "servers" | "user" | "password" | "token"> {
+  const servers: string[] = [];
+  let login = { username: "", password: "" };
+  for (const item of log.split(",")) {
+    const text = item.trim();
+    // An address after the first may stand without its scheme.
+    const url = parse(text.includes("://") ? text : `nats://${text}`);
+    servers.push(`${url.hostname}:${url.port || "4222"}`);
+    if (url.username !== "") {
+      login = url;
+    }
+  }
+  const username = decodeURIComponent(login.username);
+  const password = decodeURIComponent(login.password);
+  if (username === "") {
+    return { servers };
+  }
+  return password === "" ? { servers, token: username } : { servers, user: username, password };
+}
+
+function parse(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url !== undefined && /^\/?$/.test(url.pathname) && url.search + url.hash === "";
+  if (!isPlain || !isNatsAddress(text) || url.hostname === "") {
+    throw new SettingError(
+      "--log (CHATTER_LOG) has an address of NATS that cannot be read: it must be " +
+        "nats://[user:password@]host[:port], more with commas between; tls:// insists on TLS",
+    );
+  }
+  return url;
+}
