@@ -8,8 +8,9 @@ import { readRange } from "./reading.js";
 /** Export: what a copy of the log needs, up to the head as it stood at the call. */
 export function createExport(log: MessageLog): MethodImpl<typeof LogService.method.export> {
   return async function* exportLog(request, context) {
+    const resumed = request.after === "" ? undefined : await resolveCursor(log, request.after);
     const { first, head } = log;
-    const after = request.after === "" ? first - 1 : resolveCursor(log, request.after);
+    const after = resumed ?? first - 1;
     yield create(ExportResponseSchema, {
       identity: log.identity,
       first: BigInt(first),
