@@ -57,15 +57,15 @@ export function describeContract(
       expect(Number(seconds) * 1000 + nanos / 1e6).toBe(position!.sentAt);
     });
 
-    test("the ids that are remembered are told with their sequences, without their texts", async ({
-      skip,
-    }) => {
+    test("the ids that are remembered are told with their sequences, without their texts", async () => {
       const log = await opened({ dedupe: { maxIds: 3 } });
-      skip(log.idsBetween === undefined, "this engine cannot tell them");
+      if (log.idsBetween === undefined) {
+        return; // JetStream tells nobody.
+      }
       for (const text of ["one", "two", "three", "four", "five"]) {
         await log.append([post(text, `id of ${text}`), post("without an id")]);
       }
-      const ids = await log.idsBetween!(0, log.head);
+      const ids = await log.idsBetween(0, log.head);
       expect(ids.map(({ sequence }) => sequence)).toEqual([5, 7, 9]);
       const hash = createHash("sha256").update("3:goaid of four").digest().subarray(0, 16);
       expect(ids[1]!.hash).toEqual(hash);
@@ -75,7 +75,7 @@ export function describeContract(
         [7, 8, 0],
         [9, 10, 0],
       ] as const) {
-        expect(await log.idsBetween!(after, through)).toHaveLength(count);
+        expect(await log.idsBetween(after, through)).toHaveLength(count);
       }
     });
 
