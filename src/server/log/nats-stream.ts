@@ -101,18 +101,16 @@ async function make(manager: JetStreamManager, options: NatsStreamOptions): Prom
   // A subject that no other stream ever had: who still posts to a stream that was deleted
   // does not post to the one that was made in its place.
   const subject = `${options.stream}.${randomBytes(6).toString("base64url")}`;
-  const add = (replicas: number) => manager.streams.add(streamConfig(options, subject, replicas));
+  const replicas = options.replicas ?? 3;
   try {
-    return await add(options.replicas ?? 3);
+    return await manager.streams.add(streamConfig(options, subject, replicas));
   } catch (error) {
-    if (!(error instanceof JetStreamApiError)) {
-      throw error;
+    const code = error instanceof JetStreamApiError ? error.code : undefined;
+    if (code === apiErrors.replicasWithoutCluster && options.replicas === undefined) {
+      return make(manager, { ...options, replicas: 1 });
     }
-    if (error.code === apiErrors.replicasWithoutCluster && options.replicas === undefined) {
-      return await add(1);
-    }
-    if (error.code === apiErrors.streamNameInUse) {
-      return await manager.streams.info(options.stream); // Another server was quicker.
+    if (code === apiErrors.streamNameInUse) {
+      return manager.streams.info(options.stream); // Another server was quicker.
     }
     throw error;
   }

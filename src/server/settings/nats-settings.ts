@@ -118,9 +118,7 @@ function readAddress(log: string): Pick<NatsAddress, "servers" | "user" | "passw
   const servers: string[] = [];
   let login = { username: "", password: "" };
   for (const item of log.split(",")) {
-    const text = item.trim();
-    // An address after the first may stand without its scheme.
-    const url = parse(text.includes("://") ? text : `nats://${text}`);
+    const url = parse(item.trim());
     servers.push(`${url.hostname}:${url.port || "4222"}`);
     if (url.username !== "") {
       login = url;
@@ -140,7 +138,7 @@ function parse(text: string): URL {
   if (!isPlain || !isNatsAddress(text) || url.hostname === "") {
     throw new SettingError(
       "--log (CHATTER_LOG) has an address of NATS that cannot be read: it must be " +
-        "nats://[user:password@]host[:port], more with commas between; tls:// insists on TLS",
+        "nats://[user:password@]host[:port], more of them with commas between; tls:// insists on TLS",
     );
   }
   return url;

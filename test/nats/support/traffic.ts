@@ -1,0 +1,139 @@
+import { expect, onTestFinished } from "vitest";
+import type { ChatterClient } from "../../../src/client/chatter-client.js";
+import { createChatterClient } from "../../../src/client/node.js";
+import type { Publisher } from "../../../src/client/publisher.js";
+import { when } from "../../client/support/when.js";
+import { demo } from "../../client/support/wires.js";
+import { sleep } from "../../support/streams.js";
+
+/** What a subscriber was given. */
+interface Received {
+  readonly text: string;
+  readonly sequence: bigint;
+}
+
+/** A client that posts steadily, and two that read: all by the client library. */
+class Party {
+  readonly client: ChatterClient;
+  readonly name: string;
+  readonly posted: string[] = [];
+  readonly answers: bigint[] = [];
+  readonly received: Received[][] = [[], []];
+  readonly #publisher: Publisher;
+  readonly #posts: Promise<void>[] = [];
+  #isOver = false;
+  #posting: Promise<void> | undefined;
+
+  constructor(name: string, url: string) {
+    this.name = name;
+    this.client = createChatterClient({ url, auth: demo, transport: "grpc" });
+    onTestFinished(() => this.client.close());
+    this.#publisher = this.client.publisher({ maxPending: 16, answerMs: 4000 });
+  }
+
+  async subscribe(): Promise<void> {
+    const subscriptions = this.received.map((received) => {
+      const subscription = this.client.subscribe({ bookmarkSeconds: 1 });
+      void (async () => {
+        for await (const { message, sequence } of subscription) {
+          received.push({ text: message, sequence });
+        }
+      })();
+      return subscription;
+    });
+    await when(() => subscriptions.every(({ state }) => state.status === "live"));
+  }
+
+  start(pauseMs: number): void {
+    this.#posting = this.#post(pauseMs);
+  }
+
+  async finish(): Promise<void> {
+    this.#isOver = true;
+    await this.#posting;
+    await this.#publisher.close();
+    await Promise.all(this.#posts);
+  }
+
+  async #post(pauseMs: number): Promise<void> {
+    while (!this.#isOver) {
+      await this.#publisher.ready();
+      const index = this.posted.length;
+      this.posted.push(`${this.name}-${index}`);
+      this.#posts.push(
+        this.#publisher.post(this.posted[index]!).then(({ sequence }) => {
+          this.answers[index] = sequence;
+        }),
+      );
+      await sleep(pauseMs);
+    }
+  }
+}
+
+/** Steady posting and reading at each of some URLs, until `expectExactlyOnce`. */
+export class Traffic {
+  readonly #parties: readonly Party[];
+
+  private constructor(parties: readonly Party[]) {
+    this.#parties = parties;
+  }
+
+  static async start(urls: readonly string[], pauseMs = 10): Promise<Traffic> {
+    const parties = urls.map((url, i) => new Party("abcdefgh"[i]!, url));
+    await Promise.all(parties.map((party) => party.subscribe()));
+    for (const party of parties) {
+      party.start(pauseMs);
+    }
+    return new Traffic(parties);
+  }
+
+  /** How many posts were answered. */
+  get answered(): number {
+    return this.#parties.reduce((sum, { answers }) => sum + answers.length, 0);
+  }
+
+  /**
+   * Resolves when every publisher has the answer to a post that is made from now on, and
+   * every subscriber has what each of them posts from now on: in so many milliseconds.
+   */
+  async recovered(): Promise<number> {
+    const start = performance.now();
+    const next = this.#parties.map(({ posted }) => posted.length);
+    await when(() => this.#parties.every(({ answers }, i) => answers[next[i]!] !== undefined));
+    const last = this.#parties.reduce<bigint>((most, { answers }, i) => {
+      const sequence = answers[next[i]!]!;
+      return sequence > most ? sequence : most;
+    }, 0n);
+    await when(() =>
+      this.#parties.every(({ received }) =>
+        received.every((received) => (received.at(-1)?.sequence ?? 0n) >= last),
+      ),
+    );
+    return performance.now() - start;
+  }
+
+  /**
+   * Ends the posting and checks: every post was answered and is stored once, in the order of
+   * its publisher and under the sequence of its answer; sequences rise; every subscriber got
+   * all, once and in that order.
+   */
+  async expectExactlyOnce(): Promise<void> {
+    await Promise.all(this.#parties.map((party) => party.finish()));
+    const log: Received[] = [];
+    for await (const { message, sequence } of this.#parties[0]!.client.history()) {
+      log.push({ text: message, sequence });
+    }
+    for (let i = 1; i < log.length; i++) {
+      expect(log[i]!.sequence > log[i - 1]!.sequence, `sequences rise at ${i}`).toBe(true);
+    }
+    for (const { name, posted, answers, received } of this.#parties) {
+      const stored = log.filter(({ text }) => text.startsWith(`${name}-`));
+      expect(stored.map(({ text }) => text)).toEqual(posted);
+      expect(stored.map(({ sequence }) => sequence)).toEqual(answers);
+      for (const events of received) {
+        await when(() => events.length >= log.length);
+        expect(events).toEqual(log);
+      }
+    }
+  }
+}
