@@ -32,7 +32,7 @@ export function decideByFirstBytes(socket: Socket, decide: Decide): void {
 }
 
 /** Ends a connection with a last word, and reads it to its end so that the word arrives. */
-export function endWith(socket: Socket, answer: string): void {
+export function endWith(socket: Socket, answer: string | Uint8Array): void {
   socket.on("error", () => socket.destroy()).end(answer);
   socket.resume();
 }

@@ -1,7 +1,10 @@
-import type { ServerResponse } from "node:http";
-import type { Http2ServerResponse } from "node:http2";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { nodeHeaders, nodeTrailers } from "./headers.js";
+
+/** How long a client that has its answer may go on sending, in milliseconds. */
+const lingerMs = 1000;
 
 /**
  * Writes a handler's response. Resolves when all of it is handed over, or the client is
@@ -47,6 +50,30 @@ export async function writeResponse(
   } finally {
     response.off("drain", onDrain).off("close", onClose);
     body?.return?.()?.catch(ignore);
+  }
+}
+
+/**
+ * What a client of HTTP/1 still sends when it has its answer is let through for a while, then
+ * its connection is cut: it cannot be told that nobody reads it, and it may never end.
+ */
+export function endUpload(
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+): void {
+  if (request.complete || request.httpVersionMajor !== 1) {
+    return;
+  }
+  const wait = () => {
+    if (!request.complete) {
+      const timer = setTimeout(() => request.socket.destroy(), lingerMs);
+      request.once("close", () => clearTimeout(timer));
+    }
+  };
+  if (response.writableFinished) {
+    wait();
+  } else {
+    response.once("finish", wait);
   }
 }
 

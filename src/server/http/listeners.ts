@@ -10,7 +10,7 @@ import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { type PeerAddress, peerAddressKey } from "../service/peer-address.js";
 import { cutWire } from "../service/wire.js";
-import { writeResponse } from "./http1-response.js";
+import { endUpload, writeResponse } from "./http1-response.js";
 import { endStream, handleStream } from "./http2-stream.js";
 import { http2Headers } from "./plain-answer.js";
 import { readBody } from "./request-body.js";
@@ -34,6 +34,7 @@ export function createRequestListener(route: Route, addressOf: PeerAddress): Req
       const headers = request.httpVersionMajor === 1 ? { ...found.headers } : http2Headers(found);
       (response as ServerResponse).writeHead(found.status, headers);
       response.end(request.method === "HEAD" ? "" : found.body);
+      endUpload(request, response);
     }
   };
 }
@@ -66,6 +67,7 @@ async function handleRequest(
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);
     const result = await handler({ ...universal, body: readBody(request) });
     await writeResponse(result, response);
+    endUpload(request, response);
   } catch {
     // The handler's own errors are in its response, and in the call's log line.
     response.destroy();

@@ -2,6 +2,11 @@ import type { Server as HttpServer } from "node:http";
 import type { Http2Server } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
+import {
+  type AddressConnections,
+  http1Refusal,
+  http2Refusal,
+} from "../limits/address-connections.js";
 import { type Decide, decideByFirstBytes, endWith } from "./first-bytes.js";
 
 /** What every HTTP/2 connection begins with (RFC 9113, 3.4). */
@@ -18,6 +23,8 @@ export interface PortServers {
   readonly http2: Http2Server;
   /** Given, the port takes nothing but TLS. */
   readonly tls?: TlsServer | undefined;
+  /** Counts the connections of each address. */
+  readonly connections: AddressConnections;
   /** How long a connection may take to tell its protocol, TLS and all, in milliseconds. */
   readonly handshakeTimeoutMs: number;
 }
@@ -36,7 +43,8 @@ export interface OnePort {
  * `http2.createSecureServer` would do the latter, but with a server for HTTP/1.1 of its own
  * and its slower way to answer HTTP/2.
  */
-export function createOnePort({ http1, http2, tls, handshakeTimeoutMs }: PortServers): OnePort {
+export function createOnePort(servers: PortServers): OnePort {
+  const { http1, http2, tls, connections, handshakeTimeoutMs } = servers;
   // Without a "listening" of its own, Node's HTTP/1 server would neither time out slow
   // heads nor know which connections are idle.
   http1.emit("listening");
@@ -64,12 +72,18 @@ export function createOnePort({ http1, http2, tls, handshakeTimeoutMs }: PortSer
       );
 
   const server = createServer((socket) => {
+    const admitted = connections.enter(socket);
+    // Over TLS it would take a handshake to say why.
+    if (admitted === "close" || (admitted === "refuse" && tls)) {
+      socket.destroy();
+      return;
+    }
     const key = keyOf(socket);
     const timer = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
     undecided.set(key, { socket, timer });
     socket.once("close", () => settle(key));
     socket.setNoDelay(true);
-    decideByFirstBytes(socket, decide);
+    decideByFirstBytes(socket, admitted === "serve" ? decide : refuse);
   });
   return {
     server,
@@ -102,6 +116,12 @@ function decideHttp(http1: Take, http2: Take): Decide {
 function decideTls(tls: Take): Decide {
   return ([first]) => (first === handshakeRecord ? tls : refuseCleartext);
 }
+
+/** Over the limit of its address. */
+const refuse = decideHttp(
+  (socket) => endWith(socket, http1Refusal),
+  (socket) => endWith(socket, http2Refusal),
+);
 
 function refuseBrokenPreface(socket: Socket): void {
   endWith(socket, `${badRequest}\r\n`);

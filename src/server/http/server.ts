@@ -3,6 +3,10 @@ import { createServer as createHttp2, type Http2Server, type ServerHttp2Session 
 import type { AddressInfo, Server, Socket } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Chatter } from "../chatter.js";
+import { AddressConnections } from "../limits/address-connections.js";
+import { limitConnectionAge } from "../limits/connection-age.js";
+import type { Limits } from "../limits/limits.js";
+import { endFloods, sessionOptions } from "../limits/session-floods.js";
 import type { Certificate } from "./certificate.js";
 import { createOnePort, type OnePort } from "./one-port.js";
 import { pingSessions } from "./session-pings.js";
@@ -11,14 +15,20 @@ import { createTls, renewCertificate } from "./tls.js";
 /** What one HTTP/2 connection may upload before it is read: over a long way 64 KiB is slow. */
 const sessionWindowBytes = 1024 * 1024;
 
-/** How HTTP/1.1 is served: in milliseconds. */
-export const http1Options = {
-  /** A stream that uploads may last for days; its deadline and its token bound it. */
-  requestTimeout: 0,
-  /** A head that is slower than this gets 408. Without it, `requestTimeout` would stand for it. */
-  headersTimeout: 60_000,
-  keepAliveTimeout: 65_000,
-};
+/** How HTTP/1.1 is served: in milliseconds and bytes. */
+export function http1Options({ maxHeaderBytes, requestTimeoutMs }: Limits) {
+  return {
+    /** A stream that uploads may last for days; its deadline and its token bound it. */
+    requestTimeout: 0,
+    /** A head that is slower than this gets 408. Without it, `requestTimeout` would stand for it. */
+    headersTimeout: requestTimeoutMs,
+    /** How often Node looks for such heads. */
+    connectionsCheckingInterval: Math.min(requestTimeoutMs / 4, 15_000),
+    keepAliveTimeout: 65_000,
+    /** A larger head gets 431. */
+    maxHeaderSize: maxHeaderBytes,
+  };
+}
 
 export interface ListenOptions {
   /** Address to listen on. Default: 127.0.0.1. */
@@ -56,18 +66,32 @@ export async function listen(
   chatter: Chatter,
   options: ListenOptions = {},
 ): Promise<ChatterServer> {
-  const http1 = createHttp1(http1Options, chatter.requestListener);
+  const { limits } = chatter;
+  const http1 = createHttp1(http1Options(limits), chatter.requestListener);
   http1.on("upgrade", chatter.upgradeListener);
   const http2 = createHttp2({
-    // Proxies multiplex: one connection may hold the subscriptions of thousands.
-    settings: { maxConcurrentStreams: 20_000, initialWindowSize: 256 * 1024 },
+    ...sessionOptions(limits),
+    settings: {
+      // Proxies multiplex: one connection may hold the subscriptions of thousands.
+      maxConcurrentStreams: limits.maxConnectionStreams,
+      maxHeaderListSize: limits.maxHeaderBytes,
+      initialWindowSize: 256 * 1024,
+    },
   });
   http2.on("session", (session) => session.setLocalWindowSize(sessionWindowBytes));
   http2.on("stream", chatter.streamListener);
   pingSessions(http2);
+  endFloods(http2, limits);
+  limitConnectionAge(http1, http2, limits);
   const { handshakeTimeoutMs = 10_000 } = options;
   const tls = options.tls && createTls(options.tls);
-  const port = createOnePort({ http1, http2, tls, handshakeTimeoutMs });
+  const port = createOnePort({
+    http1,
+    http2,
+    tls,
+    connections: new AddressConnections(limits),
+    handshakeTimeoutMs,
+  });
   const connections = trackConnections(port.server, http2);
   await start(port.server, options);
   return {

@@ -1,0 +1,73 @@
+import { isIPv6, type Socket } from "node:net";
+import type { Limits } from "./limits.js";
+import { retryAfter, retryLaterMs } from "./over-limit.js";
+
+/** So many connections may be told at a time why they are refused; more are just closed. */
+const maxRefusals = 100;
+
+/** Counts the open connections of each address; of IPv6 each network of 64 bits is one. */
+export class AddressConnections {
+  readonly #limits: Pick<Limits, "maxAddressConnections" | "onRefused">;
+  readonly #open = new Map<string, number>();
+  #refusals = 0;
+
+  constructor(limits: Pick<Limits, "maxAddressConnections" | "onRefused">) {
+    this.#limits = limits;
+  }
+
+  /** Takes a new connection: whether it is to be served, told why not, or just closed. */
+  enter(socket: Socket): "serve" | "refuse" | "close" {
+    const { maxAddressConnections, onRefused } = this.#limits;
+    const key = networkOf(socket.remoteAddress ?? "");
+    const open = this.#open.get(key) ?? 0;
+    if (maxAddressConnections > 0 && open >= maxAddressConnections) {
+      onRefused("address_connections");
+      if (this.#refusals >= maxRefusals) {
+        return "close";
+      }
+      this.#refusals++;
+      socket.once("close", () => this.#refusals--);
+      return "refuse";
+    }
+    this.#open.set(key, open + 1);
+    socket.once("close", () => this.#leave(key));
+    return "serve";
+  }
+
+  #leave(key: string): void {
+    const open = this.#open.get(key)! - 1;
+    if (open > 0) {
+      this.#open.set(key, open);
+    } else {
+      this.#open.delete(key);
+    }
+  }
+}
+
+/** Who has one IPv6 address has 2^64 of them. */
+function networkOf(address: string): string {
+  if (!isIPv6(address) || address.startsWith("::ffff:")) {
+    return address;
+  }
+  const [head = "", tail] = address.split("%", 1)[0]!.split("::");
+  const groups = head === "" ? [] : head.split(":");
+  const missing = tail === undefined ? 0 : 8 - groups.length - tail.split(":").length;
+  return [...groups, ...Array<string>(Math.max(0, missing)).fill("0"), ...(tail ?? "").split(":")]
+    .slice(0, 4)
+    .join(":");
+}
+
+const text = "too many connections from this address: close some first\n";
+
+/** What a client that speaks HTTP/1.1 is told. */
+export const http1Refusal =
+  `HTTP/1.1 429 Too Many Requests\r\nRetry-After: ${retryAfter(retryLaterMs)}\r\n` +
+  `Connection: close\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+
+/** What a client that speaks HTTP/2 is told: SETTINGS, and GOAWAY with ENHANCE_YOUR_CALM. */
+export const http2Refusal = Buffer.concat([
+  Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
+  Buffer.from([0, 0, 8 + text.length, 7, 0, 0, 0, 0, 0]),
+  Buffer.from([0, 0, 0, 0, 0, 0, 0, 11]),
+  Buffer.from(text),
+]);

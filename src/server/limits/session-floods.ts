@@ -1,0 +1,62 @@
+import { constants, type Http2Server, type ServerHttp2Session } from "node:http2";
+import type { Limits } from "./limits.js";
+
+/*
+ * HTTP/2 frames that cost their sender nothing. Node and nghttp2 bound most of them by
+ * themselves: resets of streams (1,000 at once, then 33 a second), empty DATA frames and
+ * others that are not allowed, CONTINUATION frames, answers that the peer does not read.
+ * They do not bound PING and SETTINGS of a peer that reads the answers.
+ */
+
+/** Clients that measure their way send a PING each round trip: on one machine, thousands. */
+const pings = { burst: 10_000, perSecond: 10_000 };
+/** Clients send one, and some a second when they know more of their way. */
+const settings = { burst: 100, perSecond: 10 };
+
+/** How many bad frames, and refused streams, a session may have: clients have none. */
+const maxBadFrames = 100;
+
+/** What a session holds for itself, and for each stream: in bytes. */
+const sessionBytes = 10 * 1024 * 1024;
+const streamBytes = 2 * 1024;
+
+/** The options of Node's HTTP/2 server that bound what a session may do. */
+export function sessionOptions({ maxConnectionStreams }: Limits) {
+  return {
+    maxSessionInvalidFrames: maxBadFrames,
+    maxSessionRejectedStreams: maxBadFrames,
+    // In megabytes. Node's own 10 are too few for 20,000 streams.
+    maxSessionMemory: Math.ceil((sessionBytes + maxConnectionStreams * streamBytes) / 1e6),
+  };
+}
+
+/** Ends sessions that flood the server with PING or SETTINGS: GOAWAY, ENHANCE_YOUR_CALM. */
+export function endFloods(server: Http2Server, { onRefused }: Pick<Limits, "onRefused">): void {
+  server.on("session", (session: ServerHttp2Session) => {
+    const end = () => {
+      if (!session.destroyed) {
+        onRefused("http2_flood");
+        session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      }
+    };
+    session.on("ping", whenTooMany(pings, end));
+    session.on("remoteSettings", whenTooMany(settings, end));
+  });
+}
+
+/** Calls back when it was called more often than so many at once, and so many a second. */
+function whenTooMany(
+  { burst, perSecond }: { readonly burst: number; readonly perSecond: number },
+  callback: () => void,
+): () => void {
+  let left = burst;
+  let since = performance.now();
+  return () => {
+    const now = performance.now();
+    left = Math.min(burst, left + ((now - since) * perSecond) / 1000) - 1;
+    since = now;
+    if (left < 0) {
+      callback();
+    }
+  };
+}

@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { startChatter } from "../support/chatter-server.js";
+import { enhanceYourCalm, goawayCodes, preface, settings } from "../support/http2-frames.js";
+import { openRawConnection } from "../support/raw-connection.js";
+import { until } from "../support/streams.js";
+
+const request = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
+
+test("one connection too many of an address is told so, and one that closes makes room", async () => {
+  const refused: string[] = [];
+  const { url } = await startChatter({
+    limits: { maxAddressConnections: 2, onRefused: (limit) => refused.push(limit) },
+  });
+  const first = await openRawConnection(url);
+  const second = await openRawConnection(url);
+  for (const { socket } of [first, second]) {
+    socket.write(request);
+  }
+  await until(() => second.received().includes("200 OK"), "both are served");
+
+  const http1 = await openRawConnection(url);
+  http1.socket.write(request);
+  await until(() => http1.ended, "the third is refused");
+  expect(http1.received().toString()).toMatch(
+    /^HTTP\/1\.1 429 Too Many Requests\r\nRetry-After: 1\r\n/,
+  );
+  const http2 = await openRawConnection(url);
+  http2.socket.write(Buffer.concat([preface, settings()]));
+  await until(() => http2.ended, "over HTTP/2 too");
+  expect(goawayCodes(http2.received())).toEqual([enhanceYourCalm]);
+  expect(refused).toEqual(["address_connections", "address_connections"]);
+
+  first.socket.destroy();
+  await until(async () => {
+    const next = await openRawConnection(url);
+    next.socket.write(request);
+    await until(() => next.received().includes("HTTP/1.1"), "an answer");
+    return next.received().includes("200 OK");
+  }, "there is room again");
+});
+
+test("those that are refused and stay take no memory without bound", async () => {
+  let refused = 0;
+  const { url } = await startChatter({
+    limits: { maxAddressConnections: 1, onRefused: () => refused++ },
+  });
+  const served = await openRawConnection(url);
+  const silent = await Promise.all(Array.from({ length: 130 }, () => openRawConnection(url)));
+  await until(() => refused === 130, "all are refused");
+  // A hundred may wait for what they are told; the others are closed at once.
+  await until(() => silent.filter(({ ended }) => ended).length === 30, "thirty are closed");
+  served.socket.write(request);
+  await until(() => served.received().includes("200 OK"), "the one is served all the time");
+});

@@ -1,0 +1,93 @@
+import { once } from "node:events";
+import { Agent, get } from "node:http";
+import { constants } from "node:http2";
+import { expect, test } from "vitest";
+import { createChatterClient } from "../../src/client/node.js";
+import { startChatter } from "../support/chatter-server.js";
+import { texts } from "../support/log-messages.js";
+import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js";
+import { sleep, until } from "../support/streams.js";
+
+test("an old HTTP/2 connection gets GOAWAY; what is on it goes on, and it closes with the last", async () => {
+  const server = await startChatter({ limits: { maxConnectionAgeMs: 300 } });
+  const session = await connectHttp2(server.url);
+  const headers = { "content-type": "application/grpc", ...server.headers };
+  const stream = post(session, "/chatter.v1.ChatterService/Echoer", headers);
+  let bytes = 0;
+  stream.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+  });
+  const begun = performance.now();
+  const [code, last] = await once(session, "goaway");
+  expect([code, last]).toEqual([constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1]);
+  expect(performance.now() - begun).toBeGreaterThan(250);
+  await once(session, "goaway"); // This one is the last word.
+
+  const echoed = bytes;
+  stream.write(envelope(Buffer.from([0x0a, 1, 0x78])));
+  await until(() => bytes > echoed, "the call is answered as before");
+  const closed = once(session, "close");
+  stream.end();
+  await once(stream, "close");
+  await closed;
+});
+
+test("an old HTTP/1.1 connection is closed with its next answer", async () => {
+  const { url } = await startChatter({ limits: { maxConnectionAgeMs: 200 } });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = () =>
+    new Promise<string | undefined>((resolve, reject) => {
+      get(`${url}/livez`, { agent }, (response) => {
+        response.resume().on("end", () => resolve(response.headers.connection));
+      }).on("error", reject);
+    });
+  try {
+    expect(await ask()).toBe("keep-alive");
+    await sleep(250);
+    expect(await ask()).toBe("close");
+    expect(await ask()).toBe("keep-alive");
+  } finally {
+    agent.destroy();
+  }
+});
+
+test("a client that posts and reads all the time notices nothing", async () => {
+  const server = await startChatter({
+    limits: { maxConnectionAgeMs: 150, maxStreamAgeMs: 200 },
+  });
+  const client = createChatterClient({ url: server.url, auth: { token: server.token } });
+  const publisher = client.publisher();
+  const seen: string[] = [];
+  const subscription = client.subscribe({ signal: AbortSignal.timeout(20_000) });
+  const reading = (async () => {
+    for await (const { message } of subscription) {
+      seen.push(message);
+      if (message === "last") {
+        return;
+      }
+    }
+  })();
+  await until(() => subscription.state.status === "live", "the subscription is live");
+  const end = performance.now() + 2500;
+  for (let i = 0; performance.now() < end; i++) {
+    await publisher.post(`post ${i}`);
+    await sleep(10);
+  }
+  await publisher.post("last");
+  await reading;
+  await client.close();
+  expect(seen).toEqual(await texts(server.log));
+});
+
+test("it is off unless set", async () => {
+  const { url } = await startChatter();
+  const session = await connectHttp2(url);
+  let told = false;
+  session.on("goaway", () => {
+    told = true;
+  });
+  await sleep(300);
+  expect(told).toBe(false);
+  const stream = session.request({ ":path": "/livez" });
+  expect((await answerOf(stream)).headers[":status"]).toBe(200);
+});

@@ -1,0 +1,66 @@
+import { constants } from "node:http2";
+import { describe, expect, test } from "vitest";
+import { startChatter } from "../support/chatter-server.js";
+import { openRawConnection } from "../support/raw-connection.js";
+import { connectHttp2 } from "../support/raw-http2.js";
+import { errorOf, until } from "../support/streams.js";
+import { clientOf, wires } from "../support/wires.js";
+
+const limits = { maxHeaderBytes: 2000 };
+
+test("over HTTP/1.1 a path, names and values of one byte more than the limit are 431", async () => {
+  const { url } = await startChatter({ limits });
+  const statusOf = async (bytes: number) => {
+    const { socket, received } = await openRawConnection(url);
+    const value = "y".repeat(bytes - "/livezhostxx".length);
+    socket.write(`GET /livez HTTP/1.1\r\nhost: x\r\nx: ${value}\r\n\r\n`);
+    await until(() => received().includes("\r\n"), "an answer");
+    return received().toString().split(" ")[1];
+  };
+  expect(await statusOf(1999)).toBe("200");
+  expect(await statusOf(2000)).toBe("431");
+});
+
+test("over HTTP/2 one byte more than the limit ends the stream, and only it", async () => {
+  const { url } = await startChatter({ limits });
+  const session = await connectHttp2(url);
+  const base = {
+    ":method": "GET",
+    ":scheme": "http",
+    ":authority": "localhost",
+    ":path": "/livez",
+    x: "",
+  };
+  const ask = (bytes: number) => {
+    // As SETTINGS_MAX_HEADER_LIST_SIZE has it: 32 bytes more for each.
+    const used = Object.entries(base).reduce((sum, entry) => sum + entry.join("").length + 32, 0);
+    const stream = session.request({ ...base, x: "y".repeat(bytes - used) });
+    return new Promise<{ status: number | undefined; reset: number | undefined }>((resolve) => {
+      let status: number | undefined;
+      stream
+        .on("error", () => {})
+        .on("response", (headers) => {
+          status = headers[":status"];
+        });
+      stream.on("close", () => resolve({ status, reset: stream.rstCode }));
+      stream.resume().end();
+    });
+  };
+  const served = { status: 200, reset: 0 };
+  expect(await ask(2000)).toEqual(served);
+  expect(await ask(2001)).toEqual({
+    status: undefined,
+    reset: constants.NGHTTP2_ENHANCE_YOUR_CALM,
+  });
+  expect(await ask(2000)).toEqual(served);
+});
+
+describe.each(wires.filter(({ codec }) => codec === "binary"))("over $name", (wire) => {
+  test("the default takes 15,000 bytes, and no 17,000", async () => {
+    const client = clientOf(await startChatter(), wire);
+    const call = (bytes: number) =>
+      client.login({ user: "goa", password: "rocks" }, { headers: { x: "y".repeat(bytes) } });
+    expect((await call(15_000)).token).not.toBe("");
+    await errorOf(call(17_000)); // Clients differ in what they make of it.
+  });
+});
