@@ -3,9 +3,12 @@ import type { Auth } from "./auth/auth.js";
 import { createAuth } from "./auth/create-auth.js";
 import { watchDemoKeys } from "./auth/demo-key.js";
 import { demoUsers } from "./auth/demo-users.js";
+import { createIssuerKeys } from "./auth/issuer-keys.js";
+import { createIssuerTokens, type IssuerTokens } from "./auth/issuer-tokens.js";
 import { parseSigningKeys } from "./auth/signing-key.js";
 import { type SigningKeys, watchSigningKeys } from "./auth/signing-keys.js";
 import { createTokens } from "./auth/tokens.js";
+import { createUsers, type Users } from "./auth/users.js";
 import { watchRevocationsFile } from "./auth/watched-revocations.js";
 import { watchUsersFile } from "./auth/watched-users.js";
 import { onReloadSignal } from "./reload-signal.js";
@@ -41,28 +44,31 @@ export async function openAccounts(
       "a file cannot be read: what it had before stays in force",
     );
 
-  const { usersFile, revocationsFile, signingKeyFile, signingKey } = settings;
+  const { demo, usersFile, revocationsFile, signingKeyFile, signingKey } = settings;
   async function keys(): Promise<SigningKeys> {
     if (signingKey !== undefined) {
       return { list: await parseSigningKeys(signingKey, "CHATTER_SIGNING_KEY") };
     }
-    const file =
-      signingKeyFile === undefined
-        ? watchDemoKeys(dataDir, onError)
-        : watchSigningKeys(signingKeyFile, onError);
-    return watched(await file, "signing key file");
+    if (signingKeyFile !== undefined) {
+      return watched(await watchSigningKeys(signingKeyFile, onError), "signing key file");
+    }
+    return demo ? watched(await watchDemoKeys(dataDir, onError), "signing key file") : { list: [] };
+  }
+  async function users(): Promise<Users> {
+    if (usersFile !== undefined) {
+      return watched(await watchUsersFile(usersFile, onError), "users file");
+    }
+    return demo ? demoUsers() : createUsers([]);
   }
   const auth = createAuth({
-    users:
-      usersFile === undefined
-        ? demoUsers()
-        : watched(await watchUsersFile(usersFile, onError), "users file"),
+    users: await users(),
     tokens: createTokens({
       key: await keys(),
       issuer: settings.tokenIssuer,
       audience: settings.audience,
       lifetimeSeconds: settings.tokenLifetimeMs / 1000,
     }),
+    issuer: issuerTokensOf(settings, logger),
     revocations:
       revocationsFile === undefined
         ? undefined
@@ -82,6 +88,25 @@ export async function openAccounts(
       }
     },
   };
+}
+
+function issuerTokensOf(
+  { issuer: settings, audience }: AccountSettings,
+  logger: Logger,
+): IssuerTokens | undefined {
+  if (settings === undefined) {
+    return undefined;
+  }
+  const { issuer, jwksUrl, scopeClaim, scopeMap } = settings;
+  const keys = createIssuerKeys({
+    url: jwksUrl,
+    onError: (error) =>
+      logger.error(
+        { error: ConnectError.from(error).rawMessage },
+        "the keys of the tokens' issuer cannot be fetched: those fetched before stay in force",
+      ),
+  });
+  return createIssuerTokens({ issuer, audience, keys, scopeClaim, scopeMap });
 }
 
 interface Watched {

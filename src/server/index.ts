@@ -3,6 +3,12 @@
  */
 export type { Auth, Identity, IssuedToken } from "./auth/auth.js";
 export { type AuthOptions, createAuth } from "./auth/create-auth.js";
+export { createIssuerKeys, type IssuerKeys, type IssuerKeysOptions } from "./auth/issuer-keys.js";
+export {
+  createIssuerTokens,
+  type IssuerTokens,
+  type IssuerTokensOptions,
+} from "./auth/issuer-tokens.js";
 export { createRevocations, type RevocationList, type Revocations } from "./auth/revocations.js";
 export {
   type PublicKey,

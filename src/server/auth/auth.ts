@@ -36,7 +36,10 @@ export interface Auth {
    */
   login(user: string, password: string, signal: AbortSignal): Promise<IssuedToken>;
 
-  /** Checks a token. Rejects with `unauthenticated` ("invalid token"). */
+  /**
+   * Checks a token. Rejects with `unauthenticated` ("invalid token"), with `unavailable` if
+   * it cannot be known now whether it is right.
+   */
   verify(token: string): Promise<Identity>;
 
   /**

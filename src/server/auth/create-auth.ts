@@ -1,8 +1,10 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Auth, Identity } from "./auth.js";
+import type { IssuerTokens } from "./issuer-tokens.js";
 import { createLoginQueue } from "./login-queue.js";
 import { verifyPassword } from "./passwords.js";
 import type { Revocations } from "./revocations.js";
+import { claimedIssuer } from "./token-form.js";
 import type { Tokens } from "./tokens.js";
 import type { Users } from "./users.js";
 
@@ -11,6 +13,8 @@ export interface AuthOptions {
   readonly users: Users;
   /** What a login is answered with, and what calls are checked by. */
   readonly tokens: Tokens;
+  /** Checks the tokens of an outside issuer. Default: only `tokens` are accepted. */
+  readonly issuer?: IssuerTokens;
   /** Default: no token is revoked before it expires. */
   readonly revocations?: Revocations;
 }
@@ -25,7 +29,7 @@ const clockSkewMs = 60_000;
  * Logins by accounts with a password, calls by signed tokens. A token that was given for a
  * password is accepted as long as its account is there.
  */
-export function createAuth({ users, tokens, revocations }: AuthOptions): Auth {
+export function createAuth({ users, tokens, issuer, revocations }: AuthOptions): Auth {
   const queue = createLoginQueue();
   const sources = [users, tokens, revocations];
 
@@ -49,7 +53,8 @@ export function createAuth({ users, tokens, revocations }: AuthOptions): Auth {
       }, signal),
 
     async verify(token) {
-      const identity = await tokens.verify(token);
+      const isOutside = issuer !== undefined && claimedIssuer(token) === issuer.issuer;
+      const identity = await (isOutside ? issuer : tokens).verify(token);
       if (isRevoked(identity)) {
         const cause = new Error("the token was revoked, or its account removed");
         throw new ConnectError("invalid token", Code.Unauthenticated, undefined, undefined, cause);

@@ -3,7 +3,7 @@ import { readSigningKeys, type SigningKey } from "./signing-key.js";
 
 /** The keys of a server: the tokens of each are accepted, one of them signs. */
 export interface SigningKeys {
-  /** At least one, in any order. */
+  /** In any order. Without any, there is no token. */
   readonly list: readonly SigningKey[];
   /** Calls the listener when `list` has changed. Returns what takes it out. */
   onChange?(listener: () => void): () => void;

@@ -1,4 +1,5 @@
-import { isIP } from "node:net";
+import { type IssuerSettings, type issuerSettings, readIssuerSettings } from "./issuer-settings.js";
+import { isLoopback } from "./loopback.js";
 import { SettingError, type SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
@@ -56,6 +57,8 @@ export interface AccountSettings {
   /** The key itself, from CHATTER_SIGNING_KEY: it has no flag, process lists are public. */
   readonly signingKey: string | undefined;
   readonly tokenIssuer: string;
+  /** Whose tokens are accepted beside the server's own. */
+  readonly issuer: IssuerSettings | undefined;
   readonly audience: string;
   /** Milliseconds. */
   readonly tokenLifetimeMs: number;
@@ -64,19 +67,28 @@ export interface AccountSettings {
 /** Throws a `SettingError` for the first that is wrong, or for some that exclude each other. */
 export function readAccountSettings(
   reader: SettingReader<typeof accountSettings>,
+  issuerReader: SettingReader<typeof issuerSettings>,
   signingKey: string | undefined,
 ): AccountSettings {
+  const issuer = readIssuerSettings(issuerReader);
   const accounts = {
     demo: reader.isSet("demo"),
     usersFile: reader.text("usersFile"),
     signingKeyFile: reader.text("signingKeyFile"),
     signingKey,
+    issuer,
   };
   checkAccounts(accounts);
+  const tokenIssuer = reader.text("tokenIssuer")!;
+  if (issuer?.issuer === tokenIssuer) {
+    throw new SettingError(
+      "--issuer and --token-issuer must differ: it is by them that the tokens are told apart",
+    );
+  }
   return {
     ...accounts,
+    tokenIssuer,
     revocationsFile: reader.text("revocationsFile"),
-    tokenIssuer: reader.text("tokenIssuer")!,
     audience: reader.text("audience")!,
     tokenLifetimeMs: reader.milliseconds("tokenLifetime", 1, 10 * 365 * 86_400)!,
   };
@@ -92,9 +104,13 @@ export function refuseDemoBeyondLoopback(demo: boolean, host: string): void {
   }
 }
 
-type Accounts = Pick<AccountSettings, "demo" | "usersFile" | "signingKeyFile" | "signingKey">;
+type Accounts = Pick<
+  AccountSettings,
+  "demo" | "usersFile" | "signingKeyFile" | "signingKey" | "issuer"
+>;
 
-function checkAccounts({ demo, usersFile, signingKeyFile, signingKey }: Accounts): void {
+function checkAccounts(accounts: Accounts): void {
+  const { demo, usersFile, signingKeyFile, signingKey, issuer } = accounts;
   const anyKey = signingKeyFile !== undefined || signingKey !== undefined;
   if (demo && (usersFile !== undefined || anyKey)) {
     throw new SettingError(
@@ -104,18 +120,15 @@ function checkAccounts({ demo, usersFile, signingKeyFile, signingKey }: Accounts
   if (signingKeyFile !== undefined && signingKey !== undefined) {
     throw new SettingError("give either --signing-key-file or CHATTER_SIGNING_KEY, not both");
   }
-  if (!demo && usersFile === undefined) {
+  if (!demo && usersFile === undefined && issuer === undefined) {
     throw new SettingError(
-      'no accounts: give --users-file (made with "chatter user add NAME"), or --demo to try it out',
+      'no accounts: give --users-file (made with "chatter user add NAME"), or --issuer and ' +
+        "--jwks-url of those who know the users, or --demo to try it out",
     );
   }
-  if (!demo && !anyKey) {
+  if (usersFile !== undefined && !anyKey) {
     throw new SettingError(
-      'no signing key: give --signing-key-file (made with "openssl rand -base64 32 > FILE") or CHATTER_SIGNING_KEY',
+      'no signing key: give --signing-key-file (made with "chatter key new") or CHATTER_SIGNING_KEY',
     );
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }

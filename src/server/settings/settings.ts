@@ -4,6 +4,7 @@ import {
   readAccountSettings,
   refuseDemoBeyondLoopback,
 } from "./account-settings.js";
+import { issuerSettings } from "./issuer-settings.js";
 import { type LimitSettings, limitSettings, readLimitSettings } from "./limit-settings.js";
 import { type ListenSettings, listenSettings, readListenSettings } from "./listen-settings.js";
 import { type LogSettings, logSettings, readLogSettings } from "./log-settings.js";
@@ -24,6 +25,7 @@ export const settings: SettingTable = {
   ...logSettings,
   ...natsSettings,
   ...accountSettings,
+  ...issuerSettings,
   ...limitSettings,
   ...reportSettings,
 };
@@ -46,7 +48,11 @@ export function checkSettings(given: GivenSettings, signingKey?: string): ServeS
   );
   refuseDemoBeyondLoopback(given.demo === true, listen.host);
   const report = readReportSettings(new SettingReader(reportSettings, given));
-  const accounts = readAccountSettings(new SettingReader(accountSettings, given), signingKey);
+  const accounts = readAccountSettings(
+    new SettingReader(accountSettings, given),
+    new SettingReader(issuerSettings, given),
+    signingKey,
+  );
   const limits = readLimitSettings(new SettingReader(limitSettings, given));
   return { listen, log, accounts, limits, report };
 }

@@ -1,0 +1,124 @@
+import { subjectOf } from "../auth/issuer-tokens.js";
+import { checkSubject } from "../auth/names.js";
+import { checkScopes, type Scope } from "../auth/scopes.js";
+import { isLoopback } from "./loopback.js";
+import { SettingError, type SettingTable } from "./setting.js";
+import type { SettingReader } from "./setting-reader.js";
+
+/** Whose tokens are accepted beside the server's own. */
+export const issuerSettings = {
+  issuer: {
+    flag: "--issuer <name>",
+    variable: "CHATTER_ISSUER",
+    description:
+      "accept tokens of this outside issuer too, for the same --audience; with --jwks-url (default: none)",
+  },
+  jwksUrl: {
+    flag: "--jwks-url <url>",
+    variable: "CHATTER_JWKS_URL",
+    description: "where that issuer publishes its keys: https, or http on this machine",
+  },
+  scopeClaim: {
+    flag: "--scope-claim <name>",
+    variable: "CHATTER_SCOPE_CLAIM",
+    description:
+      "the claim of its tokens that says what they allow, words with blanks between or a list (default: scope)",
+  },
+  scopeMap: {
+    flag: "--scope-map <list>",
+    variable: "CHATTER_SCOPE_MAP",
+    description:
+      "what words of that claim allow: chat.read=stream:read,chat.write=stream:write " +
+      "(default: stream:read and stream:write are themselves)",
+  },
+} as const satisfies SettingTable;
+
+export interface IssuerSettings {
+  readonly issuer: string;
+  readonly jwksUrl: URL;
+  /** Undefined: the usual one. */
+  readonly scopeClaim: string | undefined;
+  /** Undefined: scopes are themselves. */
+  readonly scopeMap: ReadonlyMap<string, Scope> | undefined;
+}
+
+/**
+ * The outside issuer, if there is one. Throws a `SettingError` for the first setting that is
+ * wrong, or for one without those that it needs.
+ */
+export function readIssuerSettings(
+  reader: SettingReader<typeof issuerSettings>,
+): IssuerSettings | undefined {
+  const issuer = reader.text("issuer");
+  const jwksUrl = reader.text("jwksUrl");
+  const scopeClaim = reader.text("scopeClaim");
+  const scopeMap = scopeMapOf(reader);
+  if (issuer === undefined || jwksUrl === undefined) {
+    if (issuer !== undefined || jwksUrl !== undefined) {
+      throw new SettingError(
+        "--issuer and --jwks-url belong together: they name an outside issuer and its keys. " +
+          "The issuer of the server's own tokens is --token-issuer",
+      );
+    }
+    if (scopeClaim !== undefined || scopeMap !== undefined) {
+      throw new SettingError(
+        "--scope-claim and --scope-map are about an outside issuer's tokens: give --issuer and --jwks-url",
+      );
+    }
+    return undefined;
+  }
+  checkIssuer(reader, issuer);
+  return { issuer, jwksUrl: urlOf(reader, jwksUrl), scopeClaim, scopeMap };
+}
+
+function checkIssuer(reader: SettingReader<typeof issuerSettings>, issuer: string): void {
+  try {
+    checkSubject(subjectOf(issuer, "x".repeat(32)));
+  } catch {
+    reader.wrong("issuer", issuer, "text of at most 90 bytes without control characters");
+  }
+}
+
+function urlOf(reader: SettingReader<typeof issuerSettings>, text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // Not quoted: it may have a password in it.
+  if (url && url.username + url.password !== "") {
+    throw new SettingError("--jwks-url (CHATTER_JWKS_URL) must have no user and no password");
+  }
+  const isSafe =
+    url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url.hostname));
+  return isSafe
+    ? url!
+    : reader.wrong(
+        "jwksUrl",
+        text,
+        "a URL that begins with https://, or with http:// and an address of this machine",
+      );
+}
+
+function scopeMapOf(
+  reader: SettingReader<typeof issuerSettings>,
+): ReadonlyMap<string, Scope> | undefined {
+  const pairs = reader.list("scopeMap").map((pair) => {
+    const at = pair.lastIndexOf("=");
+    return [pair.slice(0, Math.max(0, at)), pair.slice(at + 1)] as const;
+  });
+  try {
+    checkScopes(pairs.map(([, scope]) => scope));
+  } catch {
+    return wrongMap(reader);
+  }
+  const map = new Map(pairs as [string, Scope][]);
+  if (map.size !== pairs.length || pairs.some(([word]) => word === "" || word.includes(" "))) {
+    return wrongMap(reader);
+  }
+  return map.size === 0 ? undefined : map;
+}
+
+function wrongMap(reader: SettingReader<typeof issuerSettings>): never {
+  return reader.wrong(
+    "scopeMap",
+    reader.text("scopeMap")!,
+    "pairs such as chat.read=stream:read,chat.write=stream:write",
+  );
+}
