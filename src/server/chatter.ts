@@ -30,6 +30,8 @@ import { createRequests, withRequestTime } from "./limits/request-time.js";
 import { createUploads } from "./limits/uploads.js";
 import { UserStreams } from "./limits/user-streams.js";
 import type { MessageLog } from "./log/message-log.js";
+import type { Metrics } from "./metrics/metrics.js";
+import { createMetricsPage } from "./metrics/metrics-page.js";
 import { createAccessInterceptor } from "./service/access.js";
 import type { CallObserver } from "./service/call.js";
 import { createCallLog, type Logger } from "./service/call-log.js";
@@ -38,6 +40,7 @@ import { type Way, withEncodedStream } from "./service/encoded-stream.js";
 import { createEndings } from "./service/endings.js";
 import { stoppingError } from "./service/errors.js";
 import { createExport } from "./service/export.js";
+import { HeadBell } from "./service/head-bell.js";
 import { createHealth } from "./service/health.js";
 import { createHistory } from "./service/history.js";
 import { createLifetimeInterceptor } from "./service/lifetime.js";
@@ -81,6 +84,10 @@ export interface ChatterOptions {
   readonly interceptors?: readonly Interceptor[];
   /** Gets a line for each call. Default: nothing is logged. */
   readonly logger?: Logger;
+  /** Its figures, for `GET /metrics`. Default: nothing is measured, and there is no such page. */
+  readonly metrics?: Metrics;
+  /** False: no `GET /metrics` here. Default: true, if there are `metrics`, for loopback alone. */
+  readonly metricsPage?: boolean;
   /** Told for each stream which way its messages take. Default: nobody. */
   readonly onStream?: (way: Way, handler: UniversalHandler) => void;
   /**
@@ -109,7 +116,7 @@ export interface Chatter {
   readonly handlers: readonly UniversalHandler[];
   /**
    * Answers everything that comes by HTTP: the methods by Connect, gRPC and gRPC-Web,
-   * goa's POST /login, the page at /, the probes /livez and /readyz, the keys of
+   * goa's POST /login, the page at /, the probes /livez and /readyz, /metrics, the keys of
    * /.well-known/jwks.json, 404 for the rest. For the "request" event of a server of
    * `node:http`, which is enough for all but gRPC and bidirectional streams, or `node:http2`.
    */
@@ -128,6 +135,8 @@ export interface Chatter {
   readonly isReady: () => boolean;
   /** How many calls are under way. */
   readonly openCalls: number;
+  /** How many connections are WebSockets. */
+  readonly openWebSockets: number;
   /**
    * Stops: not ready from now on; streams end with `unavailable` ("the server is
    * stopping"), posting ones when what they have read is stored and answered; WebSockets
@@ -153,15 +162,28 @@ export interface Chatter {
  * http2.createServer().on("stream", chatter.streamListener).listen(8080);
  */
 export function createChatter(options: ChatterOptions): Chatter {
-  const { log, auth, logger, onStream, reflection = true, page = true } = options;
-  const limits: Limits = { ...defaultLimits, ...options.limits };
+  const { log, auth, logger, metrics, reflection = true, page = true } = options;
+  const limits: Limits = {
+    ...defaultLimits,
+    ...options.limits,
+    onRefused(limit) {
+      metrics?.refused(limit);
+      options.limits?.onRefused?.(limit);
+    },
+  };
   keepByteOrderMarks();
   const calls = new OpenCalls();
   const ignoreRevocations = auth.onChange?.(() => calls.recheck());
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // Each call under way has one.
   const isReady = () => !stopping.signal.aborted && log.writeFault === undefined;
-  const observers: CallObserver[] = logger ? [createCallLog(logger)] : [];
+  const observers: CallObserver[] = [];
+  if (metrics) {
+    observers.push(metrics.calls);
+  }
+  if (logger) {
+    observers.push(createCallLog(logger));
+  }
 
   const routerOptions: ConnectRouterOptions = {
     readMaxBytes: limits.maxMessageBytes,
@@ -183,12 +205,13 @@ export function createChatter(options: ChatterOptions): Chatter {
   };
   const router = createConnectRouter(routerOptions);
   const services = () => [...new Set(router.handlers.map(({ service }) => service))];
+  const bell = new HeadBell(log);
   const posting = createPosting(log, limits);
   router.service(ChatterService, {
     login: createLogin(auth, limits.maxLoginAttempts > 0 ? new LoginAttempts(limits) : undefined),
     listener: createListener(posting),
     summary: createSummary(posting),
-    subscribe: createSubscribe(log),
+    subscribe: createSubscribe(log, bell),
     history: createHistory(log),
     echoer: createEchoer(posting),
   });
@@ -206,7 +229,10 @@ export function createChatter(options: ChatterOptions): Chatter {
   const handlers = router.handlers.map((handler) => {
     const encoded = withEncodedStream(handler, {
       maxMessageBytes: limits.maxMessageBytes,
-      onCall: (way) => onStream?.(way, handler),
+      onCall(way) {
+        metrics?.took(way);
+        options.onStream?.(way, handler);
+      },
       ending: endings?.get(handler.requestPath),
     });
     const timed = takesOne(handler.method)
@@ -214,8 +240,10 @@ export function createChatter(options: ChatterOptions): Chatter {
       : handler.service === ChatterService
         ? encoded
         : withRequestTime(encoded, uploads);
+    metrics?.know(handler.method);
     return withCalls(timed, observers);
   });
+  metrics?.watch({ log, isReady, subscribers: () => bell.places() });
   const addressOf = createPeerAddress(options.trustedProxies);
   const contextValuesOf =
     (protocol: CallProtocol) =>
@@ -239,10 +267,11 @@ export function createChatter(options: ChatterOptions): Chatter {
   const pageFiles = page
     ? createPage((error) => logger?.error({ err: error }, "the page cannot be loaded"))
     : [];
+  const metricsPages = metrics && options.metricsPage !== false ? [createMetricsPage(metrics)] : [];
   const callable = [...handlers.map(withExplainedRefusals), createPlainLogin(login)];
   const route = withCors(
     createRoute({
-      handlers: [...callable, ...pageFiles],
+      handlers: [...callable, ...pageFiles, ...metricsPages],
       webSocketPaths: plainPaths,
       isReady,
       publicKeys: auth.publicKeys && (() => auth.publicKeys!()),
@@ -258,6 +287,9 @@ export function createChatter(options: ChatterOptions): Chatter {
     isReady,
     get openCalls() {
       return calls.count;
+    },
+    get openWebSockets() {
+      return bridge.openSockets;
     },
     async stop(spreadMs = 5_000) {
       stopping.abort(stoppingError());

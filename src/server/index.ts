@@ -38,6 +38,7 @@ export type { Certificate } from "./http/certificate.js";
 export { type ChatterServer, type ListenOptions, listen } from "./http/server.js";
 export { defaultLimits, type LimitName, type Limits } from "./limits/limits.js";
 export { openLevelLog } from "./log/level-log.js";
+export type { CommitFigures, LogObserver } from "./log/log-observer.js";
 export { createMemoryLog } from "./log/memory-log.js";
 export type {
   AppendResult,
@@ -48,6 +49,7 @@ export type {
   ReadOptions,
 } from "./log/message-log.js";
 export { type NatsLogOptions, openNatsLog } from "./log/nats-log.js";
+export { createMetrics, type Metrics, type MetricsOptions } from "./metrics/metrics.js";
 export type { Logger } from "./service/call-log.js";
 export { callerOf } from "./service/identity.js";
 export {

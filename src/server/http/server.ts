@@ -1,13 +1,13 @@
 import { createServer as createHttp1, type Server as HttpServer } from "node:http";
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
-import { Code, ConnectError } from "@connectrpc/connect";
 import type { Chatter } from "../chatter.js";
 import { AddressConnections } from "../limits/address-connections.js";
 import { limitConnectionAge } from "../limits/connection-age.js";
 import type { Limits } from "../limits/limits.js";
 import { endFloods, sessionOptions } from "../limits/session-floods.js";
 import type { Certificate } from "./certificate.js";
+import { listenOn } from "./listen-on.js";
 import { createOnePort, type OnePort } from "./one-port.js";
 import { pingSessions } from "./session-pings.js";
 import { createTls, renewCertificate } from "./tls.js";
@@ -53,6 +53,8 @@ export interface ChatterServer {
    * TypeError if the server has no TLS, and what `node:tls` does for a pair that does not fit.
    */
   renewCertificate(certificate: Certificate): void;
+  /** How many connections are open: all of them, and those of them that speak HTTP/2. */
+  readonly connections: { readonly all: number; readonly http2: number };
   /**
    * Drains and closes: no new connections, GOAWAY, streams end as `Chatter.stop` says,
    * spread over at most half of `graceMs` when there are many; what is still open after
@@ -93,9 +95,13 @@ export async function listen(
     handshakeTimeoutMs,
   });
   const connections = trackConnections(port.server, http2);
-  await start(port.server, options);
+  const { host = "127.0.0.1", port: number = 8080 } = options;
+  await listenOn(port.server, { host, port: number });
   return {
     url: urlOf(tls ? "https" : "http", port.server),
+    get connections() {
+      return { all: connections.sockets.size, http2: connections.sessions.size };
+    },
     renewCertificate(certificate) {
       if (!tls) {
         throw new TypeError("this server has no TLS, and needs no certificate");
@@ -123,40 +129,6 @@ function trackConnections(server: Server, http2: Http2Server): Connections {
     session.once("close", () => sessions.delete(session));
   });
   return { sockets, sessions };
-}
-
-function start(server: Server, { host = "127.0.0.1", port = 8080 }: ListenOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: NodeJS.ErrnoException) =>
-      reject(
-        new ConnectError(
-          `cannot listen on ${host} port ${port}: ${reasonOf(error)}`,
-          Code.FailedPrecondition,
-          undefined,
-          undefined,
-          error,
-        ),
-      );
-    server.once("error", fail);
-    server.listen({ host, port, backlog: 4096 }, () => {
-      server.off("error", fail);
-      resolve();
-    });
-  });
-}
-
-function reasonOf(error: NodeJS.ErrnoException): string {
-  switch (error.code) {
-    case "EADDRINUSE":
-      return "another program has it";
-    case "EACCES":
-      return "that needs more rights";
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-      return "this machine has no such address";
-    default:
-      return error.message;
-  }
 }
 
 async function close(

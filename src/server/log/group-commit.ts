@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { type Commit, CommitBuilder } from "./commit.js";
 import { type DedupeWindow, hashId } from "./dedupe-window.js";
 import { closedError, idTakenError } from "./log-errors.js";
+import type { LogObserver } from "./log-observer.js";
 import type { AppendResult, NewMessage, Position } from "./message-log.js";
 
 /*
@@ -55,6 +56,7 @@ export class GroupCommit {
   readonly #identity: string;
   readonly #window: DedupeWindow;
   readonly #write: (commit: Commit) => Promise<void>;
+  readonly #observer: LogObserver | undefined;
   readonly #queue: Job[] = [];
   #waitingLength = 0;
   #place: LogPlace | undefined;
@@ -62,10 +64,16 @@ export class GroupCommit {
   #running: Promise<void> | undefined;
 
   /** `write` makes a commit durable. If it rejects, that is the reason all calls get. */
-  constructor(identity: string, window: DedupeWindow, write: (commit: Commit) => Promise<void>) {
+  constructor(
+    identity: string,
+    window: DedupeWindow,
+    write: (commit: Commit) => Promise<void>,
+    observer?: LogObserver,
+  ) {
     this.#identity = identity;
     this.#window = window;
     this.#write = write;
+    this.#observer = observer;
   }
 
   /** Why calls are refused; undefined if they are not. */
@@ -123,6 +131,7 @@ export class GroupCommit {
       return Promise.resolve({ positions: [], error });
     }
     this.#waitingLength += length;
+    this.#observer?.appended();
     return new Promise((resolve) => {
       this.#queue.push({
         messages,
@@ -150,7 +159,9 @@ export class GroupCommit {
     // Calls of the same turn of the event loop share the first commit.
     await Promise.resolve();
     while (this.#place !== undefined && this.#queue.length > 0) {
-      const { commit, done } = this.#gather(this.#place);
+      const before = this.#place;
+      const start = performance.now();
+      const { commit, done } = this.#gather(before);
       if (commit !== undefined) {
         try {
           await this.#write(commit);
@@ -159,6 +170,11 @@ export class GroupCommit {
           this.stop(ConnectError.from(error, Code.Unavailable));
           return;
         }
+        this.#observer?.committed({
+          messages: commit.last - before.head,
+          bytes: commit.totalBytes - before.totalBytes,
+          durationMs: performance.now() - start,
+        });
         // close() has taken the place away: what is left is refused.
         this.#place &&= {
           head: commit.last,
@@ -227,6 +243,7 @@ export class GroupCommit {
       job.positions.push({ sequence, sentAt });
     } else if (known.sameText) {
       job.positions.push({ sequence: known.sequence, sentAt: known.sentAt });
+      this.#observer?.repeated();
     } else {
       job.refused = idTakenError(messageId);
       return;

@@ -8,6 +8,7 @@ import { loadIds } from "./load-ids.js";
 import { closedError, overtakenError, reopeningError, writeFaultError } from "./log-errors.js";
 import { type LogFolder, prepareFolder } from "./log-folder.js";
 import type { LogLogger } from "./log-logger.js";
+import type { LogObserver } from "./log-observer.js";
 import type {
   AppendResult,
   Batch,
@@ -33,6 +34,8 @@ export interface LevelLogOptions {
   readonly dedupe?: DedupeOptions;
   /** Default: nothing is said. */
   readonly logger?: LogLogger;
+  /** Told what the log does. Default: nobody. */
+  readonly observer?: LogObserver;
 }
 
 /** Bytes of the newest messages that are held in memory. */
@@ -62,6 +65,7 @@ class LevelLog implements MessageLog {
   readonly identity: string;
   readonly #folder: LogFolder;
   readonly #logger: LogLogger | undefined;
+  readonly #observer: LogObserver | undefined;
   readonly #witness: HeadWitness;
   readonly #window: DedupeWindow;
   readonly #commits: GroupCommit;
@@ -87,9 +91,15 @@ class LevelLog implements MessageLog {
     this.identity = opened.identity;
     this.#folder = folder;
     this.#logger = options.logger;
+    this.#observer = options.observer;
     this.#witness = witness;
     this.#window = new DedupeWindow(options.dedupe);
-    this.#commits = new GroupCommit(this.identity, this.#window, (commit) => this.#write(commit));
+    this.#commits = new GroupCommit(
+      this.identity,
+      this.#window,
+      (commit) => this.#write(commit),
+      options.observer,
+    );
     this.#recent = new Recent(recentBytes, opened.place.head);
     this.#first = opened.first;
     this.#totalBytes = opened.place.totalBytes;
@@ -204,7 +214,9 @@ class LevelLog implements MessageLog {
 
   async #write(commit: Commit): Promise<void> {
     try {
+      const start = performance.now();
       await this.#store!.write(commit);
+      this.#observer?.synced(performance.now() - start);
       this.#witness.write(commit.last);
     } catch (error) {
       throw this.#fence(error);
@@ -237,6 +249,7 @@ class LevelLog implements MessageLog {
   #fence(cause: unknown): ConnectError {
     const fault = writeFaultError(cause);
     if (this.#commits.fault === undefined) {
+      this.#observer?.failed();
       this.#logger?.error(
         { err: cause },
         "a write to the log's disk failed: no messages are taken",

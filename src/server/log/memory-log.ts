@@ -3,6 +3,7 @@ import type { Commit } from "./commit.js";
 import { type DedupeOptions, DedupeWindow } from "./dedupe-window.js";
 import { GroupCommit } from "./group-commit.js";
 import { closedError, overtakenError } from "./log-errors.js";
+import type { LogObserver } from "./log-observer.js";
 import type {
   AppendResult,
   Batch,
@@ -21,6 +22,8 @@ export interface MemoryLogOptions {
   readonly retention?: RetentionOptions;
   /** How long ids are remembered. */
   readonly dedupe?: DedupeOptions;
+  /** Told what the log does. Default: nobody. */
+  readonly observer?: LogObserver;
 }
 
 /**
@@ -41,10 +44,15 @@ class MemoryLog implements MessageLog {
   #totalBytes = 0;
   #closed = false;
 
-  constructor({ retention = {}, dedupe }: MemoryLogOptions) {
+  constructor({ retention = {}, dedupe, observer }: MemoryLogOptions) {
     this.#retention = retention;
     this.#window = new DedupeWindow(dedupe);
-    this.#commits = new GroupCommit(this.identity, this.#window, (commit) => this.#write(commit));
+    this.#commits = new GroupCommit(
+      this.identity,
+      this.#window,
+      (commit) => this.#write(commit),
+      observer,
+    );
     this.#commits.start({ head: 0, sentAt: 0, totalBytes: 0 });
   }
 

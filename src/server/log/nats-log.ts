@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { closedError, natsAwayError, overtakenError } from "./log-errors.js";
 import type { LogLogger } from "./log-logger.js";
+import type { LogObserver } from "./log-observer.js";
 import type { AppendResult, Batch, MessageLog, NewMessage, ReadOptions } from "./message-log.js";
 import { NatsCatchUp } from "./nats-catch-up.js";
 import { type NatsAddress, type NatsLink, openLink } from "./nats-link.js";
@@ -27,6 +28,8 @@ export interface NatsLogOptions extends NatsStreamOptions {
   readonly timeoutMs: number;
   /** Default: nothing is said. */
   readonly logger?: LogLogger;
+  /** Told what the log does; each message is a commit of its own. Default: nobody. */
+  readonly observer?: LogObserver;
 }
 
 /** Bytes of the newest messages that are held in memory. */
@@ -46,7 +49,7 @@ export async function openNatsLog(options: NatsLogOptions): Promise<MessageLog> 
   const { address, timeoutMs, logger } = options;
   const link = await openLink(address, timeoutMs, logger);
   try {
-    return new NatsLog(link, await openStream(link, options, timeoutMs), timeoutMs, logger);
+    return new NatsLog(link, await openStream(link, options, timeoutMs), options);
   } catch (error) {
     await link.close();
     throw error;
@@ -72,7 +75,11 @@ class NatsLog implements MessageLog {
   /** Messages that came after a hole, until it is known what the hole is. */
   #afterHole: StreamMessage[] | undefined;
 
-  constructor(link: NatsLink, stream: NatsStream, timeoutMs: number, logger?: LogLogger) {
+  constructor(
+    link: NatsLink,
+    stream: NatsStream,
+    { timeoutMs, logger, observer }: Pick<NatsLogOptions, "timeoutMs" | "logger" | "observer">,
+  ) {
     const { first, head } = stream.place;
     setMaxListeners(0, this.#closing.signal);
     this.identity = stream.identity;
@@ -93,6 +100,7 @@ class NatsLog implements MessageLog {
         },
       },
       timeoutMs,
+      observer,
     );
     this.#catchUp = new NatsCatchUp(link, stream, (after) => this.#checkKept(after));
     this.#tail = new NatsTail(link, stream, head, (messages) => this.#take(messages));

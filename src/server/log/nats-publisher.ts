@@ -4,6 +4,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { type JetStreamClient, jetstream } from "@nats-io/jetstream";
 import { hashId, idHashBytes } from "./dedupe-window.js";
 import { closedError, idTakenError, natsAwayError } from "./log-errors.js";
+import type { LogObserver } from "./log-observer.js";
 import type { AppendResult, Batch, NewMessage, Position } from "./message-log.js";
 import type { NatsLink } from "./nats-link.js";
 import { encodePayload, sealStream, sentAtOf } from "./nats-payload.js";
@@ -51,6 +52,7 @@ export class NatsPublisher {
   readonly #client: JetStreamClient;
   readonly #arrivals: Arrivals;
   readonly #timeoutMs: number;
+  readonly #observer: LogObserver | undefined;
   readonly #closing = new AbortController();
   readonly #calls = new Set<Promise<AppendResult>>();
   readonly #turns: (() => void)[] = [];
@@ -58,12 +60,19 @@ export class NatsPublisher {
   #waitingLength = 0;
   #fault: { readonly error: ConnectError; readonly until: number } | undefined;
 
-  constructor(link: NatsLink, stream: NatsStream, arrivals: Arrivals, timeoutMs: number) {
+  constructor(
+    link: NatsLink,
+    stream: NatsStream,
+    arrivals: Arrivals,
+    timeoutMs: number,
+    observer?: LogObserver,
+  ) {
     this.#link = link;
     this.#stream = stream;
     this.#client = jetstream(link.connection, { timeout: attemptMs });
     this.#arrivals = arrivals;
     this.#timeoutMs = timeoutMs;
+    this.#observer = observer;
   }
 
   /** Why posts failed of late; undefined if they did not. */
@@ -90,6 +99,7 @@ export class NatsPublisher {
       return { positions: [], error };
     }
     this.#waitingLength += length;
+    this.#observer?.appended();
     const call = this.#post(messages);
     this.#calls.add(call);
     try {
@@ -132,6 +142,7 @@ export class NatsPublisher {
     const msgID = (
       messageId === "" ? randomBytes(16) : hashId(sender, messageId, text).subarray(0, idHashBytes)
     ).toString("base64url");
+    const start = performance.now();
     const { seq, duplicate } = await this.#untilDone(async (left) => {
       const timeout = Math.min(left, attemptMs);
       await this.#turn();
@@ -144,6 +155,12 @@ export class NatsPublisher {
     const post = { payload, sequence: seq };
     if (duplicate && messageId !== "" && (await this.#locate(post)) === undefined) {
       throw idTakenError(messageId);
+    }
+    if (duplicate && messageId !== "") {
+      this.#observer?.repeated();
+    } else {
+      const durationMs = performance.now() - start;
+      this.#observer?.committed({ messages: 1, bytes: payload.length, durationMs });
     }
     return post;
   }
@@ -183,6 +200,7 @@ export class NatsPublisher {
       if (left <= 0) {
         const error = natsAwayError(cause);
         this.#fault = { error, until: Date.now() + this.#timeoutMs };
+        this.#observer?.failed();
         throw error;
       }
       if (!this.#link.isUp) {

@@ -25,7 +25,7 @@ export interface Following<T> {
  * for each subscriber, and each event goes through all of them.
  */
 export class Follower<T> implements AsyncIterableIterator<T>, Sleeper {
-  private after: number;
+  after: number;
   private state: "new" | "following" | "ended" = "new";
   /** The taker, while there is nothing for it. */
   private taker:

@@ -4,6 +4,8 @@ import type { MessageLog } from "../log/message-log.js";
 export interface Sleeper {
   /** Whether it wants to be woken. */
   readonly asleep: boolean;
+  /** The sequence of the last message that it has given. */
+  readonly after: number;
   /** The head may have moved. */
   wake(): void;
   /** The log will not move any more. */
@@ -30,6 +32,13 @@ export class HeadBell {
   #again = false;
 
   constructor(private readonly log: MessageLog) {}
+
+  /** For each who follows the log, the sequence of the last message that it has given. */
+  *places(): Generator<number> {
+    for (const { after } of this.#sleepers) {
+      yield after;
+    }
+  }
 
   /** Hears from now on; call `leave` in the end. */
   join(sleeper: Sleeper): void {

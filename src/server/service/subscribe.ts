@@ -4,7 +4,7 @@ import { formatCursor, resolveCursor } from "../log/cursor.js";
 import type { MessageLog } from "../log/message-log.js";
 import { respond, sentCount } from "./encoded-stream.js";
 import { Follower } from "./follower.js";
-import { HeadBell } from "./head-bell.js";
+import type { HeadBell } from "./head-bell.js";
 import { bookmark, eventsOf } from "./views.js";
 
 /** Response header: the cursor that a subscription starts after. */
@@ -12,11 +12,15 @@ export const cursorHeader = "chatter-cursor";
 
 const maxBookmarkSeconds = 3600;
 
-/** Subscribe: what is added, from now or from a cursor, until the client leaves. */
+/**
+ * Subscribe: what is added, from now or from a cursor, until the client leaves.
+ *
+ * @param bell rings when the head of this log moves
+ */
 export function createSubscribe(
   log: MessageLog,
+  bell: HeadBell,
 ): MethodImpl<typeof ChatterService.method.subscribe> {
-  const bell = new HeadBell(log);
   return async function* subscribe(request, context) {
     if (request.bookmarkSeconds > maxBookmarkSeconds) {
       throw new ConnectError(

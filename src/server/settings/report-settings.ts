@@ -9,6 +9,12 @@ export const reportSettings = {
     description: "what is told on standard error: silent, error, warn or info (a line a call)",
     default: "info",
   },
+  metricsAddress: {
+    flag: "--metrics-address <host:port>",
+    variable: "CHATTER_METRICS_ADDRESS",
+    description:
+      "serve /metrics there, to whoever asks (default: on the port of the calls, to this machine alone)",
+  },
   reflection: {
     flag: "--reflection <on|off>",
     variable: "CHATTER_REFLECTION",
@@ -21,6 +27,8 @@ const logLevels = ["silent", "error", "warn", "info"] as const;
 
 export interface ReportSettings {
   readonly logLevel: (typeof logLevels)[number];
+  /** Undefined: metrics are on the port of the calls. */
+  readonly metricsAddress: { readonly host: string; readonly port: number } | undefined;
   readonly reflection: boolean;
 }
 
@@ -28,6 +36,19 @@ export interface ReportSettings {
 export function readReportSettings(reader: SettingReader<typeof reportSettings>): ReportSettings {
   return {
     logLevel: reader.oneOf("logLevel", logLevels),
+    metricsAddress: addressOf(reader),
     reflection: reader.oneOf("reflection", ["on", "off"], "on or off") === "on",
   };
+}
+
+function addressOf(reader: SettingReader<typeof reportSettings>): ReportSettings["metricsAddress"] {
+  const text = reader.text("metricsAddress");
+  if (text === undefined) {
+    return undefined;
+  }
+  const [, ipv6, name, port = ""] = /^(?:\[([\da-f:]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(text) ?? [];
+  const host = ipv6 ?? name;
+  return host === undefined || Number(port) > 65_535
+    ? reader.wrong("metricsAddress", text, "host:port, such as 127.0.0.1:9090 or [::]:9090")
+    : { host, port: Number(port) };
 }

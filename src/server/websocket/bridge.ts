@@ -64,6 +64,8 @@ export interface WebSocketBridge {
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** Number of calls that are running. */
   readonly openCalls: number;
+  /** Number of connections that were upgraded or are about to be, closing ones among them. */
+  readonly openSockets: number;
   /**
    * Takes no more upgrades (503), ends the calls with `unavailable`, closes their sockets
    * with 1001 and resolves when all are closed, at the deadline at the latest.
@@ -156,6 +158,9 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
         running += call.running ? 1 : 0;
       }
       return running;
+    },
+    get openSockets() {
+      return calls.size;
     },
     close(closeOptions = {}) {
       closed ??= close(closeOptions);

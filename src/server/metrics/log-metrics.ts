@@ -1,0 +1,81 @@
+import { Counter, Histogram, type Registry } from "prom-client";
+import type { CommitFigures, LogObserver } from "../log/log-observer.js";
+
+/** In seconds: from a commit in memory to a disk that hangs. */
+const diskBuckets = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
+];
+
+/** A commit has 4096 messages at most. */
+const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+
+/** Figures of what the log does. */
+export class LogMetrics implements LogObserver {
+  readonly #appends: Counter;
+  readonly #repeats: Counter;
+  readonly #messages: Counter;
+  readonly #bytes: Counter;
+  readonly #failures: Counter;
+  readonly #batches: Histogram;
+  readonly #commits: Histogram;
+  readonly #syncs: Histogram;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const counter = (name: string, help: string) => new Counter({ name, help, registers });
+    const histogram = (name: string, help: string, buckets: number[]) =>
+      new Histogram({ name, help, buckets, registers });
+    this.#appends = counter(
+      "chatter_log_appends_total",
+      "Batches of messages that streams have handed to the log.",
+    );
+    this.#messages = counter("chatter_log_messages_total", "Messages that were stored.");
+    this.#bytes = counter("chatter_log_bytes_total", "Bytes of the messages that were stored.");
+    this.#repeats = counter(
+      "chatter_log_repeats_total",
+      "Messages dropped because their message_id was known with the same text.",
+    );
+    this.#failures = counter(
+      "chatter_log_write_failures_total",
+      "Writes that failed, after which no messages were taken for a while.",
+    );
+    this.#batches = histogram(
+      "chatter_log_commit_messages",
+      "Messages that share a commit.",
+      batchBuckets,
+    );
+    this.#commits = histogram(
+      "chatter_log_commit_seconds",
+      "Seconds of a commit, from taking its first message until it is durable.",
+      diskBuckets,
+    );
+    this.#syncs = histogram(
+      "chatter_log_sync_seconds",
+      "Seconds of a commit's write to the disk, with its fsync.",
+      diskBuckets,
+    );
+  }
+
+  appended(): void {
+    this.#appends.inc();
+  }
+
+  repeated(): void {
+    this.#repeats.inc();
+  }
+
+  committed({ messages, bytes, durationMs }: CommitFigures): void {
+    this.#messages.inc(messages);
+    this.#bytes.inc(bytes);
+    this.#batches.observe(messages);
+    this.#commits.observe(durationMs / 1000);
+  }
+
+  synced(durationMs: number): void {
+    this.#syncs.observe(durationMs / 1000);
+  }
+
+  failed(): void {
+    this.#failures.inc();
+  }
+}

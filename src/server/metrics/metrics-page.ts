@@ -1,0 +1,53 @@
+import { isIP } from "node:net";
+import {
+  createAsyncIterable,
+  type UniversalServerRequest,
+  type UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import { plainAnswer } from "../http/plain-answer.js";
+import type { RoutedHandler } from "../http/router.js";
+import { peerAddressKey } from "../service/peer-address.js";
+import type { Metrics } from "./metrics.js";
+
+/** Where metrics are, on the port of the calls and on one of their own. */
+export const metricsPath = "/metrics";
+
+/** What proxies add: who asks is then not on this machine, whatever the address says. */
+const proxyHeaders = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+
+/**
+ * GET /metrics on the port of the calls: for programs on the same machine, without a token.
+ * Others get 403, as the port may be open to the world.
+ */
+export function createMetricsPage(metrics: Metrics): RoutedHandler {
+  async function answer(request: UniversalServerRequest): Promise<UniversalServerResponse> {
+    if (!isFromHere(request)) {
+      const refusal = plainAnswer(
+        403,
+        "metrics are for programs on the same machine; --metrics-address serves them on an address of their own",
+      );
+      return respond(request, refusal.status, refusal.headers, refusal.body);
+    }
+    const { registry } = metrics;
+    const headers = { "content-type": registry.contentType, "cache-control": "no-store" };
+    return respond(request, 200, headers, await registry.metrics());
+  }
+  return Object.assign(answer, { requestPath: metricsPath, allowedMethods: ["GET", "HEAD"] });
+}
+
+function isFromHere({ header, contextValues }: UniversalServerRequest): boolean {
+  const address = contextValues?.get(peerAddressKey) ?? "";
+  const isLoopback = address === "::1" || (isIP(address) === 4 && address.startsWith("127."));
+  return isLoopback && !proxyHeaders.some((name) => header.has(name));
+}
+
+function respond(
+  { method }: UniversalServerRequest,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  text: string,
+): UniversalServerResponse {
+  const body = Buffer.from(text);
+  const header = new Headers({ ...headers, "content-length": String(body.length) });
+  return { status, header, ...(method !== "HEAD" && { body: createAsyncIterable([body]) }) };
+}
