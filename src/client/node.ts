@@ -6,6 +6,8 @@ import {
 } from "./chatter-client.js";
 import { createNodeTransport } from "./node-transport.js";
 
+// What errors are, and what their codes mean: who catches one need not install Connect.
+export { Code, ConnectError } from "@connectrpc/connect";
 export { finalCodes } from "./final-error.js";
 export type * from "./public-types.js";
 export { createWebSocketClient } from "./websocket-client.js";

@@ -26,6 +26,7 @@ const expected: readonly (readonly [heading: string, output: RegExp])[] = [
   ["Reading what is stored", /^1n m1\n2n m2\n/],
   ["Reading what is stored", /^\[\n {2}'m1',/],
   ["Reading what is stored", /^(m\d+\n){50}$/],
+  ["What is final", /^what is stored must be read anew: .*\n$/],
   ["The generated client", /^2n \d+n\n$/],
 ];
 
@@ -50,7 +51,7 @@ test("the examples of the page run and print what they should", async () => {
     `import { createReadStream } from "node:fs";`,
     `import { readFile, writeFile } from "node:fs/promises";`,
     `import { createInterface } from "node:readline";`,
-    `import { createChatterClient } from "${library}";`,
+    `import { Code, ConnectError, createChatterClient } from "${library}";`,
     // Somebody says hello, and then goodbye, again and again.
     `const other = ${chatter};`,
     `const posting = other.publisher();`,
