@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createAuth } from "../../src/server/auth/create-auth.js";
+import { demoUsers } from "../../src/server/auth/demo-users.js";
+import { createRevocations } from "../../src/server/auth/revocations.js";
 import { readRevocationsFile } from "../../src/server/auth/revocations-file.js";
 import { parseSigningKey } from "../../src/server/auth/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
@@ -156,6 +158,26 @@ describe("a user who is revoked", () => {
   });
 });
 
+it("a user who was revoked by a clock that is ahead can log in all the same", async () => {
+  const tokens = createTokens({ key: await parseSigningKey("k".repeat(32), "test") });
+  for (const [seconds, isAccepted] of [
+    [0, true],
+    [1, true],
+    [50, true],
+    [120, false],
+  ] as const) {
+    const before = (Math.floor(Date.now() / 1000) + seconds) * 1000;
+    const revocations = createRevocations({ tokens: [], users: [{ name: "goa", before }] });
+    const auth = createAuth({ users: demoUsers(), tokens, revocations });
+    const { token } = await auth.login("goa", "rocks", new AbortController().signal);
+    const outcome = auth.verify(token).then(
+      () => true,
+      () => false,
+    );
+    expect([seconds, await outcome]).toEqual([seconds, isAccepted]);
+  }
+});
+
 describe("a user who is removed", () => {
   it("loses the tokens of logins, not those that were issued with the key", async () => {
     const files = await createFiles();
@@ -238,6 +260,11 @@ describe("a revocations file", () => {
     await writeFile(files.revocations, JSON.stringify(list));
     const env = { CHATTER_REVOCATIONS_FILE: files.revocations };
     await runHere(["user", "revoke", "alice"], { env });
+    for (const exp of [Date.now() / 1000 - 9, 1e30]) {
+      const claims = Buffer.from(JSON.stringify({ jti: "c", exp })).toString("base64url");
+      const { status } = await runHere(["token", "revoke", "-"], { env, input: `e30.${claims}.` });
+      expect(status).toBe(exp === 1e30 ? 0 : 2);
+    }
     const { default: content } = await import(files.revocations, { with: { type: "json" } });
     expect(content).toEqual({
       tokens: list.tokens.slice(1),

@@ -31,6 +31,9 @@ Examples:
     });
 }
 
+/** The last time that a Date can have. */
+const latestTime = 8.64e15;
+
 /** By the token itself it is known when its revocation may be forgotten. */
 function revokedToken(text: string, command: Command): RevokedToken {
   if (text === "") {
@@ -40,10 +43,12 @@ function revokedToken(text: string, command: Command): RevokedToken {
     return { id: text };
   }
   const { jti, exp } = claimsOf(text, command);
-  if (exp !== undefined && exp * 1000 <= Date.now()) {
+  const expiresAt = Number(exp) * 1000;
+  if (expiresAt <= Date.now()) {
     return command.error("error: this token has expired: there is nothing to revoke");
   }
-  return { id: tokenIdOf(text, jti), expiresAt: exp === undefined ? undefined : exp * 1000 };
+  // Of a time that is none, or beyond all times, nothing follows.
+  return { id: tokenIdOf(text, jti), expiresAt: expiresAt <= latestTime ? expiresAt : undefined };
 }
 
 function claimsOf(token: string, command: Command) {

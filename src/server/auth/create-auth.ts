@@ -19,10 +19,7 @@ export interface AuthOptions {
   readonly revocations?: Revocations;
 }
 
-/**
- * How far the clocks of those who make accounts may be ahead of those who issue tokens, in
- * milliseconds.
- */
+/** How far clocks of those who change accounts may be ahead of the server's, in milliseconds. */
 const clockSkewMs = 60_000;
 
 /**
@@ -41,6 +38,16 @@ export function createAuth({ users, tokens, issuer, revocations }: AuthOptions):
     );
   }
 
+  /**
+   * Now, or when tokens of the user are accepted again, if that is in a moment: they were
+   * revoked in this second, or by somebody whose clock is ahead.
+   */
+  function issueTime(subject: string): number {
+    const now = Date.now();
+    const from = revocations?.acceptedFrom?.(subject) ?? 0;
+    return from > now && from - now <= clockSkewMs ? from : now;
+  }
+
   return {
     login: (name, password, signal) =>
       queue.run(async () => {
@@ -49,7 +56,8 @@ export function createAuth({ users, tokens, issuer, revocations }: AuthOptions):
         if (user === undefined || !matches) {
           throw new ConnectError("invalid username and password combination", Code.Unauthenticated);
         }
-        return tokens.issue({ subject: user.name, scopes: user.scopes, login: true });
+        const { name: subject, scopes } = user;
+        return tokens.issue({ subject, scopes, login: true, issuedAt: issueTime(subject) });
       }, signal),
 
     async verify(token) {

@@ -26,6 +26,8 @@ export interface RevocationList {
 export interface Revocations {
   /** Whether the token that says this was revoked. */
   has(identity: Identity): boolean;
+  /** From when on tokens of this subject are accepted, in milliseconds since 1970. Default: 0. */
+  acceptedFrom?(subject: string): number;
   /** Calls the listener when more may have been revoked. Returns what takes it out. */
   onChange?(listener: () => void): () => void;
 }
@@ -42,5 +44,6 @@ export function createRevocations({ tokens, users }: RevocationList): Revocation
       const before = times.get(subject);
       return ids.has(tokenId) || (before !== undefined && issuedAt < before);
     },
+    acceptedFrom: (subject) => times.get(subject) ?? 0,
   };
 }

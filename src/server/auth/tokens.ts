@@ -32,6 +32,8 @@ export interface NewToken {
    * then says `"amr": ["pwd"]` (RFC 8176). Default: false.
    */
   readonly login?: boolean;
+  /** What it says of its time of issue, in milliseconds since 1970. Default: now. */
+  readonly issuedAt?: number;
 }
 
 /** Makes tokens and checks them. */
@@ -108,7 +110,8 @@ export function createTokens({
   }
 
   return {
-    async issue({ subject, scopes, lifetimeSeconds = defaultLifetime, login = false }) {
+    async issue(token) {
+      const { subject, scopes, lifetimeSeconds = defaultLifetime, login = false } = token;
       checkSubject(subject);
       checkScopes(scopes);
       checkLifetime(lifetimeSeconds);
@@ -116,18 +119,20 @@ export function createTokens({
         throw new ConnectError("there is no key to sign tokens with", Code.FailedPrecondition);
       }
       const now = Math.floor(Date.now() / 1000);
+      const issuedAt = token.issuedAt === undefined ? now : Math.floor(token.issuedAt / 1000);
+      const expires = issuedAt + lifetimeSeconds;
       const { algorithm, id, sign } = signingKeyAt(keys.list, Date.now());
-      const token = await new SignJWT({ scopes: [...scopes], ...(login ? { amr: ["pwd"] } : {}) })
+      const signed = await new SignJWT({ scopes: [...scopes], ...(login ? { amr: ["pwd"] } : {}) })
         .setProtectedHeader({ alg: algorithm, typ: "JWT", kid: id })
         .setIssuer(issuer)
         .setAudience(audience)
         .setSubject(subject)
         .setJti(randomUUID())
-        .setIssuedAt(now)
+        .setIssuedAt(issuedAt)
         .setNotBefore(now - clockSkewSeconds)
-        .setExpirationTime(now + lifetimeSeconds)
+        .setExpirationTime(expires)
         .sign(sign);
-      return { token, expiresAt: (now + lifetimeSeconds) * 1000 };
+      return { token: signed, expiresAt: expires * 1000 };
     },
 
     async verify(token) {

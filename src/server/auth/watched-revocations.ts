@@ -38,6 +38,7 @@ export async function watchRevocationsFile(
   });
   return {
     has: (identity) => file.value.has(identity),
+    acceptedFrom: (subject) => file.value.acceptedFrom?.(subject) ?? 0,
     onChange: file.onChange,
     reload: file.reload,
     close: file.close,
