@@ -1,6 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { EchoerResponse } from "../gen/chatter_pb.js";
+import { createDeferred, type Deferred } from "./deferred.js";
 import { Fifo } from "./fifo.js";
+import { elapsedMs, type Moment, now } from "./moment.js";
 
 /** Where a message was stored. */
 export interface Posted {
@@ -17,10 +19,10 @@ export interface PostRequest {
 }
 
 interface Post {
+  /** Its place among the posts of the queue, from 1. */
+  readonly index: number;
   readonly request: PostRequest;
-  readonly outcome: Promise<Posted>;
-  readonly resolve: (posted: Posted) => void;
-  readonly reject: (error: unknown) => void;
+  readonly outcome: Deferred<Posted>;
   /** When it was handed to a stream for the first time; undefined: never. */
   sentAt?: Moment;
 }
@@ -38,9 +40,13 @@ export class PostQueue {
   #handed = 0;
   #count = 0;
   #isClosed = false;
-  #failure: { readonly error: unknown } | undefined;
+  #failure: Failure | undefined;
+  /** The first failure of a post that no `settled` has told, or will. */
+  #untold: Failure | undefined;
+  /** The posts up to this one are those of a `settled`. */
+  #told = 0;
   #wake = () => {};
-  #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  #room: Deferred<void> | undefined;
 
   /**
    * @param capacity with so many posts there is no room
@@ -67,23 +73,29 @@ export class PostQueue {
 
   add(message: string): Promise<Posted> {
     if (this.#failure) {
-      return Promise.reject(this.#failure.error);
+      return this.refuse(this.#failure.error);
     }
     if (this.#isClosed) {
-      const text = "the publisher is closed";
-      return Promise.reject(new ConnectError(text, Code.FailedPrecondition));
+      return this.refuse(new ConnectError("the publisher is closed", Code.FailedPrecondition));
     }
-    const messageId = `${this.#idPrefix}${(++this.#count).toString(36)}`;
-    const { promise: outcome, resolve, reject } = withResolvers<Posted>();
-    this.#posts.push({ request: { message, messageId }, outcome, resolve, reject });
+    const index = ++this.#count;
+    const messageId = `${this.#idPrefix}${index.toString(36)}`;
+    const outcome = createDeferred<Posted>();
+    this.#posts.push({ index, request: { message, messageId }, outcome });
     this.#wake();
-    return outcome;
+    return outcome.promise;
+  }
+
+  /** The outcome of a post that is not taken. */
+  refuse(error: unknown): Promise<never> {
+    this.#untold ??= { error };
+    return Promise.reject(error);
   }
 
   /** Resolves when there is room; rejects with what has failed the queue. */
   async room(): Promise<void> {
     while (!this.#failure && this.#posts.length >= this.#capacity) {
-      this.#room ??= withResolvers<void>();
+      this.#room ??= createDeferred<void>();
       await this.#room.promise;
     }
     if (this.#failure) {
@@ -91,10 +103,20 @@ export class PostQueue {
     }
   }
 
-  /** Waits for the posts that are there now; rejects as the first of them that fails. */
+  /**
+   * Waits for the posts that are there now. Rejects with the first failure of a post since
+   * the last time.
+   */
   async settled(): Promise<void> {
-    const outcomes = Array.from(this.#posts, ({ outcome }) => outcome);
-    for (const { status, reason } of (await Promise.allSettled(outcomes)) as SettledPost[]) {
+    const untold = this.#untold;
+    this.#untold = undefined;
+    this.#told = this.#count;
+    const outcomes = Array.from(this.#posts, ({ outcome }) => outcome.promise);
+    const settled = (await Promise.allSettled(outcomes)) as SettledPost[];
+    if (untold) {
+      throw untold.error;
+    }
+    for (const { status, reason } of settled) {
       if (status === "rejected") {
         throw reason;
       }
@@ -111,7 +133,7 @@ export class PostQueue {
   fail(error: unknown): void {
     this.#failure ??= { error };
     while (!this.isEmpty) {
-      this.#shift().reject(error);
+      this.#failFirst(error);
     }
     this.#wake();
   }
@@ -148,12 +170,12 @@ export class PostQueue {
     if (!this.awaitsAnswer || this.#posts.at(0)?.request.messageId !== messageId) {
       throw new ConnectError("the server has answered what was not asked", Code.Internal);
     }
-    this.#shift().resolve({ sequence, cursor });
+    this.#shift().outcome.resolve({ sequence, cursor });
   }
 
   /** The stream refuses its first unanswered post. */
   refuseFirst(error: unknown): void {
-    this.#shift().reject(error);
+    this.#failFirst(error);
   }
 
   /** The stream is over; what it has not answered is for the next one. */
@@ -171,8 +193,16 @@ export class PostQueue {
       if (!this.#isDoubtful(post)) {
         return;
       }
-      this.#shift().reject(doubtful(this.#resendMs));
+      this.#failFirst(doubtful(this.#resendMs));
     }
+  }
+
+  #failFirst(error: unknown): void {
+    const { index, outcome } = this.#shift();
+    if (index > this.#told) {
+      this.#untold ??= { error };
+    }
+    outcome.reject(error);
   }
 
   #shift(): Post {
@@ -202,6 +232,10 @@ export class PostQueue {
   }
 }
 
+interface Failure {
+  readonly error: unknown;
+}
+
 type SettledPost = { readonly status: string; readonly reason?: unknown };
 
 /** 96 bits of chance: no two publishers, nor two runs of a program, have the same ids. */
@@ -216,29 +250,4 @@ function doubtful(resendMs: number): ConnectError {
       "or not, and sending it again now could store it twice",
     Code.DeadlineExceeded,
   );
-}
-
-/** Two clocks: one stands still while a computer sleeps, the other can be set back. */
-interface Moment {
-  readonly date: number;
-  readonly ticks: number;
-}
-
-function now(): Moment {
-  return { date: Date.now(), ticks: performance.now() };
-}
-
-/** Milliseconds since then: what the clock says that says more. */
-function elapsedMs({ date, ticks }: Moment): number {
-  return Math.max(Date.now() - date, performance.now() - ticks);
-}
-
-function withResolvers<T>() {
-  let resolve!: (value: T) => void;
-  let reject!: (error: unknown) => void;
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
 }

@@ -55,7 +55,10 @@ export interface Publisher {
    */
   ready(): Promise<void>;
 
-  /** Waits for every post so far; rejects with the first failure among them. */
+  /**
+   * Waits for every post so far; rejects with the first failure since the last `flush`, also
+   * if the post has failed before.
+   */
   flush(): Promise<void>;
 
   /** Takes no more posts and waits for those so far, as `flush` does. */
@@ -109,7 +112,7 @@ export class ResumingPublisher implements Publisher {
 
   post(text: string): Promise<Posted> {
     const fault = faultOf(text);
-    return fault ? Promise.reject(fault) : this.#queue.add(text);
+    return fault ? this.#queue.refuse(fault) : this.#queue.add(text);
   }
 
   ready(): Promise<void> {

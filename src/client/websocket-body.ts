@@ -1,3 +1,5 @@
+import { createDeferred, type Deferred } from "./deferred.js";
+
 /**
  * The body of a response, between the socket, which pushes, and one reader, who pulls.
  * What came is read first, then the end or the failure. It has no bound of its own: the
@@ -7,7 +9,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined
   readonly #chunks: Uint8Array[] = [];
   readonly #onRead: (bytes: number) => void;
   readonly #onDone: () => void;
-  #waiter: PromiseWithResolve | undefined;
+  #waiter: Deferred<void> | undefined;
   #end: { readonly error?: unknown } | undefined;
 
   /** `onRead` hears how much was read, `onDone` that the reader is at the end, or left. */
@@ -54,7 +56,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined
         }
         return { done: true, value: undefined };
       }
-      this.#waiter ??= promiseWithResolve();
+      this.#waiter ??= createDeferred();
       await this.#waiter.promise;
       this.#waiter = undefined;
     }
@@ -76,17 +78,4 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined
   [Symbol.asyncIterator](): this {
     return this;
   }
-}
-
-interface PromiseWithResolve {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-}
-
-function promiseWithResolve(): PromiseWithResolve {
-  let resolve = () => {};
-  const promise = new Promise<void>((fulfil) => {
-    resolve = fulfil;
-  });
-  return { promise, resolve };
 }

@@ -113,6 +113,30 @@ test("flush waits for what was posted, and tells of a failure", async () => {
   await expect(post).rejects.toThrow("enough");
 });
 
+test("flush and close tell of what has failed before them too, once", async () => {
+  const { client } = await connected();
+  const publisher = client.publisher();
+  expect((await errorOf(publisher.post(""))).rawMessage).toContain("is empty");
+  await publisher.post("good");
+  expect((await errorOf(publisher.flush())).rawMessage).toContain("is empty");
+  await publisher.flush();
+
+  const abort = new AbortController();
+  const doomed = client.publisher({ signal: abort.signal });
+  await doomed.post("good");
+  abort.abort(new Error("enough"));
+  await when(() => doomed.state.status === "closed");
+  await doomed.flush();
+  await expect(doomed.post("never")).rejects.toThrow("enough");
+  await expect(doomed.close()).rejects.toThrow("enough");
+
+  const pending = client.publisher();
+  const ended = Promise.allSettled([pending.post("never"), pending.flush()]);
+  client.close();
+  expect((await ended).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  await pending.flush(); // That was told.
+});
+
 test("close waits for what was posted, ends the stream, and takes no more", async () => {
   const { client, server } = await connected();
   const publisher = client.publisher();

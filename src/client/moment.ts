@@ -1,0 +1,14 @@
+/** A point in time, on two clocks: one stands still while a computer sleeps, the other can be set back. */
+export interface Moment {
+  readonly date: number;
+  readonly ticks: number;
+}
+
+export function now(): Moment {
+  return { date: Date.now(), ticks: performance.now() };
+}
+
+/** Milliseconds since then: what the clock says that says more. */
+export function elapsedMs({ date, ticks }: Moment): number {
+  return Math.max(Date.now() - date, performance.now() - ticks);
+}
