@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createInbox, type Msg, nanos } from "@nats-io/transport-node";
-import { type Delivery, readDelivery } from "./nats-delivery.js";
+import { readDelivery } from "./nats-delivery.js";
 import type { NatsLink } from "./nats-link.js";
+import type { StreamMessage } from "./nats-payload.js";
 import type { NatsStream } from "./nats-stream.js";
+import { within } from "./within.js";
 
 /** How often a consumer that has nothing to send says so, and how long its silence may be. */
 const heartbeatMs = 500;
@@ -12,37 +14,40 @@ const silenceMs = 3 * heartbeatMs;
 const forgottenMs = 10_000;
 const pauseMs = 250;
 
+/** A consumer that is not made after so long is not waited for idly. */
+const patienceMs = 200;
+/** How many messages are asked for by their sequence at the same time. */
+const maxAsked = 64;
+
 /**
  * Follows a stream with one consumer, from a sequence on: each message once, in order. A
  * consumer that falls silent or leaves something out is made anew where it was.
+ *
+ * To make one takes the leader of all JetStream, and a node that is not down, which the
+ * leader may not know yet: that can take many seconds after a node was lost. The stream has
+ * its leader back sooner; so while there is no consumer, messages are asked for one by one.
  */
 export class NatsTail {
   readonly #link: NatsLink;
   readonly #stream: NatsStream;
-  readonly #take: (deliveries: Delivery[]) => void;
+  readonly #take: (messages: StreamMessage[]) => void;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
-  /** Sequence of the last message that came. */
+  /** Sequence of the last message that was taken. */
   #last: number;
-  #isFollowing = false;
 
   /** `take` gets the messages, those of one turn of the event loop at once. */
   constructor(
     link: NatsLink,
     stream: NatsStream,
     after: number,
-    take: (deliveries: Delivery[]) => void,
+    take: (messages: StreamMessage[]) => void,
   ) {
     this.#link = link;
     this.#stream = stream;
     this.#last = after;
     this.#take = take;
     this.#running = this.#run();
-  }
-
-  /** Whether what is posted comes at once. */
-  get isFollowing(): boolean {
-    return this.#isFollowing;
   }
 
   /** Ends following; nothing is taken any more. */
@@ -73,11 +78,7 @@ export class NatsTail {
     const inbox = createInbox();
     const { connection } = this.#link;
     const consumer = new TailConsumer(
-      this.#last,
-      (deliveries) => {
-        this.#last = deliveries.at(-1)!.sequence;
-        this.#take(deliveries);
-      },
+      (messages) => this.#give(messages),
       (subject) => connection.publish(subject),
     );
     const end = () => consumer.end();
@@ -87,21 +88,52 @@ export class NatsTail {
     });
     let name: string | undefined;
     try {
-      name = await this.#stream.addConsumer(this.#last, forgottenMs, {
+      const making = this.#stream.addConsumer(this.#last, forgottenMs, {
         deliver_subject: inbox,
         idle_heartbeat: nanos(heartbeatMs),
         flow_control: true,
       });
-      this.#isFollowing = true;
+      while (!(await within(making, patienceMs, signal)) && !signal.aborted) {
+        await this.#fetch(signal);
+      }
+      name = await making;
+      consumer.expect();
       await consumer.ended;
     } finally {
-      this.#isFollowing = false;
       signal.removeEventListener("abort", end);
       consumer.end();
       subscription.unsubscribe();
-      if (name !== undefined) {
-        await this.#stream.removeConsumer(name);
+      const removed = name === undefined ? undefined : this.#stream.removeConsumer(name);
+      if (signal.aborted) {
+        await removed; // Else its node may be gone, and the next one is more urgent.
       }
+    }
+  }
+
+  /** Takes what the stream has by now, without a consumer, as far as it answers. */
+  async #fetch(signal: AbortSignal): Promise<void> {
+    try {
+      const { head } = await this.#stream.look();
+      while (this.#last < head && !signal.aborted) {
+        const first = this.#last + 1;
+        const count = Math.min(maxAsked, head - this.#last);
+        const found = await Promise.all(
+          Array.from({ length: count }, (_, i) => this.#stream.message(first + i)),
+        );
+        this.#give(found.filter((message) => message !== undefined));
+        this.#last = Math.max(this.#last, first + count - 1);
+      }
+    } catch {
+      // The stream has no leader now.
+    }
+  }
+
+  /** Takes messages, without those that came another way already. */
+  #give(messages: StreamMessage[]): void {
+    const rest = messages.filter(({ sequence }) => sequence > this.#last);
+    if (rest.length > 0) {
+      this.#last = rest.at(-1)!.sequence;
+      this.#take(rest);
     }
   }
 }
@@ -111,44 +143,43 @@ class TailConsumer {
   readonly ended: Promise<void>;
   #end!: () => void;
   #isOver = false;
-  readonly #give: (deliveries: Delivery[]) => void;
+  readonly #give: (messages: StreamMessage[]) => void;
   readonly #goOn: (subject: string) => void;
-  readonly #silence: NodeJS.Timeout;
+  #silence: NodeJS.Timeout | undefined;
   #delivered = 0;
-  #last: number;
-  #pending: Delivery[] = [];
+  #pending: StreamMessage[] = [];
 
   /** `goOn` publishes to a subject, on which a stalled consumer waits. */
-  constructor(
-    last: number,
-    give: (deliveries: Delivery[]) => void,
-    goOn: (subject: string) => void,
-  ) {
-    this.#last = last;
+  constructor(give: (messages: StreamMessage[]) => void, goOn: (subject: string) => void) {
     this.#give = give;
     this.#goOn = goOn;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.#silence = setTimeout(() => this.end(), silenceMs);
+  }
+
+  /** The consumer is there: from now on it is not to be silent. */
+  expect(): void {
+    if (!this.#isOver) {
+      this.#silence = setTimeout(() => this.end(), silenceMs);
+    }
   }
 
   receive(message: Msg): void {
     if (this.#isOver) {
       return;
     }
-    this.#silence.refresh();
+    this.#silence?.refresh();
     if (message.headers !== undefined && message.data.length === 0 && message.headers.code !== 0) {
       this.#answer(message, message.headers.code);
       return;
     }
     const delivery = readDelivery(message);
-    if (delivery.delivered !== this.#delivered + 1 || delivery.sequence <= this.#last) {
+    if (delivery.delivered !== this.#delivered + 1) {
       this.end();
       return;
     }
     this.#delivered++;
-    this.#last = delivery.sequence;
     this.#pending.push(delivery);
     if (this.#pending.length === 1) {
       // All that one chunk of the connection has comes in one go.
@@ -167,10 +198,10 @@ class TailConsumer {
   }
 
   #flush(): void {
-    const deliveries = this.#pending;
-    if (deliveries.length > 0 && !this.#isOver) {
+    const messages = this.#pending;
+    if (messages.length > 0 && !this.#isOver) {
       this.#pending = [];
-      this.#give(deliveries);
+      this.#give(messages);
     }
   }
 

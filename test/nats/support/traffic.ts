@@ -6,6 +6,12 @@ import { when } from "../../client/support/when.js";
 import { demo } from "../../client/support/wires.js";
 import { sleep } from "../../support/streams.js";
 
+/** How long it took until all went on, in milliseconds. */
+export interface Recovery {
+  readonly postsMs: number;
+  readonly eventsMs: number;
+}
+
 /** What a subscriber was given. */
 interface Received {
   readonly text: string;
@@ -78,8 +84,9 @@ export class Traffic {
     this.#parties = parties;
   }
 
+  /** Each publisher posts once in `pauseMs`. */
   static async start(urls: readonly string[], pauseMs = 10): Promise<Traffic> {
-    const parties = urls.map((url, i) => new Party("abcdefgh"[i]!, url));
+    const parties = urls.map((url, i) => new Party(`party ${i}`, url));
     await Promise.all(parties.map((party) => party.subscribe()));
     for (const party of parties) {
       party.start(pauseMs);
@@ -94,22 +101,24 @@ export class Traffic {
 
   /**
    * Resolves when every publisher has the answer to a post that is made from now on, and
-   * every subscriber has what each of them posts from now on: in so many milliseconds.
+   * every subscriber has these posts. Of all parties, or of those at some of the URLs.
    */
-  async recovered(): Promise<number> {
+  async recovered(at = this.#parties.map((_, i) => i)): Promise<Recovery> {
+    const parties = at.map((index) => this.#parties[index]!);
     const start = performance.now();
-    const next = this.#parties.map(({ posted }) => posted.length);
-    await when(() => this.#parties.every(({ answers }, i) => answers[next[i]!] !== undefined));
-    const last = this.#parties.reduce<bigint>((most, { answers }, i) => {
+    const next = parties.map(({ posted }) => posted.length);
+    await when(() => parties.every(({ answers }, i) => answers[next[i]!] !== undefined));
+    const postsMs = performance.now() - start;
+    const last = parties.reduce<bigint>((most, { answers }, i) => {
       const sequence = answers[next[i]!]!;
       return sequence > most ? sequence : most;
     }, 0n);
     await when(() =>
-      this.#parties.every(({ received }) =>
+      parties.every(({ received }) =>
         received.every((received) => (received.at(-1)?.sequence ?? 0n) >= last),
       ),
     );
-    return performance.now() - start;
+    return { postsMs, eventsMs: performance.now() - start };
   }
 
   /**

@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest";
+import { startChatter } from "../support/chatter-server.js";
+import { rounds } from "../support/log-messages.js";
+import { hasNats, startNats } from "../support/nats-server.js";
+import { sleep } from "../support/streams.js";
+import { startLinkProxy } from "./support/link-proxy.js";
+import { openLog } from "./support/open-log.js";
+import { printRecoveries, type Recoveries } from "./support/recoveries.js";
+import { Traffic } from "./support/traffic.js";
+
+const count = Math.min(10, rounds(1));
+
+/** Longer than it takes to notice that nothing passes. */
+const stalledMs = 5500;
+const cutMs = 1500;
+
+describe.skipIf(!hasNats)("a network between a server and NATS", () => {
+  test(`stalls and is cut (${count} times each): the others go on, it goes on when all is well, nothing is lost, doubled or out of order`, {
+    timeout: 60_000 + count * 60_000,
+  }, async () => {
+    const nats = await startNats();
+    const network = await startLinkProxy(nats.port);
+    const behind = await startChatter({ log: await openLog(network.address) });
+    const others = await Promise.all(
+      [1, 2].map(async () => startChatter({ log: await openLog(nats.address) })),
+    );
+    const isReady = async () => (await fetch(`${behind.url}/readyz`)).ok;
+    const traffic = await Traffic.start([behind, ...others].map(({ url }) => url));
+    const times: Recoveries<"stall" | "cut"> = { stall: [], cut: [] };
+    for (let i = 0; i < count; i++) {
+      for (const [how, ms] of [
+        ["stall", stalledMs],
+        ["cut", cutMs],
+      ] as const) {
+        await traffic.recovered();
+        network[how]();
+        await sleep(ms);
+        expect(await isReady()).toBe(false);
+        await traffic.recovered([1, 2]);
+        network.heal();
+        times[how].push(await traffic.recovered());
+        await expect.poll(isReady).toBe(true);
+      }
+    }
+    printRecoveries(times);
+    await traffic.expectExactlyOnce();
+  });
+});
