@@ -56,6 +56,7 @@ import { createSummary } from "./service/summary.js";
 import { jsonOptions, keepByteOrderMarks } from "./service/text.js";
 import { createCallInterceptor, withCalls } from "./service/watched-calls.js";
 import { type CallProtocol, wireProtocol } from "./service/wire.js";
+import { createCallSpans } from "./tracing/call-spans.js";
 import {
   createWebSocketBridge,
   type WebSocketBridge,
@@ -177,7 +178,7 @@ export function createChatter(options: ChatterOptions): Chatter {
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // Each call under way has one.
   const isReady = () => !stopping.signal.aborted && log.writeFault === undefined;
-  const observers: CallObserver[] = [];
+  const observers: CallObserver[] = [createCallSpans()];
   if (metrics) {
     observers.push(metrics.calls);
   }

@@ -13,6 +13,7 @@ import { listenForMetrics, type MetricsServer } from "./metrics/metrics-server.j
 import type { LogSettings } from "./settings/log-settings.js";
 import type { ServeSettings } from "./settings/settings.js";
 import { stopSignal } from "./stop-signal.js";
+import { startTracing } from "./tracing/open-telemetry.js";
 
 /**
  * The program: opens the log, serves until the process is told to stop (SIGTERM, SIGINT),
@@ -21,6 +22,7 @@ import { stopSignal } from "./stop-signal.js";
  */
 export async function serve(settings: ServeSettings): Promise<void> {
   const logger = await createLogger({ level: settings.report.logLevel });
+  const tracing = await startTracing(process.env, logger);
   const accounts = await openAccounts(settings.accounts, settings.log.dataDir, logger);
   const files = settings.listen.certificate;
   const certificate = files && (await watchCertificate(files, logger));
@@ -28,6 +30,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
   const { metricsAddress } = settings.report;
   const log = await openLog(settings.log, logger, metrics.log);
   let metricsServer: MetricsServer | undefined;
+  let graceEnd = 0;
   try {
     const chatter = createChatter({
       log,
@@ -54,6 +57,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
     const told = stopSignal();
     process.stdout.write(`chatter is listening on ${server.url}\n`);
     await told;
+    graceEnd = performance.now() + settings.listen.shutdownGraceMs;
     logger.info({ openCalls: chatter.openCalls }, "the server is stopping");
     await server.close(settings.listen.shutdownGraceMs);
   } finally {
@@ -61,9 +65,13 @@ export async function serve(settings: ServeSettings): Promise<void> {
     await metricsServer?.close();
     await log.close();
     accounts.close();
+    await tracing?.close(Math.max(minFlushMs, graceEnd - performance.now()));
   }
   logger.info({}, "the server has stopped");
 }
+
+/** What the last traces have even if the grace is over. */
+const minFlushMs = 1_000;
 
 async function openLog(
   settings: LogSettings,

@@ -1,5 +1,5 @@
 import type { Batch, MessageLog } from "../log/message-log.js";
-import type { MessageCount } from "./call.js";
+import type { Call, MessageCount } from "./call.js";
 import type { HeadBell, Sleeper } from "./head-bell.js";
 
 /** What to follow of the log, and what to give of it. */
@@ -12,6 +12,8 @@ export interface Following<T> {
   readonly signal: AbortSignal;
   /** Counts the messages that are given. */
   readonly count: MessageCount;
+  /** Is told when all that was stored is given. */
+  readonly call: Call | undefined;
   ofBatch(batch: Batch): T;
   /** @param last the sequence of the last message that was given */
   ofIdle(last: number): T;
@@ -26,7 +28,7 @@ export interface Following<T> {
  */
 export class Follower<T> implements AsyncIterableIterator<T>, Sleeper {
   after: number;
-  private state: "new" | "following" | "ended" = "new";
+  private state: "new" | "catching up" | "live" | "ended" = "new";
   /** The taker, while there is nothing for it. */
   private taker:
     | { resolve(result: Taken<T> | Promise<Taken<T>>): void; reject(reason: unknown): void }
@@ -93,7 +95,7 @@ export class Follower<T> implements AsyncIterableIterator<T>, Sleeper {
 
   private start(): void {
     const { signal } = this.following;
-    this.state = "following";
+    this.state = "catching up";
     this.bell.join(this);
     signal.addEventListener("abort", this.onAbort, { once: true });
   }
@@ -130,7 +132,11 @@ export class Follower<T> implements AsyncIterableIterator<T>, Sleeper {
   }
 
   private sleep(): Promise<Taken<T>> {
-    const { idleMs } = this.following;
+    const { idleMs, call } = this.following;
+    if (this.state === "catching up") {
+      this.state = "live";
+      call?.note("live", { after: this.after });
+    }
     return new Promise((resolve, reject) => {
       this.taker = { resolve, reject };
       this.bell.ringAfter(this.after);

@@ -2,6 +2,7 @@ import { Code, ConnectError, type MethodImpl } from "@connectrpc/connect";
 import { type ChatterService, SubscribeResponseSchema } from "../../gen/chatter_pb.js";
 import { formatCursor, resolveCursor } from "../log/cursor.js";
 import type { MessageLog } from "../log/message-log.js";
+import { callKey } from "./call.js";
 import { respond, sentCount } from "./encoded-stream.js";
 import { Follower } from "./follower.js";
 import type { HeadBell } from "./head-bell.js";
@@ -30,11 +31,16 @@ export function createSubscribe(
     }
     const start = request.after === "" ? log.head : await resolveCursor(log, request.after);
     context.responseHeader.set(cursorHeader, formatCursor(log.identity, start));
+    const call = context.values.get(callKey);
+    if (request.after !== "") {
+      call?.note("resumed", { after: start });
+    }
     const events = new Follower(log, bell, {
       after: start,
       idleMs: request.bookmarkSeconds * 1000,
       signal: context.signal,
       count: sentCount(context),
+      call,
       ofBatch: eventsOf,
       ofIdle: (last) => bookmark(formatCursor(log.identity, last)),
     });

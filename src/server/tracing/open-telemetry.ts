@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  type ContextManager,
+  type DiagLogger,
+  DiagLogLevel,
+  diag,
+  ProxyTracerProvider,
+  ROOT_CONTEXT,
+  trace,
+} from "@opentelemetry/api";
+import type { Logger } from "pino";
+
+/** OpenTelemetry's SDK, which sends the spans to where its variables say. */
+export interface Tracing {
+  /** Sends what is left, but takes no longer than this, in milliseconds. Never rejects. */
+  close(withinMs: number): Promise<void>;
+}
+
+/**
+ * Starts OpenTelemetry's SDK if any of its variables (`OTEL_…`) is set, unless
+ * `OTEL_SDK_DISABLED` is true or another SDK is registered already. It reads the variables
+ * itself. Only traces: Chatter has its own metrics and log.
+ *
+ * Rejects with `failed_precondition` if the SDK, a package of its own, is not installed.
+ */
+export async function startTracing(
+  environment: NodeJS.ProcessEnv,
+  logger: Logger,
+): Promise<Tracing | undefined> {
+  const wanted = Object.keys(environment).filter(
+    (name) => name.startsWith("OTEL_") && environment[name] !== "",
+  );
+  const isDisabled = environment.OTEL_SDK_DISABLED?.trim().toLowerCase() === "true";
+  if (wanted.length === 0 || isDisabled || hasProvider()) {
+    return undefined;
+  }
+  diag.setLogger(diagLogger(logger), DiagLogLevel.WARN);
+  const { NodeSDK } = await loadSdk(wanted[0]!);
+  const sdk = new NodeSDK({
+    serviceName: namesService(environment) ? undefined : "chatter",
+    metricReaders: [],
+    logRecordProcessors: [],
+    contextManager: rootContext,
+  });
+  sdk.start();
+  return {
+    async close(withinMs) {
+      const late = new AbortController();
+      const outcome = await Promise.race([
+        sdk.shutdown().catch((error: unknown) => ({ error })),
+        sleep(withinMs, { error: `not within ${withinMs} ms` }, { signal: late.signal }),
+      ]);
+      late.abort();
+      if (outcome) {
+        logger.warn({ err: outcome.error }, "the last traces may be lost");
+      }
+    },
+  };
+}
+
+async function loadSdk(variable: string): Promise<typeof import("@opentelemetry/sdk-node")> {
+  try {
+    return await import("@opentelemetry/sdk-node");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") {
+      throw error;
+    }
+    throw new ConnectError(
+      `${variable} asks for traces, but OpenTelemetry's SDK is not installed: ` +
+        "npm install @opentelemetry/sdk-node, or set OTEL_SDK_DISABLED=true",
+      Code.FailedPrecondition,
+    );
+  }
+}
+
+/** Somebody may have preloaded an SDK, which reads the same variables. */
+function hasProvider(): boolean {
+  const provider = trace.getTracerProvider();
+  return (
+    !(provider instanceof ProxyTracerProvider) ||
+    provider.getDelegateTracer("chatter") !== undefined
+  );
+}
+
+function namesService({ OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES }: NodeJS.ProcessEnv): boolean {
+  return (
+    Boolean(OTEL_SERVICE_NAME) || /(^|,)\s*service\.name\s*=/.test(OTEL_RESOURCE_ATTRIBUTES ?? "")
+  );
+}
+
+/** What the SDK has to say, such as that nobody takes its spans. */
+function diagLogger(logger: Logger): DiagLogger {
+  const warn = (text: string) => logger.warn({ detail: text }, "OpenTelemetry");
+  return { error: warn, warn, info() {}, debug() {}, verbose() {} };
+}
+
+/**
+ * Knows no context but the root. The SDK's own follows every promise of the process, which
+ * costs each message; here a call has its span at hand, and nobody else asks for one.
+ */
+const rootContext: ContextManager = {
+  active: () => ROOT_CONTEXT,
+  with: (_context, run, self, ...args) => run.call(self as ThisParameterType<typeof run>, ...args),
+  bind: (_context, target) => target,
+  enable() {
+    return this;
+  },
+  disable() {
+    return this;
+  },
+};
