@@ -16,6 +16,7 @@ import { LogService } from "../gen/log_pb.js";
 import type { Auth } from "./auth/auth.js";
 import { withCors } from "./http/cors.js";
 import { withExplainedRefusals } from "./http/explained-refusals.js";
+import { withLateHead } from "./http/late-head.js";
 import {
   createRequestListener,
   createStreamListener,
@@ -48,7 +49,12 @@ import { createListener } from "./service/listener.js";
 import { createLogin } from "./service/login.js";
 import { OpenCalls } from "./service/open-calls.js";
 import { parseOrigins } from "./service/origins.js";
-import { createPeerAddress, peerAddressKey } from "./service/peer-address.js";
+import {
+  createPeerAddress,
+  createTrustedProxies,
+  type IsTrustedProxy,
+  peerAddressKey,
+} from "./service/peer-address.js";
 import { createPosting } from "./service/posting.js";
 import { addReflection } from "./service/reflection.js";
 import { createSubscribe } from "./service/subscribe.js";
@@ -132,6 +138,8 @@ export interface Chatter {
   readonly upgradeListener: WebSocketBridge["upgrade"];
   /** The limits in force: those of calls are kept, those of connections are the server's to keep. */
   readonly limits: Limits;
+  /** Whether connections from an address are a proxy's, on behalf of many clients. */
+  readonly isTrustedProxy: IsTrustedProxy;
   /** Whether new calls are welcome: the log takes writes and the server does not stop. */
   readonly isReady: () => boolean;
   /** How many calls are under way. */
@@ -245,7 +253,8 @@ export function createChatter(options: ChatterOptions): Chatter {
     return withCalls(timed, observers);
   });
   metrics?.watch({ log, isReady, subscribers: () => bell.places() });
-  const addressOf = createPeerAddress(options.trustedProxies);
+  const isTrustedProxy = createTrustedProxies(options.trustedProxies);
+  const addressOf = createPeerAddress(isTrustedProxy);
   const contextValuesOf =
     (protocol: CallProtocol) =>
     ({ socket, headers }: IncomingMessage) =>
@@ -269,7 +278,10 @@ export function createChatter(options: ChatterOptions): Chatter {
     ? createPage((error) => logger?.error({ err: error }, "the page cannot be loaded"))
     : [];
   const metricsPages = metrics && options.metricsPage !== false ? [createMetricsPage(metrics)] : [];
-  const callable = [...handlers.map(withExplainedRefusals), createPlainLogin(login)];
+  const callable = [
+    ...handlers.map(withLateHead).map(withExplainedRefusals),
+    createPlainLogin(login),
+  ];
   const route = withCors(
     createRoute({
       handlers: [...callable, ...pageFiles, ...metricsPages],
@@ -282,6 +294,7 @@ export function createChatter(options: ChatterOptions): Chatter {
   return {
     handlers,
     limits,
+    isTrustedProxy,
     requestListener: createRequestListener(route, addressOf),
     streamListener: createStreamListener(route, addressOf),
     upgradeListener: bridge.upgrade,

@@ -3,17 +3,14 @@ import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { get } from "node:https";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { createClient } from "@connectrpc/connect";
 import { createAsyncIterable } from "@connectrpc/connect/protocol";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { WebSocket } from "ws";
-import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
-import { ChatterService } from "../../src/gen/chatter_pb.js";
 import type { ListenOptions } from "../../src/server/http/server.js";
 import { createAuthority } from "../support/certificates.js";
 import { startChatter } from "../support/chatter-server.js";
 import { collect, Outbox } from "../support/streams.js";
-import { clientOf, fullDuplexWires, mainWires, withToken } from "../support/wires.js";
+import { clientOf, fullDuplexWires, mainWires, tunnelClientOf } from "../support/wires.js";
+import { openPlain } from "../websocket/plain/client.js";
 
 const authority = createAuthority();
 const { cert: ca } = authority;
@@ -80,16 +77,7 @@ describe("every wire goes over TLS", () => {
   );
 
   test("WebSocket, tunnel", async () => {
-    const { url, token } = await start();
-    class Trusting extends WebSocket {
-      constructor(address: string | URL, protocols?: string | string[]) {
-        super(address, protocols, { ca });
-      }
-    }
-    const webSocket = Trusting as unknown as typeof globalThis.WebSocket;
-    const interceptors = [withToken(token)];
-    const transport = createWebSocketTransport({ baseUrl: url, webSocket, interceptors });
-    const answers = createClient(ChatterService, transport).echoer(
+    const answers = tunnelClientOf(await start()).echoer(
       (async function* () {
         yield { message: "over TLS" };
       })(),
@@ -98,12 +86,8 @@ describe("every wire goes over TLS", () => {
   });
 
   test("WebSocket, plain", async () => {
-    const { url, headers } = await start();
-    const socket = new WebSocket(`${url.replace("http", "ws")}/echoer`, { ca, headers });
-    onTestFinished(() => socket.terminate());
-    await once(socket, "open");
-    socket.send('"over TLS"');
-    expect(String((await once(socket, "message"))[0])).toBe('"over TLS"\n');
+    const socket = await openPlain(await start(), "/echoer");
+    expect((await socket.send("over TLS").received(1)).messages).toEqual(["over TLS"]);
   });
 });
 

@@ -52,3 +52,15 @@ test("those that are refused and stay take no memory without bound", async () =>
   served.socket.write(request);
   await until(() => served.received().includes("200 OK"), "the one is served all the time");
 });
+
+test("those of a trusted proxy are of many clients, and not counted", async () => {
+  const { url } = await startChatter({
+    limits: { maxAddressConnections: 1 },
+    trustedProxies: ["127.0.0.1"],
+  });
+  for (let i = 0; i < 3; i++) {
+    const connection = await openRawConnection(url);
+    connection.socket.write(request);
+    await until(() => connection.received().includes("200 OK"), "it is served");
+  }
+});

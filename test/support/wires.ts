@@ -5,6 +5,8 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
+import { WebSocket } from "ws";
+import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import type { TestServer } from "./chatter-server.js";
 
@@ -100,6 +102,23 @@ export function clientOf(
     ChatterService,
     transportOf(wire, server.url, [withToken(token)], { ca: server.ca }),
   );
+}
+
+/** The same over the WebSocket tunnel. */
+export function tunnelClientOf({
+  url,
+  token,
+  ca,
+}: Pick<TestServer, "url" | "token"> & { readonly ca?: string }): Client<typeof ChatterService> {
+  class Trusting extends WebSocket {
+    constructor(address: string | URL, protocols?: string | string[]) {
+      super(address, protocols, { ca });
+    }
+  }
+  const webSocket = Trusting as unknown as typeof globalThis.WebSocket;
+  const interceptors = [withToken(token)];
+  const transport = createWebSocketTransport({ baseUrl: url, webSocket, interceptors });
+  return createClient(ChatterService, transport);
 }
 
 /** Tells the server of a deadline, and the client's own code of none. */

@@ -62,6 +62,8 @@ async function respond(
 ): Promise<boolean> {
   const body = response.body?.[Symbol.asyncIterator]();
   try {
+    // The head goes out with the first chunk, which of most streams is empty and there at once.
+    let chunk = await body?.next();
     if (stream.destroyed) {
       return false;
     }
@@ -73,7 +75,7 @@ async function respond(
       { ":status": response.status, ...(response.header && nodeHeaders(response.header)) },
       { waitForTrailers: trailer !== undefined },
     );
-    for (let chunk = await body?.next(); chunk && !chunk.done; chunk = await body?.next()) {
+    for (; chunk && !chunk.done; chunk = await body?.next()) {
       if (stream.destroyed) {
         return false;
       }

@@ -91,7 +91,7 @@ export async function listen(
     http1,
     http2,
     tls,
-    connections: new AddressConnections(limits),
+    connections: new AddressConnections(limits, chatter.isTrustedProxy),
     handshakeTimeoutMs,
   });
   const connections = trackConnections(port.server, http2);

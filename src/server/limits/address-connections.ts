@@ -1,23 +1,35 @@
 import { isIPv6, type Socket } from "node:net";
+import type { IsTrustedProxy } from "../service/peer-address.js";
 import type { Limits } from "./limits.js";
 import { retryAfter, retryLaterMs } from "./over-limit.js";
 
 /** So many connections may be told at a time why they are refused; more are just closed. */
 const maxRefusals = 100;
 
-/** Counts the open connections of each address; of IPv6 each network of 64 bits is one. */
+/**
+ * Counts the open connections of each address; of IPv6 each network of 64 bits is one. Those of
+ * trusted proxies are not counted: they are of many clients.
+ */
 export class AddressConnections {
   readonly #limits: Pick<Limits, "maxAddressConnections" | "onRefused">;
+  readonly #isTrustedProxy: IsTrustedProxy;
   readonly #open = new Map<string, number>();
   #refusals = 0;
 
-  constructor(limits: Pick<Limits, "maxAddressConnections" | "onRefused">) {
+  constructor(
+    limits: Pick<Limits, "maxAddressConnections" | "onRefused">,
+    isTrustedProxy: IsTrustedProxy,
+  ) {
     this.#limits = limits;
+    this.#isTrustedProxy = isTrustedProxy;
   }
 
   /** Takes a new connection: whether it is to be served, told why not, or just closed. */
   enter(socket: Socket): "serve" | "refuse" | "close" {
     const { maxAddressConnections, onRefused } = this.#limits;
+    if (this.#isTrustedProxy(socket.remoteAddress)) {
+      return "serve";
+    }
     const key = networkOf(socket.remoteAddress ?? "");
     const open = this.#open.get(key) ?? 0;
     if (maxAddressConnections > 0 && open >= maxAddressConnections) {

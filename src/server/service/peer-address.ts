@@ -17,26 +17,37 @@ export type PeerAddress = (
   forwardedFor: string | string[] | undefined,
 ) => string;
 
+/** Tells whether an address is that of a proxy whose word counts. */
+export type IsTrustedProxy = (address: string | undefined) => boolean;
+
 /**
- * Makes the function that tells a client's address. What a proxy says of it counts only
- * from `trustedProxies`, each an address ("192.0.2.1") or a network ("10.0.0.0/8"): the
- * client is then the last address of the list that is not a trusted proxy itself, since
- * what stands before that one is the client's own word. A list that cannot be read says
- * nothing: the connection's address counts.
- *
- * Throws a TypeError if one of `trustedProxies` is something else.
+ * Makes the function that knows the trusted proxies, each an address ("192.0.2.1") or a
+ * network ("10.0.0.0/8"). Throws a TypeError if one of them is something else.
  */
-export function createPeerAddress(trustedProxies: readonly string[] = []): PeerAddress {
+export function createTrustedProxies(trustedProxies: readonly string[] = []): IsTrustedProxy {
+  if (trustedProxies.length === 0) {
+    return () => false;
+  }
   const trusted = new BlockList();
   for (const proxy of trustedProxies) {
     addNetwork(trusted, proxy);
   }
-  const isTrusted = (address: string) =>
-    isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+  return (address = "") => {
+    const version = isIP(address);
+    return version !== 0 && trusted.check(address, version === 6 ? "ipv6" : "ipv4");
+  };
+}
 
+/**
+ * Makes the function that tells a client's address. What a proxy says of it counts only if
+ * it is trusted: the client is then the last address of the list that is not a trusted proxy
+ * itself, since what stands before that one is the client's own word. A list that cannot be
+ * read says nothing: the connection's address counts.
+ */
+export function createPeerAddress(isTrusted: IsTrustedProxy): PeerAddress {
   return (connectionAddress = "", forwardedFor = "") => {
     const connection = connectionAddress.replace(mappedPrefix, "");
-    if (trustedProxies.length === 0 || forwardedFor.length === 0 || !isTrusted(connection)) {
+    if (forwardedFor.length === 0 || !isTrusted(connection)) {
       return connection;
     }
     let client = connection;

@@ -1,6 +1,6 @@
 import type { CertificateFiles } from "../http/certificate.js";
 import { parseOrigins } from "../service/origins.js";
-import { createPeerAddress } from "../service/peer-address.js";
+import { createTrustedProxies } from "../service/peer-address.js";
 import { SettingError, type SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
@@ -103,7 +103,7 @@ function originsOf(reader: SettingReader<typeof listenSettings>): readonly strin
 function proxiesOf(reader: SettingReader<typeof listenSettings>): readonly string[] {
   const proxies = reader.list("trustedProxies");
   try {
-    createPeerAddress(proxies);
+    createTrustedProxies(proxies);
   } catch {
     reader.wrong(
       "trustedProxies",

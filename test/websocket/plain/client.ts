@@ -6,13 +6,18 @@ import { until } from "../../support/streams.js";
 import { RawSocket } from "../../support/websocket-raw.js";
 
 /** What a test needs of a server. */
-export type Target = Pick<TestServer, "url" | "token">;
+export type Target = Pick<TestServer, "url" | "token"> & {
+  /** Whose certificates are trusted besides. */
+  readonly ca?: string;
+};
 
 export interface OpenOptions {
   /** Default: "Bearer TOKEN" of the server's token. Null: none. */
   readonly authorization?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
   readonly protocols?: readonly string[];
+  /** The client's own. Default: any. */
+  readonly localAddress?: string;
 }
 
 /** A WebSocket of the plain dialect and what came by it. */
@@ -60,12 +65,19 @@ export class PlainSocket {
 export async function openPlain(
   server: Target,
   path: string,
-  { authorization = `Bearer ${server.token}`, headers, protocols = [] }: OpenOptions = {},
+  {
+    authorization = `Bearer ${server.token}`,
+    headers,
+    protocols = [],
+    localAddress,
+  }: OpenOptions = {},
 ): Promise<PlainSocket> {
   const start = performance.now();
   const ws = new WebSocket(server.url.replace("http", "ws") + path, [...protocols], {
     headers: { ...headers, ...(authorization === null ? {} : { authorization }) },
     perMessageDeflate: false,
+    ca: server.ca,
+    localAddress,
   });
   onTestFinished(() => ws.terminate());
   let response: IncomingMessage | undefined;
