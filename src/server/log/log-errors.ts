@@ -56,6 +56,14 @@ export function reopeningError(): ConnectError {
   );
 }
 
+/** Another stream has taken the place of the log: `unavailable` for good. */
+export function replacedError(): ConnectError {
+  return new ConnectError(
+    "the log is gone: its stream was deleted and made again, this server must be restarted",
+    Code.Unavailable,
+  );
+}
+
 /** JetStream does not answer, or not in time: `unavailable` until it does. */
 export function natsAwayError(cause: unknown): ConnectError {
   return new ConnectError(

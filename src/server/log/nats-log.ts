@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ConnectError } from "@connectrpc/connect";
 import { closedError, natsAwayError, overtakenError } from "./log-errors.js";
 import type { LogLogger } from "./log-logger.js";
 import type { LogObserver } from "./log-observer.js";
@@ -94,6 +95,7 @@ class NatsLog implements MessageLog {
       link,
       stream,
       {
+        head: () => this.head,
         find: (sequence) => this.#recent.find(sequence),
         untilCome: async (sequence, timeoutMs) => {
           await this.#untilCome(sequence, timeoutMs);
@@ -156,7 +158,7 @@ class NatsLog implements MessageLog {
       try {
         ({ head } = await this.#stream.look());
       } catch (error) {
-        throw natsAwayError(error);
+        throw error instanceof ConnectError ? error : natsAwayError(error);
       }
       if (sequence <= head) {
         if (await this.#untilCome(sequence, this.#timeoutMs)) {

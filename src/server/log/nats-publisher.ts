@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type JetStreamClient, jetstream } from "@nats-io/jetstream";
 import { hashId, idHashBytes } from "./dedupe-window.js";
-import { closedError, idTakenError, natsAwayError } from "./log-errors.js";
+import { closedError, idTakenError, natsAwayError, replacedError } from "./log-errors.js";
 import type { LogObserver } from "./log-observer.js";
 import type { AppendResult, Batch, NewMessage, Position } from "./message-log.js";
 import type { NatsLink } from "./nats-link.js";
@@ -29,6 +29,8 @@ const arrivalMs = 250;
 
 /** What the publisher needs of its log: messages as they came back from the stream. */
 export interface Arrivals {
+  /** Sequence of the newest message that came. */
+  head(): number;
   /** The message, if it came and is in memory. */
   find(sequence: number): Batch | undefined;
   /** Resolves when what has this sequence came; in any case after `timeoutMs`. */
@@ -143,6 +145,7 @@ export class NatsPublisher {
       messageId === "" ? randomBytes(16) : hashId(sender, messageId, text).subarray(0, idHashBytes)
     ).toString("base64url");
     const start = performance.now();
+    const head = this.#arrivals.head();
     const { seq, duplicate } = await this.#untilDone(async (left) => {
       const timeout = Math.min(left, attemptMs);
       await this.#turn();
@@ -152,6 +155,9 @@ export class NatsPublisher {
         this.#giveTurn();
       }
     });
+    if (seq <= head && !duplicate) {
+      throw replacedError();
+    }
     const post = { payload, sequence: seq };
     if (duplicate && messageId !== "" && (await this.#locate(post)) === undefined) {
       throw idTakenError(messageId);
@@ -172,7 +178,10 @@ export class NatsPublisher {
     }
     for (const post of posts) {
       const sentAt = await this.#locate(post);
-      positions.push({ sequence: post.sequence, sentAt: sentAt ?? Date.now() });
+      if (sentAt === undefined) {
+        throw replacedError();
+      }
+      positions.push({ sequence: post.sequence, sentAt });
     }
   }
 
@@ -181,7 +190,11 @@ export class NatsPublisher {
     const { identity } = this.#stream;
     let stored = this.#arrivals.find(sequence);
     if (stored === undefined) {
-      const message = await this.#untilDone(() => this.#stream.message(sequence));
+      const message = await this.#untilDone(async () => {
+        const found = await this.#stream.message(sequence);
+        await this.#stream.look(); // It is the same stream still.
+        return found;
+      });
       if (message === undefined) {
         return Date.now(); // Retention was quicker: nobody knows better any more.
       }
@@ -196,6 +209,9 @@ export class NatsPublisher {
     const end = Date.now() + this.#timeoutMs;
     let cause: unknown;
     while (!signal.aborted) {
+      if (this.#stream.isReplaced) {
+        throw replacedError();
+      }
       const left = end - Date.now();
       if (left <= 0) {
         const error = natsAwayError(cause);

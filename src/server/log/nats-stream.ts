@@ -10,7 +10,7 @@ import {
   type StreamInfo,
 } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
-import { openError } from "./log-errors.js";
+import { openError, replacedError } from "./log-errors.js";
 import type { NatsLink } from "./nats-link.js";
 import type { StreamMessage } from "./nats-payload.js";
 import {
@@ -119,7 +119,7 @@ async function make(manager: JetStreamManager, options: NatsStreamOptions): Prom
 /** Whether trying again may help: not if JetStream has understood and said no. */
 function isPassing(error: unknown): boolean {
   if (error instanceof JetStreamApiError) {
-    return error.status >= 500;
+    return error.status >= 500 && error.code !== apiErrors.replicasWithoutCluster;
   }
   return !(error instanceof Error && error.name === "ConnectError");
 }
@@ -142,6 +142,7 @@ export class NatsStream {
   readonly place: StreamPlace;
   readonly #link: NatsLink;
   readonly #manager: JetStreamManager;
+  #isReplaced = false;
 
   constructor(link: NatsLink, manager: JetStreamManager, info: StreamInfo) {
     this.#link = link;
@@ -152,15 +153,21 @@ export class NatsStream {
     this.place = placeOf(info);
   }
 
+  /** Whether another stream was seen in its place. It does not come back. */
+  get isReplaced(): boolean {
+    return this.#isReplaced;
+  }
+
   /**
-   * Where the stream stands now. Rejects if JetStream has no answer, or if the stream is
-   * not the one that was opened.
+   * Where the stream stands now. Rejects if JetStream has no answer, and with a
+   * `ConnectError` if the stream is not the one that was opened.
    */
   async look(): Promise<StreamPlace> {
     this.#needLink();
     const info = await this.#manager.streams.info(this.name);
-    if (identityOf(info) !== this.identity) {
-      throw new Error(`the stream "${this.name}" was deleted and made again: restart this server`);
+    this.#isReplaced ||= identityOf(info) !== this.identity;
+    if (this.#isReplaced) {
+      throw replacedError();
     }
     return placeOf(info);
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import { natsAwayError } from "./log-errors.js";
 import type { LogLogger } from "./log-logger.js";
 import type { NatsLink } from "./nats-link.js";
@@ -69,10 +69,11 @@ export class NatsWatch {
 
   #tell(error: unknown): void {
     if (error !== undefined && this.#fault === undefined) {
-      this.#logger?.error({ err: error }, "NATS JetStream does not answer: no messages are taken");
+      this.#logger?.error({ err: error }, "the stream cannot be used: no messages are taken");
     } else if (error === undefined && this.#fault !== undefined) {
-      this.#logger?.info({}, "NATS JetStream answers again: messages are taken");
+      this.#logger?.info({}, "the stream can be used again: messages are taken");
     }
-    this.#fault = error === undefined ? undefined : natsAwayError(error);
+    this.#fault =
+      error === undefined || error instanceof ConnectError ? error : natsAwayError(error);
   }
 }
