@@ -36,9 +36,9 @@ import { createMetricsPage } from "./metrics/metrics-page.js";
 import { createAccessInterceptor } from "./service/access.js";
 import type { CallObserver } from "./service/call.js";
 import { createCallLog, type Logger } from "./service/call-log.js";
+import { createDirectReads } from "./service/direct-read.js";
 import { createEchoer } from "./service/echoer.js";
 import { type Way, withEncodedStream } from "./service/encoded-stream.js";
-import { createEndings } from "./service/endings.js";
 import { stoppingError } from "./service/errors.js";
 import { createExport } from "./service/export.js";
 import { HeadBell } from "./service/head-bell.js";
@@ -216,12 +216,12 @@ export function createChatter(options: ChatterOptions): Chatter {
   const services = () => [...new Set(router.handlers.map(({ service }) => service))];
   const bell = new HeadBell(log);
   const posting = createPosting(log, limits);
+  const reading = { subscribe: createSubscribe(log, bell), history: createHistory(log) };
   router.service(ChatterService, {
     login: createLogin(auth, limits.maxLoginAttempts > 0 ? new LoginAttempts(limits) : undefined),
     listener: createListener(posting),
     summary: createSummary(posting),
-    subscribe: createSubscribe(log, bell),
-    history: createHistory(log),
+    ...reading,
     echoer: createEchoer(posting),
   });
   router.service(LogService, { export: createExport(log) });
@@ -231,8 +231,7 @@ export function createChatter(options: ChatterOptions): Chatter {
   }
   options.routes?.(router);
 
-  // Interceptors of others need not know of an afterlife: they see their calls to the end.
-  const endings = options.interceptors?.length ? undefined : createEndings(routerOptions);
+  const directReads = createDirectReads(reading, routerOptions);
   const requests = createRequests(limits);
   const uploads = createUploads(limits);
   const handlers = router.handlers.map((handler) => {
@@ -242,7 +241,7 @@ export function createChatter(options: ChatterOptions): Chatter {
         metrics?.took(way);
         options.onStream?.(way, handler);
       },
-      ending: endings?.get(handler.requestPath),
+      direct: directReads.get(handler.requestPath),
     });
     const timed = takesOne(handler.method)
       ? withRequestTime(encoded, requests)

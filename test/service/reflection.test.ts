@@ -142,6 +142,7 @@ it("is not there if it is switched off, and the health service does not know of 
   expect(Object.keys(statuses).sort()).toEqual([
     "",
     "chatter.v1.ChatterService",
+    "chatter.v1.LogService",
     "grpc.health.v1.Health",
   ]);
 });

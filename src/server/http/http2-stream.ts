@@ -1,6 +1,10 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
-import type { UniversalHandlerFn, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type {
+  UniversalHandlerFn,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
 import { type PeerAddress, peerAddressKey } from "../service/peer-address.js";
 import { cutWire } from "../service/wire.js";
 import { nodeHeaders, nodeTrailers, webHeaders } from "./headers.js";
@@ -14,40 +18,68 @@ import { readBody } from "./request-body.js";
 /** How long a client that has its answer may go on sending, in milliseconds. */
 const lingerMs = 1000;
 
-/** Runs a handler for a stream. Never rejects: what fails ends the stream. */
-export async function handleStream(
+/** Runs a handler for a stream. What fails ends the stream. */
+export function handleStream(
   handler: UniversalHandlerFn,
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   addressOf: PeerAddress,
-): Promise<void> {
+): void {
+  const call = new StreamCall(stream);
+  new Promise<UniversalServerResponse>((resolve) => {
+    resolve(handler(requestOf(stream, headers, call, addressOf)));
+  })
+    .then(call.answer)
+    .catch(call.fail);
+}
+
+function requestOf(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  call: StreamCall,
+  addressOf: PeerAddress,
+): UniversalServerRequest {
   const scheme = stream.session?.encrypted ? "https" : "http";
-  const controller = new AbortController();
-  let answered = false;
-  stream.once("close", () => {
-    if (!answered) {
-      controller.abort(clientLeft(stream.rstCode));
-    }
-  });
-  stream.on("error", ignore); // "close" follows, and tells the call.
-  const cut = () => stream.close(constants.NGHTTP2_CANCEL);
-  try {
-    const response = await handler({
-      httpVersion: "2.0",
-      method: headers[":method"] as string,
-      url: `${scheme}://${headers[":authority"] ?? headers.host ?? "localhost"}${headers[":path"]}`,
-      header: webHeaders(headers),
-      body: readBody(stream),
-      signal: controller.signal,
-      contextValues: createContextValues()
-        .set(cutWire, cut)
-        .set(peerAddressKey, addressOf(connectionAddress(stream), headers["x-forwarded-for"])),
+  return {
+    httpVersion: "2.0",
+    method: headers[":method"] as string,
+    url: `${scheme}://${headers[":authority"] ?? headers.host ?? "localhost"}${headers[":path"]}`,
+    header: webHeaders(headers),
+    body: readBody(stream),
+    signal: call.signal,
+    contextValues: createContextValues()
+      .set(cutWire, call.cut)
+      .set(peerAddressKey, addressOf(connectionAddress(stream), headers["x-forwarded-for"])),
+  };
+}
+
+/** What is held of a call as long as it lasts: not its request. */
+class StreamCall {
+  private readonly controller = new AbortController();
+  private answered = false;
+
+  constructor(private readonly stream: ServerHttp2Stream) {
+    stream.once("close", () => {
+      if (!this.answered) {
+        this.controller.abort(clientLeft(stream.rstCode));
+      }
     });
-    answered = await respond(stream, response);
-  } catch {
-    // The handler's own errors are in its response, and in the call's log line.
-    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    stream.on("error", ignore); // "close" follows, and tells the call.
   }
+
+  /** Aborted when the client leaves before it has its answer. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  readonly answer = async (response: UniversalServerResponse) => {
+    this.answered = await respond(this.stream, response);
+  };
+
+  /** The handler's own errors are in its response, and in the call's log line. */
+  readonly fail = () => this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+
+  readonly cut = () => this.stream.close(constants.NGHTTP2_CANCEL);
 }
 
 /** A session that is closing has lost its socket, and throws when it is asked for it. */

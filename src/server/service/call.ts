@@ -21,7 +21,7 @@ export interface MessageCount {
   sent: number;
 }
 
-/** One call, from its first interceptor to its end, which may be long after its method's. */
+/** One call, from its first interceptor to its end. */
 export class Call implements MessageCount {
   /** How many messages its client has sent, as far as they are read. */
   received = 0;

@@ -5,7 +5,7 @@ import {
   EchoerResponseSchema,
 } from "../../gen/chatter_pb.js";
 import { encodeAnswers } from "./echo-answers.js";
-import { receive, respond, sentCount } from "./encoded-stream.js";
+import { receive, respond, sentCount } from "./encoded-wire.js";
 import { decodePost } from "./post.js";
 import { type Posting, Progress, store } from "./posting.js";
 

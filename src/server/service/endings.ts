@@ -1,3 +1,4 @@
+import type { DescMethodServerStreaming } from "@bufbuild/protobuf";
 import {
   type ConnectRouterOptions,
   createConnectRouter,
@@ -8,49 +9,71 @@ import {
 import {
   createAsyncIterable,
   encodeEnvelope,
-  type UniversalHandlerFn,
   type UniversalServerRequest,
   type UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
-import { ChatterService } from "../../gen/chatter_pb.js";
-import type { Afterlife } from "./afterlife.js";
 
-const errorKey = createContextKey<unknown>(undefined, { description: "what the call ends with" });
+/** What a call ends with. */
+export interface End {
+  /** Undefined if it went well. */
+  readonly error?: unknown;
+  readonly header: Headers;
+  readonly trailer: Headers;
+}
 
-/** Makes what a response ends with, in the protocol of its request: well, or by an error. */
+const endKey = createContextKey<End | undefined>(undefined, {
+  description: "what the call ends with",
+});
+
+/**
+ * Makes the response of a call that ends, in the protocol of its request: with its error in
+ * the trailers or in the end-of-stream message, as the protocol has it, and no messages.
+ */
 export type Ending = (
-  request: Pick<UniversalServerRequest, "httpVersion" | "method" | "url" | "header">,
-  error: unknown,
+  request: Pick<UniversalServerRequest, "httpVersion" | "method" | "url">,
+  contentType: string,
+  end: End,
 ) => Promise<UniversalServerResponse>;
 
 /**
- * The endings of calls whose method has returned before (see {@link Afterlife}), by the path
- * of the method: Connect makes them, from methods that do nothing but end.
+ * The endings of a method that reads: Connect makes them, from a method that does nothing
+ * but end.
  *
- * @param options those of the router that has the real methods
+ * @param options those of the router that has the real method
  */
-export function createEndings(options: ConnectRouterOptions): ReadonlyMap<string, Ending> {
+export function createEnding(
+  { parent, localName }: DescMethodServerStreaming,
+  options: ConnectRouterOptions,
+): Ending {
   async function* end(_request: unknown, context: HandlerContext): AsyncGenerator<never> {
-    const error = context.values.get(errorKey);
+    const { error, header, trailer } = context.values.get(endKey)!;
+    copy(header, context.responseHeader);
+    copy(trailer, context.responseTrailer);
     if (error !== undefined) {
       throw error;
     }
     yield* [];
   }
+  const endOnly: Record<string, unknown> = { [localName]: end };
   const { handlers } = createConnectRouter({ ...options, interceptors: [] }).service(
-    ChatterService,
-    { subscribe: end, history: end },
+    parent,
+    endOnly as object,
   );
-  const reading = handlers.filter(({ method }) => method.methodKind === "server_streaming");
-  return new Map(reading.map((handler) => [handler.requestPath, endingBy(handler)]));
-}
-
-function endingBy(handler: UniversalHandlerFn): Ending {
-  return (request, error) =>
+  const handler = handlers.find(({ method }) => method.localName === localName)!;
+  return ({ httpVersion, method, url }, contentType, end) =>
     handler({
-      ...request,
+      httpVersion,
+      method,
+      url,
+      header: new Headers({ "content-type": contentType }),
       signal: new AbortController().signal,
       body: createAsyncIterable([encodeEnvelope(0, new Uint8Array(0))]),
-      contextValues: createContextValues().set(errorKey, error),
+      contextValues: createContextValues().set(endKey, end),
     });
+}
+
+function copy(from: Headers, to: Headers): void {
+  for (const [name, value] of from) {
+    to.set(name, value);
+  }
 }

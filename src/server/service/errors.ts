@@ -29,6 +29,11 @@ function inOurWords(error: ConnectError): ConnectError {
   return error;
 }
 
+/** What a call ends with if nobody takes its answer any more. */
+export function clientLeftError(): ConnectError {
+  return new ConnectError("the client left", Code.Canceled);
+}
+
 const stopping = new ConnectError("the server is stopping", Code.Unavailable);
 
 /** What every stream ends with when the server stops: always the same object. */

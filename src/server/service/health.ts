@@ -3,7 +3,7 @@ import {
   type Health,
   HealthCheckResponse_ServingStatus as Status,
 } from "../../gen/health/v1/health_pb.js";
-import { accept } from "./encoded-stream.js";
+import { accept } from "./encoded-wire.js";
 import { pause } from "./pause.js";
 
 /** How often a watcher looks whether the status is another one, in milliseconds. */

@@ -7,7 +7,7 @@ import {
 } from "../../gen/chatter_pb.js";
 import { resolveCursor } from "../log/cursor.js";
 import type { MessageLog } from "../log/message-log.js";
-import { respond, sentCount } from "./encoded-stream.js";
+import { respond, sentCount } from "./encoded-wire.js";
 import { type Range, readRange } from "./reading.js";
 import { tinyOf } from "./views.js";
 

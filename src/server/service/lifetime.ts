@@ -2,7 +2,7 @@ import { Code, ConnectError, createContextKey, type Interceptor } from "@connect
 import type { Auth, Identity } from "../auth/auth.js";
 import { type Limits, withJitter } from "../limits/limits.js";
 import type { UserStreams } from "../limits/user-streams.js";
-import { type Afterlife, afterlifeKey } from "./afterlife.js";
+import { deadlineKey } from "./deadline.js";
 import { identityKey } from "./identity.js";
 import type { OpenCall, OpenCalls } from "./open-calls.js";
 import { peerAddressKey } from "./peer-address.js";
@@ -54,6 +54,10 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
     const cut = contextValues.get(cutWire);
     const lifetime = new Lifetime(request.signal, options, identity, cut, place);
     contextValues.set(lifetimeKey, lifetime);
+    const deadline = contextValues.get(deadlineKey);
+    if (deadline !== undefined) {
+      lifetime.timeOutAt(deadline);
+    }
     const expiresAt = identity?.expiresAt ?? Number.POSITIVE_INFINITY;
     const { maxStreamAgeMs } = options.limits;
     const agedAt =
@@ -71,8 +75,7 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
         lifetime.end();
         return response;
       }
-      const afterlife = contextValues.get(afterlifeKey);
-      return { ...response, message: lifetime.iterate(response.message, afterlife) };
+      return { ...response, message: lifetime.iterate(response.message) };
     } catch (error) {
       lifetime.end();
       throw error;
@@ -90,7 +93,7 @@ class Lifetime implements OpenCall, CallEnd {
   private deadlineTimer: NodeJS.Timeout | undefined;
 
   constructor(
-    private outer: AbortSignal,
+    private readonly outer: AbortSignal,
     private readonly options: LifetimeOptions,
     private readonly identity: Identity | undefined,
     private readonly cutWire: (() => void) | undefined,
@@ -113,6 +116,12 @@ class Lifetime implements OpenCall, CallEnd {
     return this.controller.signal;
   }
 
+  /** For the deadlines that Connect does not look after: at most 24 days off. */
+  timeOutAt(time: number): void {
+    const wait = Math.min(time - Date.now(), maxTimerMs);
+    this.deadlineTimer = setTimeout(() => this.abort(timedOut()), wait);
+  }
+
   /** At this time, in milliseconds since 1970, with this reason. */
   endAt(time: number, reason: () => ConnectError): void {
     const wait = time - Date.now();
@@ -133,21 +142,12 @@ class Lifetime implements OpenCall, CallEnd {
     });
   }
 
-  /** The same messages, until the cut, and until the end of the afterlife if they have one. */
-  iterate<T>(messages: AsyncIterable<T>, afterlife?: Afterlife): AsyncIterable<T> {
+  /** The same messages, until the cut. */
+  iterate<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
     const iterator = messages[Symbol.asyncIterator]();
-    const end = () => {
-      if (!afterlife?.begun) {
-        this.end();
-      }
-    };
     const endIfDone = (result: IteratorResult<T>) => {
       if (result.done) {
-        if (afterlife?.begun) {
-          this.outlive(afterlife);
-        } else {
-          this.end();
-        }
+        this.end();
       }
       return result;
     };
@@ -159,35 +159,15 @@ class Lifetime implements OpenCall, CallEnd {
       [Symbol.asyncIterator]: () => ({
         next: () => this.race(iterator.next()).then(endIfDone, endWith),
         return: (value) => {
-          end();
+          this.end();
           return iterator.return?.(value) ?? Promise.resolve({ done: true, value });
         },
         throw: (error) => {
-          end();
+          this.end();
           return iterator.throw?.(error) ?? Promise.reject(error);
         },
       }),
     };
-  }
-
-  /**
-   * Goes on when Connect has let go of the call: the deadline and the client's leaving, which
-   * came by its signal, are then looked after here.
-   */
-  private outlive(afterlife: Afterlife): void {
-    const { clientLeft, deadline } = afterlife;
-    this.outer.removeEventListener("abort", this.onOuterAbort);
-    if (clientLeft) {
-      this.outer = clientLeft;
-      clientLeft.addEventListener("abort", this.onOuterAbort, { once: true });
-    }
-    this.rejectPending = (reason) => afterlife.end(reason);
-    afterlife.onEnd(() => this.end());
-    if (clientLeft?.aborted) {
-      this.onOuterAbort();
-    } else if (deadline !== undefined && !this.ended) {
-      this.deadlineTimer = setTimeout(() => this.abort(timedOut()), deadline - Date.now());
-    }
   }
 
   /** The call is over: nothing of it stays behind. */

@@ -1,6 +1,6 @@
 import type { MethodImpl } from "@connectrpc/connect";
 import { type ChatterService, ListenerRequestSchema } from "../../gen/chatter_pb.js";
-import { accept, receive } from "./encoded-stream.js";
+import { accept, receive } from "./encoded-wire.js";
 import { decodePost } from "./post.js";
 import { type Posting, Progress, store } from "./posting.js";
 

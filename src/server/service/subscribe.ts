@@ -1,11 +1,16 @@
-import { Code, ConnectError, type MethodImpl } from "@connectrpc/connect";
-import { type ChatterService, SubscribeResponseSchema } from "../../gen/chatter_pb.js";
+import { Code, ConnectError, type HandlerContext, type MethodImpl } from "@connectrpc/connect";
+import {
+  type ChatterService,
+  type SubscribeRequest,
+  SubscribeResponseSchema,
+} from "../../gen/chatter_pb.js";
 import { formatCursor, resolveCursor } from "../log/cursor.js";
 import type { MessageLog } from "../log/message-log.js";
 import { callKey } from "./call.js";
-import { respond, sentCount } from "./encoded-stream.js";
+import { respond, sentCount } from "./encoded-wire.js";
 import { Follower } from "./follower.js";
 import type { HeadBell } from "./head-bell.js";
+import { LazyIterable } from "./lazy-iterable.js";
 import { bookmark, eventsOf } from "./views.js";
 
 /** Response header: the cursor that a subscription starts after. */
@@ -22,7 +27,9 @@ export function createSubscribe(
   log: MessageLog,
   bell: HeadBell,
 ): MethodImpl<typeof ChatterService.method.subscribe> {
-  return async function* subscribe(request, context) {
+  return (request, context) => new LazyIterable(() => start(request, context));
+
+  async function start(request: SubscribeRequest, context: HandlerContext) {
     if (request.bookmarkSeconds > maxBookmarkSeconds) {
       throw new ConnectError(
         `bookmark_seconds is ${request.bookmarkSeconds}: it must be 0 to ${maxBookmarkSeconds}`,
@@ -44,6 +51,6 @@ export function createSubscribe(
       ofBatch: eventsOf,
       ofIdle: (last) => bookmark(formatCursor(log.identity, last)),
     });
-    yield* respond(context, SubscribeResponseSchema, events);
-  };
+    return respond(context, SubscribeResponseSchema, events);
+  }
 }

@@ -7,7 +7,7 @@ import {
   type ChatterService,
   SummaryRequestSchema,
 } from "../../gen/chatter_pb.js";
-import { accept, receive } from "./encoded-stream.js";
+import { accept, receive } from "./encoded-wire.js";
 import { decodePost } from "./post.js";
 import { type Posting, Progress, store } from "./posting.js";
 

@@ -4,9 +4,8 @@ import type {
   UniversalServerRequest,
   UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
-import { type Afterlife, afterlifeKey, clientLeftError } from "./afterlife.js";
 import { Call, type CallObserver, callKey, type MessageCount } from "./call.js";
-import { asConnectError } from "./errors.js";
+import { asConnectError, clientLeftError } from "./errors.js";
 import { peerAddressKey } from "./peer-address.js";
 import { withRefusal } from "./refused-call.js";
 import { requestIdHeader, requestIdOf } from "./request-id.js";
@@ -75,8 +74,7 @@ export function createCallInterceptor(): Interceptor {
       if (!response.stream) {
         return response; // Connect does not mix the two.
       }
-      const afterlife = request.contextValues.get(afterlifeKey);
-      return { ...response, message: watch(response.message, call, afterlife) };
+      return { ...response, message: watch(response.message, call) };
     } catch (reason) {
       const error = asConnectError(reason);
       call.end(error);
@@ -106,12 +104,8 @@ function countReceived<T>(messages: AsyncIterable<T>, count: MessageCount): Asyn
   };
 }
 
-/** The same messages, counted, and the call ended with them or with its afterlife. */
-async function* watch<T>(
-  messages: AsyncIterable<T>,
-  call: Call,
-  afterlife: Afterlife | undefined,
-): AsyncGenerator<T> {
+/** The same messages, counted, and the call ended with them. */
+async function* watch<T>(messages: AsyncIterable<T>, call: Call): AsyncGenerator<T> {
   let outcome: { error?: ConnectError } | undefined;
   try {
     for await (const message of messages) {
@@ -124,12 +118,6 @@ async function* watch<T>(
     throw outcome.error;
   } finally {
     outcome ??= { error: clientLeftError() };
-    if (afterlife?.begun && outcome.error === undefined) {
-      afterlife.onEnd((reason) =>
-        call.end(reason === undefined ? undefined : asConnectError(reason)),
-      );
-    } else {
-      call.end(outcome.error);
-    }
+    call.end(outcome.error);
   }
 }

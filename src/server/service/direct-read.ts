@@ -1,0 +1,201 @@
+import type { DescMessage, DescMethodServerStreaming } from "@bufbuild/protobuf";
+import {
+  Code,
+  ConnectError,
+  type ConnectRouterOptions,
+  createContextValues,
+  type HandlerContext,
+  type Interceptor,
+  type MethodImpl,
+  type ServiceImpl,
+  type StreamRequest,
+  type StreamResponse,
+} from "@connectrpc/connect";
+import {
+  type Compression,
+  compressionNegotiate,
+  createMethodUrl,
+  type UniversalServerRequest,
+  type UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import { ChatterService } from "../../gen/chatter_pb.js";
+import { deadlineKey } from "./deadline.js";
+import { ReadBody } from "./direct-read-body.js";
+import { parse, splitMessages } from "./encoded-requests.js";
+import { encodedWire } from "./encoded-wire.js";
+import { createEnding, type End, type Ending } from "./endings.js";
+import { type ReadHead, readHead } from "./read-head.js";
+
+/*
+ * A call that reads may last for days, and there may be tens of thousands of them. Inside
+ * Connect each holds its pipeline of some twenty generators, and to set that up makes four
+ * times the garbage of all the rest. So the calls of the binary wires run here: the same
+ * interceptors, the same method, and Connect to make what they end with.
+ */
+
+/** Answers a call, or returns undefined if Connect must: it is JSON, compressed, or faulty. */
+export type DirectRead = (
+  request: UniversalServerRequest,
+) => Promise<UniversalServerResponse> | undefined;
+
+/** A method that reads, with what its calls go through. */
+interface Read<Method extends DescMethodServerStreaming> {
+  readonly method: Method;
+  readonly implementation: MethodImpl<Method>;
+  readonly interceptors: readonly Interceptor[];
+  readonly compressions: Compression[];
+  readonly maxMessageBytes: number;
+  readonly ending: Ending;
+}
+
+/**
+ * The methods that read, for the calls that need nothing of Connect's pipeline, by the
+ * paths of the methods.
+ *
+ * @param implementations answer by `respond` (encoded-wire.ts)
+ * @param options those of the router that has them too
+ */
+export function createDirectReads(
+  implementations: Required<Pick<ServiceImpl<typeof ChatterService>, "subscribe" | "history">>,
+  options: ConnectRouterOptions,
+): ReadonlyMap<string, DirectRead> {
+  const { interceptors = [], acceptCompression: compressions = [] } = options;
+  const { readMaxBytes: maxMessageBytes = 0, maxTimeoutMs = 0 } = options;
+  const directRead = <Method extends DescMethodServerStreaming>(
+    method: Method,
+    implementation: MethodImpl<Method>,
+  ): [string, DirectRead] => {
+    const ending = createEnding(method, options);
+    const read = { method, implementation, interceptors, compressions, maxMessageBytes, ending };
+    return [
+      createMethodUrl("/", method),
+      (request) => {
+        const head = readHead(request, maxTimeoutMs);
+        return head && answer(read, request, head);
+      },
+    ];
+  };
+  return new Map([
+    directRead(ChatterService.method.subscribe, implementations.subscribe),
+    directRead(ChatterService.method.history, implementations.history),
+  ]);
+}
+
+async function answer<Method extends DescMethodServerStreaming>(
+  read: Read<Method>,
+  request: UniversalServerRequest,
+  head: ReadHead,
+): Promise<UniversalServerResponse> {
+  const header = responseHeader(read.compressions, request, head);
+  const trailer = new Headers();
+  const body = new ReadBody(read.method.output, endingOf(read, request, head, { header, trailer }));
+  body.run(invoke(read, request, head, { header, trailer, body }));
+  return (await body.accepted) ? { status: 200, header, body, trailer } : body.ended;
+}
+
+/** Apart from the rest, so that a long call does not hold its request. */
+function endingOf<Method extends DescMethodServerStreaming>(
+  { ending }: Read<Method>,
+  { httpVersion, url }: UniversalServerRequest,
+  { contentType }: ReadHead,
+  metadata: Omit<End, "error">,
+) {
+  return {
+    trailer: metadata.trailer,
+    endBy: (error: unknown) =>
+      ending({ httpVersion, method: "POST", url }, contentType, { error, ...metadata }),
+  };
+}
+
+/** Runs the interceptors, and by the innermost the method. */
+function invoke<Method extends DescMethodServerStreaming>(
+  { method, implementation, interceptors, maxMessageBytes }: Read<Method>,
+  { url, header, signal, body, contextValues = createContextValues() }: UniversalServerRequest,
+  { protocolName, timeoutMs }: ReadHead,
+  answer: { header: Headers; trailer: Headers; body: ReadBody<Method["output"]> },
+): Promise<StreamResponse> {
+  const { accept, send } = answer.body;
+  const deadline = timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
+  contextValues.set(encodedWire, { accept, send, takeBody: undefined, maxMessageBytes });
+  contextValues.set(deadlineKey, deadline);
+  const common = { stream: true, service: method.parent, method } as const;
+
+  async function call(request: StreamRequest): Promise<StreamResponse> {
+    const context: HandlerContext = {
+      service: method.parent,
+      method,
+      protocolName,
+      requestMethod: "POST",
+      url,
+      signal: request.signal,
+      timeoutMs: () => (deadline === undefined ? undefined : deadline - Date.now()),
+      requestHeader: request.header,
+      responseHeader: answer.header,
+      responseTrailer: answer.trailer,
+      values: request.contextValues,
+    };
+    const message = implementation((await single(request.message)) as never, context);
+    return { ...common, header: answer.header, trailer: answer.trailer, message } as never;
+  }
+  const next = interceptors.reduceRight<typeof call>(
+    (inner, interceptor) => interceptor(inner as never) as never,
+    call,
+  );
+  return next({
+    ...common,
+    requestMethod: "POST",
+    url,
+    signal,
+    header,
+    contextValues,
+    message: readMessages(
+      splitMessages(body as AsyncIterable<Uint8Array>, maxMessageBytes, protocolName, (bytes) =>
+        parse<DescMessage>(method.input, bytes),
+      ),
+    ),
+  });
+}
+
+/** The head that Connect would send. What it says of compression is not made use of. */
+function responseHeader(
+  compressions: Compression[],
+  request: UniversalServerRequest,
+  head: ReadHead,
+) {
+  const header = new Headers({ "content-type": head.contentType });
+  const name = head.acceptEncodingHeader;
+  const { response } = compressionNegotiate(compressions, null, request.header.get(name), name);
+  if (response) {
+    header.set(head.encodingHeader, response.name);
+  }
+  return header;
+}
+
+/** One by one. */
+async function* readMessages<T>(pieces: AsyncIterable<readonly T[]>): AsyncGenerator<T> {
+  for await (const messages of pieces) {
+    yield* messages;
+  }
+}
+
+/** The one message there must be. Errors are those of Connect's own pipeline. */
+async function single<T>(messages: AsyncIterable<T>): Promise<T> {
+  let found: { message: T } | undefined;
+  for await (const message of messages) {
+    if (found) {
+      throw protocolError("received extra input message");
+    }
+    found = { message };
+  }
+  if (!found) {
+    throw protocolError("missing input message");
+  }
+  return found.message;
+}
+
+function protocolError(what: string): ConnectError {
+  return new ConnectError(
+    `protocol error: ${what} for server-streaming method`,
+    Code.Unimplemented,
+  );
+}

@@ -1,0 +1,120 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import { callKey, type MessageCount } from "./call.js";
+import { parse, splitMessages } from "./encoded-requests.js";
+import { decodeEnvelopes } from "./envelope.js";
+
+/*
+ * Methods hand their answers over as runs of envelopes that were encoded once and are
+ * shared by everybody who reads them. The binary wires send them as they are: the method
+ * still runs inside Connect (interceptors, deadline, auth, errors, trailers), but the bytes
+ * go past its pipeline, which costs more a message than everything else together. JSON
+ * cannot use them: for it the same envelopes are decoded and take the ordinary way.
+ */
+
+/** What the wrapper of a handler offers to the method that runs inside. */
+export interface EncodedWire {
+  /** Sends the response head now, with these headers. */
+  accept(header: Headers): void;
+  /**
+   * Sends the envelopes after the head and resolves when the last one is on its way;
+   * rejects with the error of the iterable. Undefined if the wire cannot take them.
+   */
+  readonly send: ((envelopes: AsyncIterable<Uint8Array>) => Promise<void>) | undefined;
+  /**
+   * Gives the request's body as it comes, in place of the messages that Connect would make
+   * of it. Undefined if these are JSON or compressed.
+   */
+  readonly takeBody: (() => AsyncIterable<Uint8Array>) | undefined;
+  /** Most bytes of one message of the body. */
+  readonly maxMessageBytes: number;
+}
+
+export const encodedWire = createContextKey<EncodedWire | undefined>(undefined, {
+  description: "the wire that takes encoded messages",
+});
+
+/**
+ * Sends the response head at once. A stream calls this when its start is settled and its
+ * headers are set: what is not settled by then can only be said in the trailers.
+ */
+export function accept(context: Pick<HandlerContext, "values" | "responseHeader">): void {
+  context.values.get(encodedWire)?.accept(context.responseHeader);
+}
+
+/**
+ * Where a method counts the encoded messages that it answers with, batch by batch. What
+ * takes the ordinary way is counted there, so here it counts for nothing.
+ */
+export function sentCount({ values }: Pick<HandlerContext, "values">): MessageCount {
+  const call = values.get(encodedWire)?.send && values.get(callKey);
+  return call ?? { received: 0, sent: 0 };
+}
+
+/**
+ * Answers a call with encoded messages, which the method counts with {@link sentCount}: the
+ * return value of a streaming method.
+ *
+ * @param envelopes runs of whole envelopes, flags 0
+ */
+export function respond<Desc extends DescMessage>(
+  context: HandlerContext,
+  schema: Desc,
+  envelopes: AsyncIterable<Uint8Array>,
+): AsyncIterable<MessageShape<Desc>> {
+  accept(context);
+  const send = context.values.get(encodedWire)?.send;
+  return send ? new NoMessages(send(envelopes)) : decoded(schema, envelopes);
+}
+
+async function* decoded<Desc extends DescMessage>(
+  schema: Desc,
+  envelopes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<MessageShape<Desc>> {
+  for await (const run of envelopes) {
+    yield* decodeEnvelopes(schema, run);
+  }
+}
+
+/** In place of messages that are sent otherwise: none, and the end when they are sent. */
+class NoMessages implements AsyncIterableIterator<never> {
+  constructor(private readonly sent: Promise<void>) {}
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorReturnResult<undefined>> {
+    await this.sent;
+    return { done: true, value: undefined };
+  }
+}
+
+/**
+ * Takes the messages of a client stream, as many at a time as one chunk of the body has.
+ *
+ * @param decode reads one message; null for what it does not know, which is then left to
+ *   the generated schema
+ */
+export async function* receive<Desc extends DescMessage, Fast>(
+  context: HandlerContext,
+  requests: AsyncIterable<MessageShape<Desc>>,
+  schema: Desc,
+  decode: (bytes: Uint8Array) => Fast | null,
+): AsyncGenerator<readonly (Fast | MessageShape<Desc>)[]> {
+  const wire = context.values.get(encodedWire);
+  const body = wire?.takeBody?.();
+  // If the body was taken there are none, but what Connect has against the head is thrown.
+  for await (const request of requests) {
+    yield [request];
+  }
+  if (wire && body) {
+    yield* splitMessages(
+      body,
+      wire.maxMessageBytes,
+      context.protocolName,
+      (bytes) => decode(bytes) ?? parse(schema, bytes),
+      context.values.get(callKey),
+    );
+  }
+}
