@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from "vitest";
 import { type RestartableServer, startRestartable } from "../support/cli-restart.js";
 import { post } from "../support/cli-server.js";
 import { describeOnTerminal, openTerminal } from "../support/cli-terminal.js";
+import { makeLog, openLog } from "../support/log-copies.js";
 import { tempDir } from "../support/temp-dir.js";
 
 let server: RestartableServer;
@@ -38,6 +39,32 @@ describeOnTerminal("on a terminal", () => {
       expect.stringMatching(/^chatter: unavailable: nobody answers at /),
     ]);
     await server.start();
+  });
+
+  test("log export and log import tell count and rate, and take them off", async () => {
+    const [dir, copy] = [await makeLog(), tempDir()];
+    const file = join(tempDir(), "export.jsonl");
+    const exporting = openTerminal(["log", "export", "--data-dir", dir, file], { columns: 150 });
+    await exporting.shows("0 exported, 0/s");
+    expect(await exporting.ended()).toMatchObject({ status: 0 });
+    expect(exporting.screen().join("")).toMatch(/^\{ +"file": .*"added": 1005\}$/);
+    const more = join(tempDir(), "more");
+    const fedBy = `head -c 500000 ${file}; until [ -e ${more} ]; do sleep 0.05; done; tail -c +500001 ${file}`;
+    const importing = openTerminal(["log", "import", "--data-dir", copy], { fedBy, columns: 150 });
+    await importing.shows("0 imported, 0/s");
+    writeFileSync(more, "");
+    expect(await importing.ended()).toMatchObject({ status: 0 });
+    expect(importing.screen().join("")).toMatch(/"added": 1005\}$/);
+  });
+
+  test("log export lets no message control the terminal", async () => {
+    const dir = tempDir();
+    const log = await openLog(dir);
+    await post(log, "\u001b[2J\u009b31m\u007f");
+    await log.close();
+    const terminal = openTerminal(["log", "export", "--data-dir", dir], { columns: 150 });
+    await terminal.ended();
+    expect(terminal.written()).toContain('"message":"\\u001b[2J\\u009b31m\\u007f"');
   });
 
   test("subscribe tells when the connection is lost and when it is there again", async () => {

@@ -133,7 +133,8 @@ function parseHeader(line: string): CopiedLog {
 function parseMessage(line: string): CopiedMessage {
   const { sequence, sent_at, sender, message, id_hash } = JSON.parse(line);
   const sentAt = Date.parse(sent_at);
-  if (typeof sender !== "string" || typeof message !== "string" || !(sentAt >= 0)) {
+  const isText = typeof message === "string" && message !== "";
+  if (typeof sender !== "string" || !isText || !(sentAt >= 0)) {
     throw new Error("a line is no message");
   }
   const copied = { sequence: asCount(sequence), sentAt, sender, text: message };
