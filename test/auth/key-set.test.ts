@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
+import { calculateJwkThumbprint } from "jose";
 import { describe, expect, it } from "vitest";
 import { parseSigningKeys } from "../../src/server/auth/signing-key.js";
 import { signingKeyAt } from "../../src/server/auth/signing-keys.js";
@@ -74,6 +75,16 @@ describe("a key set", () => {
     const text = await refusalText(() => parseSigningKeys(content, "the file"));
     expect(text).toBe(`FailedPrecondition: the file: ${fault}`);
   });
+});
+
+it("a key without an id has always the same one, made from it", async () => {
+  const { x } = pair;
+  const [one, two] = await parseSigningKeys(setOf(pair, { kty: "oct", k }), "test");
+  expect(one!.id).toBe(await calculateJwkThumbprint({ kty: "OKP", crv: "Ed25519", x: x! }));
+  const [alone] = await parseSigningKeys(Buffer.from(k, "base64url"), "test");
+  expect(alone!.id).toBe(two!.id);
+  // Tokens that are out name it.
+  expect(two!.id).toBe("Esx_wDnIrSvvJFIaEHuNJd4Qvr5b8pDRXQCh6KoZGhs");
 });
 
 describe("the key that signs", () => {

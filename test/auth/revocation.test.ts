@@ -132,6 +132,19 @@ describe("a token that is revoked", () => {
   });
 });
 
+it("a token that is revoked while a call begins ends the call", async () => {
+  const identity = { subject: "goa", scopes, tokenId: "a", expiresAt: Date.now() + 60_000 };
+  const server = await startChatter({
+    auth: {
+      login: () => Promise.reject(new Error("nobody")),
+      verify: async () => identity,
+      isRevoked: () => true,
+    },
+  });
+  expect((await endOf(server, "any")).error).toEqual(revokedError);
+  expect(server.chatter.openCalls).toBe(0);
+});
+
 describe("a user who is revoked", () => {
   it("has no token of before any more, and can log in again", async () => {
     const files = await createFiles();

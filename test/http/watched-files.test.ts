@@ -82,6 +82,30 @@ it("files that belong together are read together", async () => {
   await until(() => file.value === "ok,ok too", "both are read");
 });
 
+it("what is written while it is read does not count, nor its faults", async () => {
+  const path = join(tempDir(), "file");
+  await writeFile(path, "ok 1");
+  const errors: unknown[] = [];
+  const file = await watchFile([path], {
+    intervalMs: 10,
+    async load() {
+      const text = await readFile(path, "utf8");
+      if (text === "ha") {
+        await writeFile(path, "half");
+        await sleep(5);
+        await writeFile(path, "ok 2");
+        throw new Error("half of it");
+      }
+      return text;
+    },
+    onError: (error) => errors.push(error),
+  });
+  onTestFinished(() => file.close());
+  await replaceFile(path, "ha");
+  await until(() => file.value === "ok 2", "the whole file is read");
+  expect(errors).toEqual([]);
+});
+
 it("a reload reads what has not changed", async () => {
   const path = join(tempDir(), "file");
   await writeFile(path, "ok");
