@@ -103,11 +103,15 @@ function createNode(port: number, config: string): NatsProcess {
     pause: () => child?.kill("SIGSTOP"),
     resume: () => child?.kill("SIGCONT"),
     async start() {
-      child = spawn("nats-server", ["-c", file], { stdio: "ignore" });
+      child = spawn("nats-server", ["-c", file], { stdio: ["ignore", "ignore", "pipe"] });
       const started = child;
+      let errors = "";
+      started.stderr?.on("data", (chunk) => {
+        errors += chunk;
+      });
       while (!(await isOpen(port))) {
         if (started.exitCode !== null) {
-          throw new Error(`nats-server has ended with ${started.exitCode}: see ${logFile}`);
+          throw new Error(`nats-server has ended with ${started.exitCode}: ${errors}`);
         }
         await sleep(20);
       }
