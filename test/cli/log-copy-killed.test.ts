@@ -9,6 +9,10 @@ import { post } from "../support/log-messages.js";
 import { rounds, sleep } from "../support/streams.js";
 import { tempDir } from "../support/temp-dir.js";
 
+/** Each takes some seconds, and is killed three times. */
+const roundCount = rounds(0.25);
+const timeout = roundCount * 60_000;
+
 /** A log that takes some time to copy. */
 async function makeLongLog(): Promise<string> {
   const dir = tempDir();
@@ -39,12 +43,12 @@ async function killWhen(args: readonly string[], isSoFar: () => boolean): Promis
 
 const sizeOf = (path: string) => (existsSync(path) ? statSync(path).size : 0);
 
-it("an export that is killed again and again is whole in the end", async () => {
+it("an export that is killed again and again is whole in the end", { timeout }, async () => {
   const dir = await makeLongLog();
   const whole = join(tempDir(), "whole.jsonl");
   await runLog(["export", "--data-dir", dir, whole]);
   const size = sizeOf(whole);
-  for (let round = 0; round < rounds(1); round++) {
+  for (let round = 0; round < roundCount; round++) {
     const file = join(tempDir(), "export.jsonl");
     let kills = 0;
     for (const part of [0.1, 0.4, 0.8]) {
@@ -58,12 +62,12 @@ it("an export that is killed again and again is whole in the end", async () => {
   }
 });
 
-it("an import that is killed again and again is whole in the end", async () => {
+it("an import that is killed again and again is whole in the end", { timeout }, async () => {
   const dir = await makeLongLog();
   const content = await contentOf(dir);
   const file = join(tempDir(), "export.jsonl");
   await runLog(["export", "--data-dir", dir, file]);
-  for (let round = 0; round < rounds(1); round++) {
+  for (let round = 0; round < roundCount; round++) {
     const copy = tempDir();
     const head = () => {
       const path = join(copy, "messages.head");
