@@ -6,7 +6,7 @@ export interface WatchedFileOptions<T> {
    * there, and nothing that is secret.
    */
   readonly load: () => Promise<T>;
-  /** Told once for each state of the files that cannot be loaded. What was there before stays. */
+  /** Told once of each fault, while it lasts. What was there before stays. */
   readonly onError: (error: unknown) => void;
   /** How often it is looked whether a file is another one, in milliseconds. Default: 1000. */
   readonly intervalMs?: number;
@@ -39,6 +39,7 @@ export async function watchFile<T>(
   const listeners = new Set<() => void>();
   let seen = await stateOf(paths);
   let value: T = await load();
+  let told: string | undefined;
   let closed = false;
   let looking: Promise<void> | undefined;
 
@@ -54,11 +55,17 @@ export async function watchFile<T>(
     if (closed || state !== (await stateOf(paths))) {
       return; // It was written meanwhile, perhaps half of it was read: the next look decides.
     }
-    seen = state;
     if ("error" in outcome) {
-      onError(outcome.error);
+      // Tried again at each look, since the reason may be one that passes by itself.
+      const fault = `${state} ${outcome.error}`;
+      if (always || fault !== told) {
+        onError(outcome.error);
+      }
+      told = fault;
       return;
     }
+    seen = state;
+    told = undefined;
     value = outcome.loaded;
     for (const listener of listeners) {
       listener();

@@ -73,6 +73,28 @@ it("a file that is wrong or gone changes nothing, is told once, and can become r
   await until(() => file.value === "ok 2", "the right file is read");
 });
 
+it("a file that could not be read for a while is read in the end", async () => {
+  const path = join(tempDir(), "file");
+  await writeFile(path, "ok 1");
+  const errors: unknown[] = [];
+  let failures = 0;
+  const file = await watchFile([path], {
+    intervalMs: 10,
+    async load() {
+      const text = await readFile(path, "utf8");
+      if (text === "ok 2" && failures++ < 3) {
+        throw new Error("too many open files");
+      }
+      return text;
+    },
+    onError: (error) => errors.push(error),
+  });
+  onTestFinished(() => file.close());
+  await replaceFile(path, "ok 2");
+  await until(() => file.value === "ok 2", "the file is read");
+  expect(errors).toHaveLength(1);
+});
+
 it("files that belong together are read together", async () => {
   const dir = tempDir();
   const paths = [join(dir, "a"), join(dir, "b")];

@@ -34,6 +34,7 @@ export function signingKeyAt<Key extends { readonly signsFrom: number }>(
  * if it is wrong at the start.
  *
  * @param onError told what is wrong with a changed file; it has nothing of a key in it
+ * @param load how the file is read. Default: as `readSigningKeys` does
  */
 export async function watchSigningKeys(
   path: string,
