@@ -1,4 +1,4 @@
-import { createClient } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
@@ -8,6 +8,7 @@ import { openLevelLog } from "../../src/server/log/level-log.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import { createMetrics, type Metrics } from "../../src/server/metrics/metrics.js";
 import { startChatter } from "../support/chatter-server.js";
+import { FaultyLog } from "../support/faulty-log.js";
 import { fill, numbered } from "../support/fill.js";
 import { connectHttp2, envelope } from "../support/raw-http2.js";
 import { collect, errorOf, until } from "../support/streams.js";
@@ -195,4 +196,31 @@ it("what a limit refuses is counted by the limit's name", async () => {
   expect(await read(metrics, "chatter_refused_total", { limit: "user_streams" })).toBe(1);
   leaving.abort();
   await next;
+});
+
+it("a log that takes no messages is seen at once", async () => {
+  const log = new FaultyLog();
+  const { metrics } = await start({ log });
+  log.writeFault = new ConnectError("the disk is full", Code.Unavailable);
+  expect([
+    await read(metrics, "chatter_log_writable"),
+    await read(metrics, "chatter_ready"),
+  ]).toEqual([0, 0]);
+});
+
+it("a scrape takes no longer than some milliseconds with ten thousand subscribers", async () => {
+  const metrics = createMetrics();
+  const isReady = () => true;
+  const log = createMemoryLog();
+  function* subscribers() {
+    for (let i = 0; i < 10_000; i++) {
+      yield 0;
+    }
+  }
+  metrics.watch({ log, isReady, subscribers });
+  await metrics.registry.metrics();
+  const start = performance.now();
+  await metrics.registry.metrics();
+  expect(performance.now() - start).toBeLessThan(500);
+  expect(await read(metrics, "chatter_subscribers")).toBe(10_000);
 });

@@ -68,7 +68,7 @@ it("a method that ignores its signal is ended when its token expires, over every
   const { token } = await server.tokens.issue({
     subject: "goa",
     scopes: ["stream:read"],
-    lifetimeSeconds: 1,
+    lifetimeSeconds: 2, // Of which up to one is gone already: tokens know whole seconds.
   });
   const endings = binary.flatMap((wire) => {
     const transport = transportOf(wire, server.url, [withToken(token)]);

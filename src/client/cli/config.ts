@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import type { GivenSettings } from "../../server/settings/setting.js";
 import { type SettingInForce, settingsInForce } from "../../server/settings/settings-in-force.js";
-import { createPrinter, type OutputForm, writeOutput } from "./output.js";
+import { createPrinter, escapeControls, type OutputForm, writeOutput } from "./output.js";
 import { addSettingOptions, checkGiven, readGiven } from "./serve-settings.js";
 
 /** `chatter config` */
@@ -41,7 +41,7 @@ async function config(
   const given = readGiven(flags, command);
   const inForce = settingsInForce(given.flags, given.variables, given.signingKey);
   if ((output ?? (process.stdout.isTTY ? "pretty" : "jsonl")) === "pretty") {
-    await writeOutput(table(inForce));
+    await writeOutput(escapeControls(table(inForce)));
   } else {
     const printer = createPrinter({ output });
     for (const setting of inForce) {

@@ -12,6 +12,8 @@ export function createServeCommand(): Command {
     .addHelpText(
       "after",
       `
+OpenTelemetry's variables (OTEL_EXPORTER_OTLP_ENDPOINT and so on) turn traces on.
+
 Examples:
   chatter serve --demo
   chatter serve --users-file users.json --signing-key-file key --data-dir /var/lib/chatter

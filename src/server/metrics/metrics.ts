@@ -1,10 +1,11 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { collectDefaultMetrics, Registry } from "prom-client";
+import { Registry } from "prom-client";
 import type { LogObserver } from "../log/log-observer.js";
 import type { CallObserver } from "../service/call.js";
 import type { Way } from "../service/encoded-stream.js";
 import { CallMetrics } from "./call-metrics.js";
 import { LogMetrics } from "./log-metrics.js";
+import { registerProcessMetrics } from "./process-metrics.js";
 import { type Connections, ServerMetrics, type Watched } from "./server-metrics.js";
 
 export interface MetricsOptions {
@@ -60,6 +61,6 @@ export function createMetrics({ registry = ownRegistry() }: MetricsOptions = {})
 
 function ownRegistry(): Registry {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  registerProcessMetrics(registry);
   return registry;
 }

@@ -104,20 +104,29 @@ function countReceived<T>(messages: AsyncIterable<T>, count: MessageCount): Asyn
   };
 }
 
-/** The same messages, counted, and the call ended with them. */
+/**
+ * The same messages, counted and each made as the observers want it, and the call ended with
+ * them.
+ */
 async function* watch<T>(messages: AsyncIterable<T>, call: Call): AsyncGenerator<T> {
+  const iterator = messages[Symbol.asyncIterator]();
+  const next = () => call.run(() => iterator.next());
   let outcome: { error?: ConnectError } | undefined;
   try {
-    for await (const message of messages) {
+    for (let result = await next(); !result.done; result = await next()) {
       call.sent++;
-      yield message;
+      yield result.value;
     }
     outcome = {};
   } catch (reason) {
     outcome = { error: asConnectError(reason) };
     throw outcome.error;
   } finally {
-    outcome ??= { error: clientLeftError() };
-    call.end(outcome.error);
+    if (outcome) {
+      call.end(outcome.error);
+    } else {
+      call.end(clientLeftError());
+      await iterator.return?.();
+    }
   }
 }
