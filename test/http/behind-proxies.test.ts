@@ -8,7 +8,7 @@ import { peerAddressKey } from "../../src/server/service/peer-address.js";
 import { pingPolicy } from "../../src/server/websocket/ping-policy.js";
 import { createAuthority } from "../support/certificates.js";
 import { startChatter } from "../support/chatter-server.js";
-import { caddy, nginx, type ReverseProxy } from "../support/proxies.js";
+import { caddy, nginx, type ReverseProxy, startableProxies } from "../support/proxies.js";
 import { collect, errorOf, Outbox, until } from "../support/streams.js";
 import { clientOf, fullDuplexWires, mainWires, tunnelClientOf } from "../support/wires.js";
 import { openPlain } from "../websocket/plain/client.js";
@@ -43,20 +43,13 @@ function clientsOf(server: Started, wires = mainWires) {
   ];
 }
 
-const isRequired = process.env.CHATTER_TEST_REQUIRE_ALL !== undefined;
+test.each([nginx, caddy])("docs/proxies.md has the configuration of $name", ({ file }) => {
+  const docs = readFileSync(new URL("../../docs/proxies.md", import.meta.url), "utf8");
+  expect(docs).toContain(readFileSync(file, "utf8"));
+});
 
-describe.each([nginx, caddy])("$name", (proxy) => {
-  if (!proxy.isInstalled && !isRequired) {
-    console.warn(`skipped: there is no ${proxy.name} here`);
-  }
-  const testBehind = test.skipIf(!proxy.isInstalled && !isRequired);
-
-  test("docs/proxies.md has the configuration that is tested", () => {
-    const docs = readFileSync(new URL("../../docs/proxies.md", import.meta.url), "utf8");
-    expect(docs).toContain(readFileSync(proxy.file, "utf8"));
-  });
-
-  testBehind("calls of every wire get through, and errors as they are", async () => {
+describe.each(startableProxies())("$name", (proxy) => {
+  test("calls of every wire get through, and errors as they are", async () => {
     const server = await start(proxy);
     for (const [name, client] of clientsOf(server)) {
       const { token } = await client.login({ user: "goa", password: "rocks" });
@@ -79,7 +72,7 @@ describe.each([nginx, caddy])("$name", (proxy) => {
     }
   });
 
-  testBehind("both directions stream at once", async () => {
+  test("both directions stream at once", async () => {
     const server = await start(proxy);
     for (const [name, client] of clientsOf(server, fullDuplexWires)) {
       const outbox = new Outbox<{ message: string }>();
@@ -98,7 +91,7 @@ describe.each([nginx, caddy])("$name", (proxy) => {
     expect((await socket.closed()).code).toBe(1000);
   });
 
-  testBehind("uploads are handed on as they come, and may be long", async () => {
+  test("uploads are handed on as they come, and may be long", async () => {
     const server = await start(proxy);
     for (const [name, client] of clientsOf(server)) {
       const before = server.log.head;
@@ -113,7 +106,7 @@ describe.each([nginx, caddy])("$name", (proxy) => {
     }
   });
 
-  testBehind("a stream may be idle for longer than the proxy's timeout", async () => {
+  test("a stream may be idle for longer than the proxy's timeout", async () => {
     const timeoutSeconds = 3;
     const pings = { configure: pingPolicy({ intervalMs: 1_000 }) };
     const webSocket = { heartbeatMs: 1_000, endpoints: { "/subscribe": pings } };
@@ -152,32 +145,43 @@ describe.each([nginx, caddy])("$name", (proxy) => {
     expect(plain.messages).toMatchObject([{ message: "after the silence" }]);
   });
 
-  testBehind(
-    "the server is told where a call comes from, and not what the client says",
-    async () => {
-      const seen: string[] = [];
-      const note: Interceptor = (next) => (call) => {
-        seen.push(call.contextValues.get(peerAddressKey));
-        return next(call);
-      };
-      const server = await start(proxy, { interceptors: [note] });
-      const from = { localAddress: "127.0.0.2", ca };
-      const lie = { "x-forwarded-for": "198.51.100.9" };
-      const asked = request(`${server.url}/grpc.health.v1.Health/Check`, {
-        ...from,
-        method: "POST",
-        headers: { ...lie, "content-type": "application/json" },
-      });
-      asked.end("{}");
-      const [response] = await once(asked, "response");
-      expect(response.resume().statusCode).toBe(200);
+  test("a stream whose client leaves ends at the server too", async () => {
+    const server = await start(proxy);
+    for (const [name, client] of clientsOf(server)) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const events = client.subscribe({}, { signal })[Symbol.asyncIterator]();
+      const event = events.next();
+      await until(() => server.chatter.openCalls === 1, `${name}: it is open`);
+      controller.abort();
+      await event.catch(() => {});
+      await until(() => server.chatter.openCalls === 0, `${name}: it has ended`);
+    }
+  });
 
-      const socket = await openPlain(server, "/history", {
-        headers: lie,
-        localAddress: "127.0.0.2",
-      });
-      await socket.closed();
-      expect(seen).toEqual(["127.0.0.2", "127.0.0.2"]);
-    },
-  );
+  test("the server is told where a call comes from, and not what the client says", async () => {
+    const seen: string[] = [];
+    const note: Interceptor = (next) => (call) => {
+      seen.push(call.contextValues.get(peerAddressKey));
+      return next(call);
+    };
+    const server = await start(proxy, { interceptors: [note] });
+    const from = { localAddress: "127.0.0.2", ca };
+    const lie = { "x-forwarded-for": "198.51.100.9" };
+    const asked = request(`${server.url}/grpc.health.v1.Health/Check`, {
+      ...from,
+      method: "POST",
+      headers: { ...lie, "content-type": "application/json" },
+    });
+    asked.end("{}");
+    const [response] = await once(asked, "response");
+    expect(response.resume().statusCode).toBe(200);
+
+    const socket = await openPlain(server, "/history", {
+      headers: lie,
+      localAddress: "127.0.0.2",
+    });
+    await socket.closed();
+    expect(seen).toEqual(["127.0.0.2", "127.0.0.2"]);
+  });
 });

@@ -142,7 +142,7 @@ test.each([
 });
 
 describe("a handshake that does not come to its end is cut", () => {
-  const hello = Buffer.from([22, 3, 1, 1, 0, 1, 0, 0, 252, 3, 3]);
+  const hello = Buffer.from([22, 3, 1, 0x3f, 0, 1, 0, 0x3e, 0xfc, 3, 3]);
 
   test.each([
     ["with nothing", 0],

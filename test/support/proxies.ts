@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { freePort } from "../client/support/free-port.js";
 import type { KeyPair } from "./certificates.js";
+import { requireAll } from "./log-messages.js";
 import { tempDir } from "./temp-dir.js";
 
 /** A proxy with the configuration that we give people, and what a test changes in it. */
@@ -84,6 +85,16 @@ export const caddy: ReverseProxy = {
       return ["caddy", "run", "--config", join(dir, "Caddyfile"), "--adapter", "caddyfile"];
     }),
 };
+
+/** The proxies that tests can start. Others are left out with a line, or fail where all are required. */
+export function startableProxies(): ReverseProxy[] {
+  return [nginx, caddy].filter(({ name, isInstalled }) => {
+    if (!isInstalled && !requireAll) {
+      console.warn(`skipped: there is no ${name} here`);
+    }
+    return isInstalled || requireAll;
+  });
+}
 
 function exampleFile(name: string): string {
   return fileURLToPath(new URL(`../../examples/proxies/${name}`, import.meta.url));
