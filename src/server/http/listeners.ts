@@ -15,6 +15,7 @@ import { endStream, handleStream } from "./http2-stream.js";
 import { http2Headers } from "./plain-answer.js";
 import { readBody } from "./request-body.js";
 import type { Route } from "./router.js";
+import { createStreamStarts } from "./stream-starts.js";
 
 /** For the "request" event of Node's HTTP/1 and HTTP/2 servers. */
 export type RequestListener = (
@@ -40,7 +41,7 @@ export function createRequestListener(route: Route, addressOf: PeerAddress): Req
 }
 
 export function createStreamListener(route: Route, addressOf: PeerAddress): StreamListener {
-  return (stream, headers) => {
+  return createStreamStarts((stream, headers) => {
     const method = String(headers[":method"]);
     const found = route(method, String(headers[":path"]), headers);
     if (typeof found === "function") {
@@ -50,7 +51,7 @@ export function createStreamListener(route: Route, addressOf: PeerAddress): Stre
       stream.respond({ ":status": found.status, ...http2Headers(found) });
       endStream(stream, method === "HEAD" ? "" : found.body);
     }
-  };
+  });
 }
 
 async function handleRequest(

@@ -42,6 +42,11 @@ export interface ListenOptions {
    * milliseconds. Default: 10,000.
    */
   readonly handshakeTimeoutMs?: number;
+  /**
+   * How often HTTP/2 peers are pinged, in milliseconds; two pings without an answer end a
+   * connection. Default: 25,000.
+   */
+  readonly pingIntervalMs?: number;
 }
 
 /** A Chatter that listens. */
@@ -82,7 +87,7 @@ export async function listen(
   });
   http2.on("session", (session) => session.setLocalWindowSize(sessionWindowBytes));
   http2.on("stream", chatter.streamListener);
-  pingSessions(http2);
+  pingSessions(http2, options.pingIntervalMs);
   endFloods(http2, limits);
   limitConnectionAge(http1, http2, limits);
   const { handshakeTimeoutMs = 10_000 } = options;

@@ -1,17 +1,25 @@
-import { constants, type Http2Server, type ServerHttp2Session } from "node:http2";
+import {
+  constants,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { Limits } from "./limits.js";
 
 /*
  * HTTP/2 frames that cost their sender nothing. Node and nghttp2 bound most of them by
- * themselves: resets of streams (1,000 at once, then 33 a second), empty DATA frames and
- * others that are not allowed, CONTINUATION frames, answers that the peer does not read.
- * They do not bound PING and SETTINGS of a peer that reads the answers.
+ * themselves: empty DATA frames and others that are not allowed, CONTINUATION frames, answers
+ * that the peer does not read. They do not bound PING and SETTINGS of a peer that reads the
+ * answers. Resets of streams nghttp2 does bound (1,000 at once, 33 a second), but then Node
+ * keeps a connection on which nothing goes on, so that our bound is a little below.
  */
 
 /** Clients that measure their way send a PING each round trip: on one machine, thousands. */
 const pings = { burst: 10_000, perSecond: 10_000 };
 /** Clients send one, and some a second when they know more of their way. */
 const settings = { burst: 100, perSecond: 10 };
+
+const resets = { burst: 950, perSecond: 30 };
 
 /** How many bad frames, and refused streams, a session may have: clients have none. */
 const maxBadFrames = 100;
@@ -30,17 +38,25 @@ export function sessionOptions({ maxConnectionStreams }: Limits) {
   };
 }
 
-/** Ends sessions that flood the server with PING or SETTINGS: GOAWAY, ENHANCE_YOUR_CALM. */
+/** Ends sessions that flood the server with PING, SETTINGS or resets: ENHANCE_YOUR_CALM. */
 export function endFloods(server: Http2Server, { onRefused }: Pick<Limits, "onRefused">): void {
   server.on("session", (session: ServerHttp2Session) => {
     const end = () => {
       if (!session.destroyed) {
         onRefused("http2_flood");
-        session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        // By its types it takes an error first; by its documentation it needs none.
+        session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as never);
       }
     };
     session.on("ping", whenTooMany(pings, end));
     session.on("remoteSettings", whenTooMany(settings, end));
+    const countReset = whenTooMany(resets, end);
+    function onClose(this: ServerHttp2Stream) {
+      if (this.rstCode !== constants.NGHTTP2_NO_ERROR) {
+        countReset();
+      }
+    }
+    session.on("stream", (stream) => stream.on("close", onClose));
   });
 }
 

@@ -1,0 +1,77 @@
+import { beforeAll, expect, test } from "vitest";
+import { servedDuring } from "../support/bystander.js";
+import {
+  callHeaders,
+  flag,
+  frame,
+  frameType,
+  headerBlock,
+  initialWindowSize,
+  preface,
+  settings,
+  settingsAck,
+} from "../support/http2-frames.js";
+import { openRawConnection, type RawConnection } from "../support/raw-connection.js";
+import { envelope } from "../support/raw-http2.js";
+import { type ServerProcess, startServerProcess } from "../support/server-process.js";
+import { rounds, sleep, until } from "../support/streams.js";
+import { tempDir } from "../support/temp-dir.js";
+
+const connections = 4;
+const streams = Math.min(rounds(500), 2000);
+
+/** Opens many streams of a method on a connection whose windows stay shut. */
+async function openShut(server: ServerProcess, method: string): Promise<RawConnection> {
+  const connection = await openRawConnection(server.url);
+  const block = headerBlock(callHeaders(`/chatter.v1.ChatterService/${method}`, server.headers));
+  const request = envelope(Buffer.alloc(0));
+  connection.socket.write(
+    Buffer.concat([preface, settings({ [initialWindowSize]: 0 }), settingsAck()]),
+  );
+  for (let i = 0; i < streams; i++) {
+    const stream = 2 * i + 1;
+    connection.socket.write(
+      Buffer.concat([
+        frame(frameType.headers, flag.endHeaders, stream, block),
+        frame(frameType.data, flag.endStream, stream, request),
+      ]),
+    );
+  }
+  return connection;
+}
+
+let server: ServerProcess;
+
+beforeAll(async () => {
+  // On the disk: each reader then has a batch of its own.
+  server = await startServerProcess({ dir: tempDir(), stored: { count: 2000, bytes: 1000 } });
+  return server.stop;
+});
+
+test.each(["History", "Subscribe"])(
+  "thousands of streams of %s whose windows stay shut hold little, and give it back",
+  async (method) => {
+    const before = await server.state();
+    const shut: RawConnection[] = [];
+    await servedDuring(`zero windows, ${method}`, server, async () => {
+      for (let i = 0; i < connections; i++) {
+        shut.push(await openShut(server, method));
+      }
+      const all = connections * streams;
+      await until(async () => (await server.look()).openCalls >= all, "all are open");
+      await sleep(1000);
+    });
+    const during = await server.state();
+    for (const { socket } of shut) {
+      socket.destroy();
+    }
+    await until(async () => (await server.look()).openCalls === 0, "no call is left");
+    const after = await server.state();
+    console.info(
+      `zero windows, ${connections * streams} streams of ${method}: heap ${before.heapMb}, ` +
+        `${during.heapMb}, ${after.heapMb} MB; RSS ${before.rssMb}, ${during.rssMb}, ${after.rssMb} MB`,
+    );
+    expect(after.heapMb - before.heapMb).toBeLessThan(30);
+  },
+  60_000,
+);
