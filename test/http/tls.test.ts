@@ -3,6 +3,7 @@ import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { get } from "node:https";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { Interceptor } from "@connectrpc/connect";
 import { createAsyncIterable } from "@connectrpc/connect/protocol";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { ListenOptions } from "../../src/server/http/server.js";
@@ -205,6 +206,35 @@ test("a stop does not wait for handshakes", async () => {
   const seen = [silent.closed, begun.closed];
   await server.close(60_000);
   await Promise.all(seen);
+});
+
+test("a stop waits for no connection without a call", async () => {
+  const { port, server, url } = await start();
+  const http1 = await secured(connectTls({ port, ca, ALPNProtocols: ["http/1.1"] }));
+  http1.write("GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
+  await once(http1, "data");
+  const http2 = connectHttp2(url, { ca });
+  onTestFinished(() => http2.destroy());
+  await once(http2, "remoteSettings");
+  const closed = [http1, http2].map((connection) => once(connection, "close"));
+  await server.close(60_000);
+  await Promise.all(closed);
+});
+
+test("methods see the scheme in the URL of their request", async () => {
+  const schemes: string[] = [];
+  const note: Interceptor = (next) => (request) => {
+    schemes.push(new URL(request.url).protocol);
+    return next(request);
+  };
+  const server = { ...(await startChatter({ interceptors: [note] }, { tls: pair })), ca };
+  for (const wire of mainWires) {
+    await collect(clientOf(server, wire).history({}));
+  }
+  await collect(tunnelClientOf(server).history({}));
+  await (await openPlain(server, "/history")).closed();
+  expect(new Set(schemes)).toEqual(new Set(["https:"]));
+  expect(schemes).toHaveLength(mainWires.length + 2);
 });
 
 test("a certificate can be renewed, and connections that are open go on", async () => {

@@ -5,6 +5,7 @@ import { createWebSocketTransport } from "../../src/client/websocket-transport.j
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import type { ChatterOptions } from "../../src/server/chatter.js";
 import { peerAddressKey } from "../../src/server/service/peer-address.js";
+import { checkSettings } from "../../src/server/settings/settings.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { clientOf, mainWires } from "../support/wires.js";
 import { openPlain } from "../websocket/plain/client.js";
@@ -134,6 +135,21 @@ describe("X-Forwarded-For", () => {
 
   test("what cannot be read before the client's address does not matter", async () => {
     expect(await addressFor(["127.0.0.1"], "nonsense, 192.0.2.7")).toBe("192.0.2.7");
+  });
+
+  test("--trusted-proxies is a list with commas, empty unless given", () => {
+    const trustedProxies = "192.0.2.1, 10.0.0.0/8,2001:db8::/32";
+    expect(checkSettings({ demo: true }).listen.trustedProxies).toEqual([]);
+    expect(checkSettings({ demo: true, trustedProxies }).listen.trustedProxies).toEqual([
+      "192.0.2.1",
+      "10.0.0.0/8",
+      "2001:db8::/32",
+    ]);
+    for (const wrong of ["proxy.example", "10.0.0.0/33", "192.0.2.1,"]) {
+      expect(() => checkSettings({ demo: true, trustedProxies: wrong })).toThrow(
+        /^--trusted-proxies \(CHATTER_TRUSTED_PROXIES\) is .*: it must be addresses and networks/,
+      );
+    }
   });
 
   test.each(["proxy.example", "10.0.0.0/33", "10.0.0.0/", "::/129", "10.0.0.0/8/8", ""])(
