@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ExportWriter } from "../../src/server/log/copy/export-format.js";
 import type { MessageLog } from "../../src/server/log/message-log.js";
 import { runHere, startHere } from "../support/cli-here.js";
 import { startRestartable } from "../support/cli-restart.js";
@@ -267,6 +268,21 @@ describe("an import", () => {
     expect(await failLog(["import", "--data-dir", copy], { input: stdout })).toContain(
       "there is another log",
     );
+  });
+
+  it("refuses sequences with holes, as other engines have them, unless they are numbered anew", async () => {
+    const writer = new ExportWriter({ identity: "AbCdEfGh", first: 3, head: 9 });
+    const message = (sequence: number) => ({ sequence, sentAt: 1e12, sender: "goa", text: "hi" });
+    expect([...writer.add([3, 4, 7, 9].map(message))]).toEqual([]);
+    const input = writer.end(9).toString();
+    const copy = tempDir();
+    expect(await failLog(["import", "--data-dir", copy], { input })).toContain(
+      "the export has a hole: messages 5 to 6 are missing",
+    );
+    await runLog(["import", "--data-dir", copy, "--new-identity"], { input });
+    const { first, messages } = await contentOf(copy);
+    expect(first).toBe(1);
+    expect(messages.map(({ sequence }) => sequence)).toEqual([1n, 2n, 3n, 4n]);
   });
 
   it("refuses what is damaged before it stores any of it, what is newer, and what is no export", async () => {

@@ -4,6 +4,7 @@ import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { connectHttp2, envelope, post } from "../support/raw-http2.js";
 import { errorOf, until } from "../support/streams.js";
 import { clientOf } from "../support/wires.js";
+import { openPlain } from "../websocket/plain/client.js";
 
 const path = "/chatter.v1.ChatterService/Subscribe";
 
@@ -46,6 +47,26 @@ it("many streams end spread over half of the grace, each with its error", async 
   }
   // 500 a second: the middle eight tenths take 3.2 s.
   expect(ends[count * 0.9]! - ends[count * 0.1]!).toBeGreaterThan(800);
+});
+
+it("many WebSockets end spread over time too, each with its close code", async () => {
+  const server = await startChatter();
+  const count = 300;
+  const sockets = await Promise.all(
+    Array.from({ length: count }, () => openPlain(server, "/subscribe")),
+  );
+  const ends: number[] = [];
+  for (const { ws } of sockets) {
+    ws.on("close", () => ends.push(performance.now()));
+  }
+  await until(() => server.chatter.openCalls === count, "all subscriptions stand");
+  await server.chatter.stop();
+  await until(() => ends.length === count, "all have ended");
+  for (const { close } of sockets) {
+    expect(close).toEqual({ code: 1001, reason: "the server is stopping" });
+  }
+  // 500 a second: the middle eight tenths take 480 ms.
+  expect(ends[count * 0.9]! - ends[count * 0.1]!).toBeGreaterThan(200);
 });
 
 it("a handful ends at once", async () => {

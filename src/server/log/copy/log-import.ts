@@ -101,11 +101,14 @@ async function writeMark(folder: LogFolder, mark: ImportMark): Promise<void> {
   await syncFolder(folder.dir);
 }
 
-/** A server that was started too early leaves a log without messages: that may go. */
+/**
+ * A server that was started too early leaves a log without messages, and so does an import
+ * that had nothing to store: that may go.
+ */
 async function removeEmptyLog(folder: LogFolder, identity: string, from: string): Promise<void> {
-  const { store, place } = await openStore(folder);
+  const { store, place, first } = await openStore(folder);
   await store.close();
-  if (place.head > 0) {
+  if (place.head >= first) {
     throw openError(
       `there is another log in ${folder.dir} (${identity}, the export is of ${from}): ` +
         "import into an empty folder",
