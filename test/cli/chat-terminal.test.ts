@@ -73,6 +73,20 @@ describeOnTerminal("chatter chat on a terminal", () => {
     expect(await chat.ended()).toMatchObject({ status: 0 });
   });
 
+  test("goes on after Ctrl+Z, when it is in the foreground again", async () => {
+    const chat = openChat();
+    await showsRows(chat, ["goa: hello", ">"]);
+    chat.type("half\u001a");
+    await showsRows(chat, ["goa: hello", "> half"]);
+    const { length } = chat.written();
+    chat.signal("SIGCONT");
+    await expect.poll(() => chat.written().length).toBeGreaterThan(length);
+    chat.type(" a line\r");
+    await showsRows(chat, ["goa: hello", "goa: half a line", ">"]);
+    chat.type("\u0004");
+    expect(await chat.ended()).toMatchObject({ status: 0 });
+  });
+
   test("has names in colour, but not with NO_COLOR; Ctrl+C ends with 130 and a clean line", async () => {
     await post(server.log, "again");
     const [coloured, plain] = [openChat(), openChat(30, { NO_COLOR: "1" })];

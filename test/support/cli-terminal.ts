@@ -34,6 +34,8 @@ export interface CliTerminal {
   written(): string;
   /** Makes the terminal so many columns wide; resolves when the command has drawn anew. */
   resize(columns: number): Promise<void>;
+  /** Sends the command a signal; not if it is fed. */
+  signal(name: NodeJS.Signals): void;
   ended(): Promise<{ status: number; shown: string }>;
 }
 
@@ -43,20 +45,23 @@ export function openTerminal(
   { env = {}, columns = 80, fedBy }: TerminalOptions = {},
 ): CliTerminal {
   const command = [process.execPath, chatterBin, ...args].map((word) => `'${word}'`).join(" ");
-  // The first line says which terminal it is.
-  const script = `tty; stty columns ${columns} rows 100; ${fedBy ? `(${fedBy}) | ${command}` : `exec ${command}`}`;
+  // The first line says which terminal it is, and which process.
+  const script = `echo $(tty) $$; stty columns ${columns} rows 100; ${fedBy ? `(${fedBy}) | ${command}` : `exec ${command}`}`;
   const child = spawn("script", ["--quiet", "--return", "--command", script, "/dev/null"], {
     env: cliEnv({ TERM: "xterm", SHELL: "/bin/sh", ...env }),
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   const grid = new TerminalGrid(columns);
   let device = "";
+  let pid = 0;
   let shown = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     shown += text;
     if (device === "" && shown.includes("\r\n")) {
-      device = shown.slice(0, shown.indexOf("\r\n"));
-      shown = shown.slice(device.length + 2);
+      const end = shown.indexOf("\r\n");
+      device = shown.slice(0, shown.indexOf(" "));
+      pid = Number(shown.slice(device.length, end));
+      shown = shown.slice(end + 2);
       grid.write(shown);
     } else if (device !== "") {
       grid.write(text);
@@ -74,6 +79,7 @@ export function openTerminal(
       spawnSync("stty", ["-F", device, "columns", String(columns)]);
       await expect.poll(() => shown.length, { timeout: 10_000 }).toBeGreaterThan(length);
     },
+    signal: (name) => void process.kill(pid, name),
     async ended() {
       const [status] = await closed;
       return { status, shown };

@@ -34,6 +34,8 @@ export class TerminalScreen implements ChatScreen {
       .on("line", () => this.#takeLine())
       // As outside of readline, which has the keys to itself.
       .on("SIGINT", () => process.kill(process.pid, "SIGINT"))
+      // In the foreground again after Ctrl+Z: readline has paused its input.
+      .on("SIGCONT", () => this.#terminal.prompt(true))
       .once("close", () => this.#end());
     this.#drawPrompt();
   }
