@@ -270,6 +270,7 @@ export function createChatter(options: ChatterOptions): Chatter {
       stopping: stopping.signal,
       maxPayload: options.webSocket?.socket?.maxPayload ?? limits.maxMessageBytes,
     }),
+    onSilent: () => metrics?.silent("websocket"),
     onError: (error) => logger?.error({ err: error }, "WebSocket failed"),
   });
   const login = handlers.find(({ method }) => method === ChatterService.method.login)!;

@@ -47,7 +47,11 @@ export async function serve(settings: ServeSettings): Promise<void> {
       metricsServer = await listenForMetrics(metrics, metricsAddress);
       logger.info({ url: metricsServer.url }, "metrics are served");
     }
-    const server = await listen(chatter, { ...settings.listen, tls: certificate?.value });
+    const server = await listen(chatter, {
+      ...settings.listen,
+      tls: certificate?.value,
+      onSilent: () => metrics.silent("http2"),
+    });
     certificate?.onChange(() => server.renewCertificate(certificate.value));
     metrics.watchConnections(() => {
       const { all, http2 } = server.connections;
@@ -59,7 +63,10 @@ export async function serve(settings: ServeSettings): Promise<void> {
     await told;
     graceEnd = performance.now() + settings.listen.shutdownGraceMs;
     logger.info({ openCalls: chatter.openCalls }, "the server is stopping");
-    await server.close(settings.listen.shutdownGraceMs);
+    const cut = await server.close(settings.listen.shutdownGraceMs);
+    if (cut > 0) {
+      logger.warn({ cut }, "connections were cut: they took longer than the grace");
+    }
   } finally {
     certificate?.close();
     await metricsServer?.close();

@@ -76,6 +76,7 @@ it("a stalled stream is cut when --shutdown-grace is over", async () => {
   const before = performance.now();
   expect(await server.stop()).toEqual({ code: 0, signal: null });
   expect(performance.now() - before).toBeGreaterThan(900);
+  expect(server.errors()).toMatch(/"cut":\d+,"msg":"connections were cut/);
 });
 
 it("a second signal ends it at once", async () => {

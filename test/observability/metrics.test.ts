@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
@@ -7,12 +8,14 @@ import type { ChatterOptions } from "../../src/server/chatter.js";
 import { openLevelLog } from "../../src/server/log/level-log.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import { createMetrics, type Metrics } from "../../src/server/metrics/metrics.js";
+import { pingPolicy } from "../../src/server/websocket/ping-policy.js";
 import { startChatter } from "../support/chatter-server.js";
 import { FaultyLog } from "../support/faulty-log.js";
 import { fill, numbered } from "../support/fill.js";
 import { connectHttp2, envelope } from "../support/raw-http2.js";
 import { collect, errorOf, until } from "../support/streams.js";
 import { tempDir } from "../support/temp-dir.js";
+import { RawSocket } from "../support/websocket-raw.js";
 import { clientOf, wires } from "../support/wires.js";
 import { openPlain } from "../websocket/plain/client.js";
 
@@ -223,4 +226,34 @@ it("a scrape takes no longer than some milliseconds with ten thousand subscriber
   await metrics.registry.metrics();
   expect(performance.now() - start).toBeLessThan(500);
   expect(await read(metrics, "chatter_subscribers")).toBe(10_000);
+});
+
+it("connections that are cut because they answer no pings are counted", async () => {
+  const metrics = createMetrics();
+  const server = await startChatter(
+    {
+      metrics,
+      webSocket: { endpoints: { "/subscribe": { configure: pingPolicy({ intervalMs: 20 }) } } },
+    },
+    { pingIntervalMs: 20, onSilent: () => metrics.silent("http2") },
+  );
+  const mute = connect(Number(new URL(server.url).port), "127.0.0.1");
+  mute.on("error", () => {});
+  mute.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"); // and empty SETTINGS
+  await until(
+    async () =>
+      (await read(metrics, "chatter_silent_connections_total", { protocol: "http2" })) === 1,
+    "the HTTP/2 connection is cut",
+  );
+  const raw = new RawSocket(Number(new URL(server.url).port), {
+    path: "/subscribe",
+    headers: server.headers,
+  });
+  raw.pongs = false;
+  await until(
+    async () =>
+      (await read(metrics, "chatter_silent_connections_total", { protocol: "websocket" })) === 1,
+    "the WebSocket is cut",
+  );
+  mute.destroy();
 });

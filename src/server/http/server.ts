@@ -47,6 +47,8 @@ export interface ListenOptions {
    * connection. Default: 25,000.
    */
   readonly pingIntervalMs?: number;
+  /** Told of each HTTP/2 connection that is cut because its peer answers no pings. */
+  readonly onSilent?: () => void;
 }
 
 /** A Chatter that listens. */
@@ -63,9 +65,10 @@ export interface ChatterServer {
   /**
    * Drains and closes: no new connections, GOAWAY, streams end as `Chatter.stop` says,
    * spread over at most half of `graceMs` when there are many; what is still open after
-   * `graceMs` milliseconds is cut. Resolves when everything is closed.
+   * `graceMs` milliseconds is cut. Resolves when everything is closed, to the number of
+   * connections that were cut.
    */
-  close(graceMs: number): Promise<void>;
+  close(graceMs: number): Promise<number>;
 }
 
 /** Serves HTTP/1.1 and HTTP/2, in the clear or over TLS, on one port. Rejects if it cannot listen. */
@@ -87,7 +90,7 @@ export async function listen(
   });
   http2.on("session", (session) => session.setLocalWindowSize(sessionWindowBytes));
   http2.on("stream", chatter.streamListener);
-  pingSessions(http2, options.pingIntervalMs);
+  pingSessions(http2, options);
   endFloods(http2, limits);
   limitConnectionAge(http1, http2, limits);
   const { handshakeTimeoutMs = 10_000 } = options;
@@ -142,13 +145,15 @@ async function close(
   http1: HttpServer,
   { sockets, sessions }: Connections,
   graceMs: number,
-): Promise<void> {
+): Promise<number> {
   const closed = new Promise<void>((resolve) => {
     port.server.close(() => resolve());
   });
-  let cut: NodeJS.Timeout | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let cut = 0;
   const late = new Promise<void>((resolve) => {
-    cut = setTimeout(() => {
+    timer = setTimeout(() => {
+      cut = sockets.size;
       for (const socket of sockets) {
         socket.destroy();
       }
@@ -166,9 +171,10 @@ async function close(
     await Promise.race([Promise.all([chatter.stop(graceMs / 2), closed]), late]);
   } finally {
     clearInterval(sweep);
-    clearTimeout(cut);
+    clearTimeout(timer);
     http1.close(); // Ends its own timer; it never listened.
   }
+  return cut;
 }
 
 function urlOf(scheme: string, server: Server): string {

@@ -5,16 +5,27 @@ const intervalMs = 25_000;
 /** A session that has not answered so many pings in a row is gone. */
 const missedPings = 2;
 
+export interface SessionPings {
+  /** Milliseconds between pings. Default: 25,000. */
+  readonly pingIntervalMs?: number;
+  /** Told of each session that is destroyed because its peer answers no pings. */
+  readonly onSilent?: () => void;
+}
+
 /**
  * Pings every HTTP/2 session, and destroys those whose peer has gone without a word: a
  * stream without traffic would otherwise stay open for ever.
  */
-export function pingSessions(server: Http2Server, pingIntervalMs = intervalMs): void {
+export function pingSessions(
+  server: Http2Server,
+  { pingIntervalMs = intervalMs, onSilent }: SessionPings = {},
+): void {
   server.on("session", (session: ServerHttp2Session) => {
     let unanswered = 0;
     const timer = setInterval(() => {
       if (unanswered >= missedPings) {
         session.destroy();
+        onSilent?.();
         return;
       }
       unanswered++;

@@ -30,6 +30,8 @@ export interface Metrics {
   took(way: Way): void;
   /** Something was refused by this limit, one of few. */
   refused(limit: string): void;
+  /** A connection was cut because its peer answers no pings. */
+  silent(protocol: "http2" | "websocket"): void;
   /** Asks this server from now on. */
   watch(server: Watched): void;
   /** Asks for the number of open connections, by their protocol, from now on. */
@@ -54,6 +56,7 @@ export function createMetrics({ registry = ownRegistry() }: MetricsOptions = {})
     know: (method) => calls.know(method),
     took: (way) => calls.took(way),
     refused: (limit) => server.refused(limit),
+    silent: (protocol) => server.silent(protocol),
     watch: (watched) => server.watch(watched),
     watchConnections: (connections) => server.watchConnections(connections),
   };

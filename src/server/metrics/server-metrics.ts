@@ -18,6 +18,7 @@ const lagSteps = [0, 100, 10_000, 1_000_000];
 /** What stands at the moment of a scrape: nothing of it costs anything in between. */
 export class ServerMetrics {
   readonly #refused: Counter;
+  readonly #silent: Counter;
   #watched: Watched | undefined;
   #connections: Connections = () => ({});
 
@@ -94,6 +95,14 @@ export class ServerMetrics {
       labelNames: ["limit"],
       registers,
     });
+    this.#silent = new Counter({
+      name: "chatter_silent_connections_total",
+      help: "Connections that were cut because their peer answered no pings.",
+      labelNames: ["protocol"],
+      registers,
+    });
+    this.#silent.inc({ protocol: "http2" }, 0);
+    this.#silent.inc({ protocol: "websocket" }, 0);
   }
 
   watch(watched: Watched): void {
@@ -102,6 +111,10 @@ export class ServerMetrics {
 
   watchConnections(connections: Connections): void {
     this.#connections = connections;
+  }
+
+  silent(protocol: string): void {
+    this.#silent.inc({ protocol });
   }
 
   refused(limit: string): void {

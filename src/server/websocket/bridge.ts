@@ -7,7 +7,7 @@ import { messageLimit } from "../../client/tunnel-wire.js";
 import { type HttpAnswer, writeHttpAnswer } from "./http-answer.js";
 import { createOriginCheck } from "./origin.js";
 import { passOtherUpgradeOn, wantsWebSocket } from "./other-upgrade.js";
-import { pingPolicy } from "./ping-policy.js";
+import { pingPolicy, SilentPeer } from "./ping-policy.js";
 import {
   type ConfigureConnection,
   type ConnectionOptions,
@@ -41,6 +41,8 @@ export interface WebSocketBridgeOptions extends ConnectionOptions {
   readonly endpoints?: Readonly<Record<string, ConnectionOptions>>;
   /** Milliseconds between the tunnel's heartbeats. Default: 20,000. */
   readonly heartbeatMs?: number;
+  /** Hears of each connection that `pingPolicy` has cut. Default: nobody. */
+  readonly onSilent?: () => void;
   /** Hears of faults of handlers, routes and hooks. Default: `console.error`. */
   readonly onError?: (error: unknown, request: IncomingMessage) => void;
 }
@@ -121,6 +123,9 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
     calls.add(call);
     void call.run(endpoint.route.handle, onError).finally(() => {
       calls.delete(call);
+      if (call.signal.reason instanceof SilentPeer) {
+        options.onSilent?.();
+      }
       if (calls.size === 0) {
         whenIdle?.();
       }

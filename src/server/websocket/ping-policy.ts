@@ -8,6 +8,13 @@ export interface PingPolicyOptions {
   readonly missed?: number;
 }
 
+/** Why a call ends whose peer was cut because it answered no pings. */
+export class SilentPeer extends ConnectError {
+  constructor(missed: number) {
+    super(`the client left ${missed} pings in a row unanswered`, Code.Unavailable);
+  }
+}
+
 /**
  * A hook that pings a connection and cuts a peer that answers no more: its call is
  * cancelled with `unavailable`.
@@ -33,9 +40,7 @@ export function pingPolicy(options: PingPolicyOptions = {}): ConfigureConnection
       // all the same: it fails if the peer is gone, which is not seen otherwise.
       const counts = !socket.isPaused;
       if (counts && unanswered >= missed) {
-        call.cancel(
-          new ConnectError(`the client left ${missed} pings in a row unanswered`, Code.Unavailable),
-        );
+        call.cancel(new SilentPeer(missed));
         socket.terminate();
         return;
       }
