@@ -1,25 +1,20 @@
+import { Code } from "@connectrpc/connect";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createChatterClient } from "../../src/client/node.js";
-import { openNatsLog } from "../../src/server/log/nats-log.js";
+import { formatCursor, resolveCursor } from "../../src/server/log/cursor.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
+import { post, posts } from "../support/log-messages.js";
 import { hasNats, startNats } from "../support/nats-server.js";
 import { sleep } from "../support/streams.js";
+import { startLinkProxy } from "./support/link-proxy.js";
+import { openLog } from "./support/open-log.js";
 import { Traffic } from "./support/traffic.js";
 
 describe.skipIf(!hasNats)("servers that share a log", () => {
   async function startServers(count: number): Promise<TestServer[]> {
     const nats = await startNats();
     return Promise.all(
-      Array.from({ length: count }, async () => {
-        const log = await openNatsLog({
-          address: { servers: [nats.address] },
-          stream: "chatter",
-          retention: {},
-          dedupeMs: 600_000,
-          timeoutMs: 10_000,
-        });
-        return startChatter({ log });
-      }),
+      Array.from({ length: count }, async () => startChatter({ log: await openLog(nats.address) })),
     );
   }
 
@@ -65,6 +60,25 @@ describe.skipIf(!hasNats)("servers that share a log", () => {
       expect(again.summaries[0]!.sentAt).toEqual(summaries[0]!.sentAt);
     }
     expect(b.log.head).toBe(20);
+  });
+
+  test("a server that has not heard of a cursor's message yet waits for it", async () => {
+    const nats = await startNats();
+    const network = await startLinkProxy(nats.port);
+    const [a, b] = [await openLog(nats.address), await openLog(network.address)];
+    await a.append([post("one")]);
+    await expect.poll(() => b.head).toBe(1);
+    network.stall();
+    await a.append(posts(3));
+    const cursor = formatCursor(a.identity, 3);
+    const resolved = resolveCursor(b, cursor);
+    expect(b.head).toBe(1);
+    network.heal();
+    expect(await resolved).toBe(3);
+    expect(b.head).toBeGreaterThanOrEqual(3);
+    await expect(resolveCursor(b, formatCursor(a.identity, 5))).rejects.toMatchObject({
+      code: Code.OutOfRange,
+    });
   });
 });
 
