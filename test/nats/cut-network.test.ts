@@ -39,7 +39,7 @@ describe.skipIf(!hasNats)("a network between a server and NATS", () => {
         await traffic.recovered([1, 2]);
         network.heal();
         times[how].push(await traffic.recovered());
-        await expect.poll(isReady).toBe(true);
+        await expect.poll(isReady, { timeout: 10_000 }).toBe(true);
       }
     }
     printRecoveries(times);

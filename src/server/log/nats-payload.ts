@@ -5,7 +5,6 @@ import {
   createStamp,
   envelopeLength,
   maxBatchBytes,
-  type Stamp,
   varintSize,
   writeVarint,
 } from "./stored-message.js";
@@ -15,7 +14,8 @@ import {
  * known before the stream takes it: a HistoryResponse with `message`, `length` and `sender`.
  * What the stream decides (`sent_at`, `sequence`, and the cursor that follows from it) is
  * appended on read: protobuf fields may come in any order, so that joining two pieces of a
- * message makes one.
+ * message makes one. A message that was imported has the `sent_at` of its own log at the end
+ * of its payload, where it would be appended otherwise.
  */
 
 const messageTag = 0x0a;
@@ -33,6 +33,14 @@ export interface StreamMessage {
   /** When the stream took it, by the clock of its leader: milliseconds since 1970. */
   readonly sentAt: number;
   readonly payload: Uint8Array;
+}
+
+/** What an imported message is in the stream; `sentAt` in milliseconds since 1970. */
+export function encodeImported(
+  message: Pick<NewMessage, "text" | "sender">,
+  sentAt: number,
+): Buffer {
+  return Buffer.concat([encodePayload(message), createStamp("", sentAt).field]);
 }
 
 /** What a post is in the stream. */
@@ -60,22 +68,30 @@ function senderSize(bytes: number): number {
 }
 
 /**
- * Whether a payload is one that `encodePayload` made: anybody who may publish to the
- * stream's subject can put other things there, which readers could not decode.
+ * Whether a payload is one that was made here: anybody who may publish to the stream's
+ * subject can put other things there, which readers could not decode.
  */
 export function isPayload(payload: Uint8Array): boolean {
+  const end = postEnd(payload);
+  return (
+    end === payload.length ||
+    (end !== undefined &&
+      payload[end] === sentAtTag &&
+      lengthAt(payload, end + 1)?.end === payload.length)
+  );
+}
+
+/** Where what `encodePayload` makes ends in a payload; undefined if it does not begin so. */
+function postEnd(payload: Uint8Array): number | undefined {
   const text = payload[0] === messageTag ? lengthAt(payload, 1) : undefined;
   if (text === undefined || payload[text.end] !== lengthTag) {
-    return false;
+    return undefined;
   }
   const length = numberAt(payload, text.end + 1);
   if (length?.value !== text.value) {
-    return false;
+    return undefined;
   }
-  return (
-    length.end === payload.length ||
-    (payload[length.end] === senderTag && lengthAt(payload, length.end + 1)?.end === payload.length)
-  );
+  return payload[length.end] === senderTag ? lengthAt(payload, length.end + 1)?.end : length.end;
 }
 
 /** The number at `offset`, and where it ends. */
@@ -127,9 +143,17 @@ export function sentAtOf(stored: Uint8Array, payload: Buffer): number | undefine
  */
 export function sealStream(identity: string, messages: readonly StreamMessage[]): MessageRecord[] {
   const records: MessageRecord[] = [];
-  let stamp = createStamp(identity, messages[0]!.sentAt);
-  const stamps = messages.map(({ sentAt }) => {
-    stamp = sentAt === stamp.sentAt ? stamp : createStamp(identity, sentAt);
+  const none = new Uint8Array();
+  let stamp = createStamp(identity, messages[0]!.sentAt).field;
+  let stampOf = messages[0]!.sentAt;
+  const stamps = messages.map(({ sentAt, payload }) => {
+    if (postEnd(payload) !== payload.length) {
+      return none; // It was imported and has its time.
+    }
+    if (sentAt !== stampOf) {
+      stampOf = sentAt;
+      stamp = createStamp(identity, sentAt).field;
+    }
     return stamp;
   });
   for (let start = 0; start < messages.length; ) {
@@ -145,7 +169,7 @@ export function sealStream(identity: string, messages: readonly StreamMessage[])
     }
     const target = Buffer.allocUnsafeSlow(bytes);
     for (let i = start, at = 0; i < end; i++) {
-      at = writeSealed(target, at, messages[i]!, stamps[i]!);
+      at = writeSealed(target, at, identity, messages[i]!, stamps[i]!);
     }
     records.push({
       first: messages[start]!.sequence,
@@ -160,29 +184,31 @@ export function sealStream(identity: string, messages: readonly StreamMessage[])
   return records;
 }
 
-function sealedSize({ payload, sequence }: StreamMessage, stamp: Stamp): number {
+function sealedSize({ payload, sequence }: StreamMessage, stamp: Uint8Array): number {
   return (
-    envelopeLength +
-    payload.length +
-    stamp.field.length +
-    (1 + varintSize(sequence)) +
-    (2 + cursorLength)
+    envelopeLength + payload.length + stamp.length + (1 + varintSize(sequence)) + (2 + cursorLength)
   );
 }
 
-function writeSealed(target: Buffer, offset: number, message: StreamMessage, stamp: Stamp): number {
+function writeSealed(
+  target: Buffer,
+  offset: number,
+  identity: string,
+  message: StreamMessage,
+  stamp: Uint8Array,
+): number {
   const { payload, sequence } = message;
   target[offset] = 0;
   target.writeUInt32BE(sealedSize(message, stamp) - envelopeLength, offset + 1);
   let at = offset + envelopeLength;
   target.set(payload, at);
   at += payload.length;
-  target.set(stamp.field, at);
-  at += stamp.field.length;
+  target.set(stamp, at);
+  at += stamp.length;
   target[at] = sequenceTag;
   at = writeVarint(target, at + 1, sequence);
   target[at] = cursorTag;
   target[at + 1] = cursorLength;
-  writeCursor(target, at + 2, stamp.identity, sequence);
+  writeCursor(target, at + 2, identity, sequence);
   return at + 2 + cursorLength;
 }

@@ -44,7 +44,9 @@ class Party {
         for await (const { message, sequence } of subscription) {
           received.push({ text: message, sequence });
         }
-      })();
+      })().catch((error: unknown) => {
+        received.push({ text: `ended: ${error}`, sequence: -1n });
+      });
       return subscription;
     });
     await when(() => subscriptions.every(({ state }) => state.status === "live"));
@@ -52,6 +54,7 @@ class Party {
 
   start(pauseMs: number): void {
     this.#posting = this.#post(pauseMs);
+    this.#posting.catch(() => {}); // It is awaited in the end, if the test comes so far.
   }
 
   async finish(): Promise<void> {
@@ -66,11 +69,11 @@ class Party {
       await this.#publisher.ready();
       const index = this.posted.length;
       this.posted.push(`${this.name}-${index}`);
-      this.#posts.push(
-        this.#publisher.post(this.posted[index]!).then(({ sequence }) => {
-          this.answers[index] = sequence;
-        }),
-      );
+      const answered = this.#publisher.post(this.posted[index]!).then(({ sequence }) => {
+        this.answers[index] = sequence;
+      });
+      answered.catch(() => {});
+      this.#posts.push(answered);
       await sleep(pauseMs);
     }
   }
@@ -92,11 +95,6 @@ export class Traffic {
       party.start(pauseMs);
     }
     return new Traffic(parties);
-  }
-
-  /** How many posts were answered. */
-  get answered(): number {
-    return this.#parties.reduce((sum, { answers }) => sum + answers.length, 0);
   }
 
   /**
