@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
@@ -99,6 +100,7 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
   const endpoints = createEndpoints(options);
   const calls = new Set<UpgradedCall>();
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // Each socket that waits for something has one.
   let closed: Promise<void> | undefined;
   let whenIdle: (() => void) | undefined;
 
