@@ -86,7 +86,7 @@ describe.skipIf(isSkipped)("a page of another origin, in Chromium", () => {
       const closed = await startChatter({ allowedOrigins: ["https://app.example"] });
       await fill(closed.log, numbered(3));
       // Its client tries again and again: as far as it can see, the server is not there.
-      const [error, ...rest] = await read(page, closed.url, transport, 300);
+      const [error, ...rest] = await read(page, closed.url, transport, 1_000);
       expect(error).toMatch(/Error: /);
       expect(rest).toEqual([]);
     },

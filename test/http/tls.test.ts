@@ -3,9 +3,12 @@ import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { get } from "node:https";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
 import { createAsyncIterable } from "@connectrpc/connect/protocol";
+import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { EchoerRequestSchema, EchoerResponseSchema } from "../../src/gen/chatter_pb.js";
 import type { ListenOptions } from "../../src/server/http/server.js";
 import { createAuthority } from "../support/certificates.js";
 import { startChatter } from "../support/chatter-server.js";
@@ -76,6 +79,25 @@ describe("every wire goes over TLS", () => {
       expect((await answers.next()).done).toBe(true);
     },
   );
+
+  test("gRPC, as grpc-js speaks it", async () => {
+    const { url, headers } = await start();
+    const client = new Client(new URL(url).host, credentials.createSsl(Buffer.from(ca)));
+    onTestFinished(() => client.close());
+    const metadata = new Metadata();
+    metadata.set("authorization", headers.authorization);
+    const echo = client.makeBidiStreamRequest(
+      "/chatter.v1.ChatterService/Echoer",
+      (message: string) =>
+        Buffer.from(toBinary(EchoerRequestSchema, create(EchoerRequestSchema, { message }))),
+      (bytes) => fromBinary(EchoerResponseSchema, bytes).message,
+      metadata,
+    );
+    echo.write("over TLS");
+    expect(await once(echo, "data")).toEqual(["over TLS"]);
+    echo.end();
+    await once(echo, "end");
+  });
 
   test("WebSocket, tunnel", async () => {
     const answers = tunnelClientOf(await start()).echoer(
@@ -165,13 +187,13 @@ describe("a handshake that does not come to its end is cut", () => {
   });
 
   test("and one that came to its end is not", async () => {
-    const { port } = await start({ handshakeTimeoutMs: 100 });
+    const { port } = await start({ handshakeTimeoutMs: 1_500 });
     const [raw, session] = [
       await secured(connectTls({ port, ca })),
       connectHttp2(`https://localhost:${port}`, { ca }),
     ];
     onTestFinished(() => session.destroy());
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await new Promise((resolve) => setTimeout(resolve, 1_700));
     expect([raw.closed, await isAlive(session)]).toEqual([false, true]);
   });
 });
