@@ -131,7 +131,8 @@ function chatterArguments(name: ServerName, dataDir: string): string[] {
   ];
 }
 
-async function logIn(port: number): Promise<string> {
+/** A token of the demo's account. */
+export async function logIn(port: number): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${port}/chatter.v1.ChatterService/Login`, {
     method: "POST",
     headers: { "content-type": "application/json" },

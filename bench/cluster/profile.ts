@@ -1,0 +1,53 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** What the time of a profile is told by: the first that fits the place of a function. */
+const parts: readonly (readonly [name: string, isIn: RegExp])[] = [
+  ["client of NATS (@nats-io)", /@nats-io/],
+  ["engine on NATS (src/server/log)", /src\/server\/log\//],
+  ["calls (src/server/service)", /src\/server\/service\//],
+  ["HTTP/2 of Chatter (src/server/http)", /src\/server\/http\//],
+  ["Connect and protobuf", /@connectrpc|@bufbuild/],
+  ["Node: sockets, HTTP/2, timers, promises", /^node:/],
+];
+
+interface CpuProfile {
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly callFrame: { readonly functionName: string; readonly url: string };
+  }[];
+  readonly samples: readonly number[];
+  readonly timeDeltas: readonly number[];
+}
+
+/** Where the time of a process went that was not idle, in percent, most first. */
+export async function summariseProfile(folder: string): Promise<Record<string, number>> {
+  const [file] = (await readdir(folder)).filter((name) => name.endsWith(".cpuprofile"));
+  const profile: CpuProfile = JSON.parse(await readFile(join(folder, file!), "utf8"));
+  const partOf = new Map(profile.nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
+  const micros = new Map<string, number>();
+  let busy = 0;
+  for (const [i, id] of profile.samples.entries()) {
+    const part = partOf.get(id)!;
+    const delta = Math.max(0, profile.timeDeltas[i]!);
+    if (part !== "(idle)") {
+      busy += delta;
+      micros.set(part, (micros.get(part) ?? 0) + delta);
+    }
+  }
+  const shares = [...micros].map(([part, time]) => [part, Math.round((time * 1000) / busy) / 10]);
+  return Object.fromEntries(shares.sort(([, a], [, b]) => Number(b) - Number(a)));
+}
+
+function nameOf({ functionName, url }: CpuProfile["nodes"][number]["callFrame"]): string {
+  if (functionName === "(garbage collector)") {
+    return "garbage collection";
+  }
+  if (functionName === "(idle)") {
+    return functionName;
+  }
+  if (functionName === "(program)" || url === "") {
+    return "native code: system calls, V8's own";
+  }
+  return parts.find(([, isIn]) => isIn.test(url))?.[0] ?? "all else";
+}
