@@ -88,17 +88,21 @@ describeOnTerminal("chatter chat on a terminal", () => {
   });
 
   test("has names in colour, but not with NO_COLOR; Ctrl+C ends with 130 and a clean line", async () => {
+    await server.log.append([{ text: "hi", sender: "bob", messageId: "" }]);
     await post(server.log, "again");
     const [coloured, plain] = [openChat(), openChat(30, { NO_COLOR: "1" })];
     for (const chat of [coloured, plain]) {
-      await showsRows(chat, ["goa: hello", "goa: again", ">"]);
+      await showsRows(chat, ["goa: hello", "bob: hi", "goa: again", ">"]);
       chat.type("not sent\u0003");
       expect(await chat.ended()).toMatchObject({ status: 130 });
-      expect(chat.screen()).toEqual(["goa: hello", "goa: again"]);
+      expect(chat.screen()).toEqual(["goa: hello", "bob: hi", "goa: again"]);
     }
     const names = coloured.written().match(/\u001b\[(\d+)mgoa\u001b\[39m: /g);
     expect(new Set(names).size).toBe(1);
     expect(names).toHaveLength(2);
+    const bob = coloured.written().match(/\u001b\[(\d+)mbob\u001b\[39m: /);
+    expect(names?.[0]).not.toBe(bob?.[0].replace("bob", "goa"));
+    expect(bob).not.toBeNull();
     expect(plain.written()).not.toMatch(/\u001b\[\d*m/);
   });
 });
