@@ -1,6 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { ChatterService } from "../gen/chatter_pb.js";
+import { LinkedAbort } from "./abort.js";
 import type { TokenSource } from "./token-source.js";
 
 const login: DescMethod = ChatterService.method.login;
@@ -8,26 +9,40 @@ const login: DescMethod = ChatterService.method.login;
 /**
  * The transport with a token on every call that has no authorization of its own. Login
  * needs none. A token that is refused is renewed for the next call, not for this one.
+ *
+ * @param closing ends every call, with its reason
  */
-export function createAuthorizedTransport(transport: Transport, tokens: TokenSource): Transport {
+export function createAuthorizedTransport(
+  transport: Transport,
+  tokens: TokenSource,
+  closing: AbortSignal,
+): Transport {
   return {
     async unary(method, signal, timeoutMs, init, input, contextValues) {
       const header = new Headers(init);
-      const token = await authorize(header, method !== login, signal);
+      const call = new LinkedAbort(closing, signal);
+      let token: string | undefined;
       try {
-        return await transport.unary(method, signal, timeoutMs, header, input, contextValues);
+        token = await authorize(header, method !== login, call.signal);
+        return await transport.unary(method, call.signal, timeoutMs, header, input, contextValues);
       } catch (error) {
         throw noted(error, token);
+      } finally {
+        call.abort();
       }
     },
     async stream(method, signal, timeoutMs, init, input, contextValues) {
       const header = new Headers(init);
-      const token = await authorize(header, true, signal);
+      const call = new LinkedAbort(closing, signal);
+      let token: string | undefined;
       try {
+        token = await authorize(header, true, call.signal);
+        const { signal } = call;
         const stream = transport.stream(method, signal, timeoutMs, header, input, contextValues);
         const response = await stream;
-        return { ...response, message: watch(response.message, token) };
+        return { ...response, message: watch(response.message, token, call) };
       } catch (error) {
+        call.abort();
         throw noted(error, token);
       }
     },
@@ -36,21 +51,27 @@ export function createAuthorizedTransport(transport: Transport, tokens: TokenSou
   async function authorize(
     header: Headers,
     needsToken: boolean,
-    signal: AbortSignal | undefined,
+    signal: AbortSignal,
   ): Promise<string | undefined> {
     if (!needsToken || header.has("authorization")) {
       return undefined;
     }
-    const token = await tokens.get(signal ?? new AbortController().signal);
+    const token = await tokens.get(signal);
     header.set("authorization", `Bearer ${token}`);
     return token;
   }
 
-  async function* watch<T>(messages: AsyncIterable<T>, token: string | undefined) {
+  async function* watch<T>(
+    messages: AsyncIterable<T>,
+    token: string | undefined,
+    call: LinkedAbort,
+  ) {
     try {
       yield* messages;
     } catch (error) {
       throw noted(error, token);
+    } finally {
+      call.abort();
     }
   }
 

@@ -68,7 +68,8 @@ export interface ChatterClient {
 
   /**
    * Ends everything: subscriptions end, posts without an answer fail with `canceled` (close
-   * publishers first), and so do histories; connections are closed.
+   * publishers first), and so do histories and the plain client's calls; connections are
+   * closed.
    */
   close(): void;
 }
@@ -100,7 +101,7 @@ export function createClientWith(
     closing: closing.signal,
     dropConnection: dropConnections,
   };
-  const authorized = createAuthorizedTransport(transport, tokens);
+  const authorized = createAuthorizedTransport(transport, tokens, closing.signal);
   return {
     client: createClient(ChatterService, authorized),
     clientOf: (service) => createClient(service, authorized),

@@ -80,16 +80,28 @@ test("no listener stays on a signal that outlives its calls", async () => {
   expect(signal.listeners).toBe(0);
 });
 
-test("closing the client ends everything", async () => {
-  const { client, server } = await connected();
+test.each(wireNames)("over %s closing the client ends everything", async (wire) => {
+  const { client, server } = await connected(wire);
+  const plain = client.client.subscribe({});
+  const ended = errorOf(plain);
+  const uploading = errorOf(client.client.listener(endless()));
+  await when(() => server.chatter.openCalls === 2);
   const subscription = client.subscribe();
   const publisher = client.publisher();
   await publisher.post("1");
   client.close();
-  expect((await collect(subscription)).length).toBeLessThanOrEqual(1);
+  expect((await collect(subscription)).length).toBeLessThanOrEqual(2);
   expect((await errorOf(publisher.post("2"))).message).toBe("[canceled] the client was closed");
+  for (const call of [ended, uploading, errorOf(client.client.history({}))]) {
+    expect((await call).message).toBe("[canceled] the client was closed");
+  }
   await when(() => server.chatter.openCalls === 0);
 });
+
+async function* endless() {
+  yield { message: "1" };
+  await new Promise(() => {});
+}
 
 function countingSignal(): AbortSignal & { listeners: number } {
   const { signal } = new AbortController();
