@@ -1,0 +1,62 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { contentOf, failLog, makeLog, oddTexts, runLog } from "../support/log-copies.js";
+import { post, readAll } from "../support/log-messages.js";
+import { hasNats, startNats } from "../support/nats-server.js";
+import { tempDir } from "../support/temp-dir.js";
+import { openLog } from "./support/open-log.js";
+
+describe.skipIf(!hasNats)("an export that is imported into a stream", () => {
+  test("keeps order, times, senders and ids, in a log of another identity; goes on where it broke off", async () => {
+    const nats = await startNats();
+    const dir = await makeLog(1500);
+    const before = await contentOf(dir);
+    const file = join(tempDir(), "export.jsonl");
+    await runLog(["export", "--data-dir", dir, file]);
+    const whole = readFileSync(file, "utf8");
+    const cut = join(tempDir(), "cut.jsonl");
+    const firstEnd = whole.indexOf("\n", whole.indexOf('\n{"through"') + 1) + 1;
+    writeFileSync(cut, whole.slice(0, firstEnd));
+
+    const into = ["import", "--log", `nats://${nats.address}`];
+    expect(await failLog([...into, cut])).toContain("the export is not whole");
+    const part = await openLog(nats.address);
+    expect(part.head).toBeGreaterThan(0);
+    expect(part.head).toBeLessThan(1505);
+    const added = 1505 - part.head;
+    await part.close();
+    const done = await runLog([...into, file]);
+    const log = await openLog(nats.address);
+    expect(done).toEqual({ stream: "chatter", identity: log.identity, through: 1505, added });
+    expect(await runLog([...into, file])).toEqual({ ...done, added: 0 });
+
+    expect(log.identity).not.toBe(before.identity);
+    const plain = (messages: typeof before.messages) =>
+      messages.map(({ message, length, sender, sentAt, sequence }) => ({
+        message,
+        length,
+        sender,
+        sentAt,
+        sequence,
+      }));
+    expect(plain(await readAll(log))).toEqual(plain(before.messages));
+    // A repeat of what was posted before the move, to whom it is answered as it was.
+    const repeat = await log.append([post(oddTexts[3]!, "id 3", "gö")]);
+    const { seconds, nanos } = before.messages[3]!.sentAt!;
+    const sentAt = Number(seconds) * 1000 + nanos / 1e6;
+    expect(repeat).toEqual({ positions: [{ sequence: 4, sentAt }] });
+    expect((await log.append([post("next")])).positions[0]!.sequence).toBe(1506);
+  });
+
+  test("goes into no stream that has something else", async () => {
+    const nats = await startNats();
+    const dir = await makeLog(250);
+    const file = join(tempDir(), "export.jsonl");
+    await runLog(["export", "--data-dir", dir, file]);
+    const log = await openLog(nats.address);
+    await log.append([post("something else")]);
+    const error = await failLog(["import", "--log", `nats://${nats.address}`, file]);
+    expect(error).toContain('the stream "chatter" has another message 1 than the export');
+  });
+});
