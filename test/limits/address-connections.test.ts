@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { networkOf } from "../../src/server/limits/network.js";
+import { createAuthority } from "../support/certificates.js";
 import { startChatter } from "../support/chatter-server.js";
 import { enhanceYourCalm, goawayCodes, preface, settings } from "../support/http2-frames.js";
 import { openRawConnection } from "../support/raw-connection.js";
@@ -63,4 +65,29 @@ test("those of a trusted proxy are of many clients, and not counted", async () =
     connection.socket.write(request);
     await until(() => connection.received().includes("200 OK"), "it is served");
   }
+});
+
+test("over TLS it is closed, without the work of a handshake", async () => {
+  const { url } = await startChatter(
+    { limits: { maxAddressConnections: 1 } },
+    { tls: createAuthority().issue() },
+  );
+  const first = await openRawConnection(url);
+  const second = await openRawConnection(url);
+  await until(() => second.ended, "the second is closed");
+  expect(second.received()).toHaveLength(0);
+  expect(first.ended).toBe(false);
+});
+
+test.each([
+  ["192.0.2.1", "192.0.2.1"],
+  ["::ffff:192.0.2.1", "192.0.2.1"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2"],
+  ["2001:db8:1:2::9", "2001:db8:1:2"],
+  ["2001:db8::1", "2001:db8:0:0"],
+  ["fe80::1%eth0", "fe80:0:0:0"],
+  ["::1", "0:0:0:0"],
+  ["", ""],
+])("%s counts as %s", (address, network) => {
+  expect(networkOf(address)).toBe(network);
 });

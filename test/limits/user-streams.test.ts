@@ -5,6 +5,14 @@ import { Health } from "../../src/gen/health/v1/health_pb.js";
 import { startChatter } from "../support/chatter-server.js";
 import { retryDelayOf } from "../support/retry-info.js";
 import { errorOf, until } from "../support/streams.js";
+import {
+  binary,
+  envelope,
+  headMessage,
+  openRaw,
+  RawSocket,
+  text,
+} from "../support/websocket-raw.js";
 import { clientOf, connectWire, mainWires, transportOf } from "../support/wires.js";
 
 describe.each(mainWires)("the streams of a user, over $name", (wire) => {
@@ -39,6 +47,35 @@ describe.each(mainWires)("the streams of a user, over $name", (wire) => {
     rest.abort();
     await Promise.all(open);
   });
+});
+
+test("goa's dialect is refused with 429 and Retry-After, the tunnel by its response", async () => {
+  const server = await startChatter({ limits: { maxUserStreams: 1 } });
+  const port = Number(new URL(server.url).port);
+  const open = new AbortController();
+  const subscribed = errorOf(clientOf(server).subscribe({}, { signal: open.signal }));
+  await until(() => server.chatter.openCalls === 1, "a stream is open");
+
+  const plain = new RawSocket(port, {
+    path: "/subscribe",
+    headers: { Authorization: server.headers.authorization },
+  });
+  await plain.opened();
+  expect(plain.status).toBe(429);
+  expect(plain.head).toMatch(/\r\nRetry-After: 1\r\n/i);
+
+  const tunnel = openRaw(port, "Subscribe");
+  await tunnel.opened();
+  tunnel.write(
+    headMessage({ authorization: [server.headers.authorization] }),
+    binary(envelope("{}")),
+    text("null"),
+  );
+  await tunnel.closed();
+  expect(tunnel.closeCode).toBe(1000);
+  expect(tunnel.body.toString()).toMatch(/resource_exhausted.*google\.rpc\.RetryInfo/);
+  open.abort();
+  await subscribed;
 });
 
 test("streams that are refused, or fail, take no place for good", async () => {

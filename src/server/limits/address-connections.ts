@@ -1,6 +1,7 @@
-import { isIPv6, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { IsTrustedProxy } from "../service/peer-address.js";
 import type { Limits } from "./limits.js";
+import { networkOf } from "./network.js";
 import { retryAfter, retryLaterMs } from "./over-limit.js";
 
 /** So many connections may be told at a time why they are refused; more are just closed. */
@@ -54,19 +55,6 @@ export class AddressConnections {
       this.#open.delete(key);
     }
   }
-}
-
-/** Who has one IPv6 address has 2^64 of them. */
-function networkOf(address: string): string {
-  if (!isIPv6(address) || address.startsWith("::ffff:")) {
-    return address;
-  }
-  const [head = "", tail] = address.split("%", 1)[0]!.split("::");
-  const groups = head === "" ? [] : head.split(":");
-  const missing = tail === undefined ? 0 : 8 - groups.length - tail.split(":").length;
-  return [...groups, ...Array<string>(Math.max(0, missing)).fill("0"), ...(tail ?? "").split(":")]
-    .slice(0, 4)
-    .join(":");
 }
 
 const text = "too many connections from this address: close some first\n";

@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { RateLimiterMemory } from "rate-limiter-flexible";
 import { createLoginQueue, type LoginQueue } from "../auth/login-queue.js";
 import type { Limits } from "./limits.js";
+import { networkOf } from "./network.js";
 import { overLimit } from "./over-limit.js";
 
 /** Who tries to log in, and from where. */
@@ -61,7 +62,9 @@ export class LoginAttempts {
   }
 
   #keyOf({ address, user }: LoginAttempt): number {
-    const hash = createHmac("sha256", this.#secret).update(`${address}\0${user}`).digest();
+    const hash = createHmac("sha256", this.#secret)
+      .update(`${networkOf(address)}\0${user}`)
+      .digest();
     return hash.readUInt32LE() >>> (32 - keyBits);
   }
 

@@ -1,4 +1,5 @@
 import type { Limits } from "./limits.js";
+import { networkOf } from "./network.js";
 import { overLimit } from "./over-limit.js";
 
 /** Streams without a user (health, reflection) that one address may have open. */
@@ -22,7 +23,7 @@ export class UserStreams {
   enter(user: string | undefined, address: string): string {
     const { maxUserStreams } = this.#limits;
     // No user's name has a control character.
-    const key = user ?? `\0${address}`;
+    const key = user ?? `\0${networkOf(address)}`;
     const most = user === undefined ? maxAnonymousStreams : maxUserStreams;
     const open = this.#open.get(key) ?? 0;
     if (most > 0 && open >= most) {
