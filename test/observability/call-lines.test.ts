@@ -115,6 +115,14 @@ it("calls of goa's WebSockets have lines of their own protocol", async () => {
   ]);
 });
 
+it("a call of goa's WebSockets without a token has a line too", async () => {
+  const log = new LineLog();
+  const server = await startChatter({ logger: log });
+  await errorOf(openPlain(server, "/listener", { authorization: null }));
+  await until(() => log.lines.length === 1, "the line is written");
+  expect(log.lines).toMatchObject([{ protocol: "websocket-plain", code: "unauthenticated" }]);
+});
+
 describe.each(wires)("over $name", (wire) => {
   it("a call without a valid token has a line, without the token", async () => {
     const log = new LineLog();

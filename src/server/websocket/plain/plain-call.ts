@@ -35,10 +35,6 @@ export async function servePlain(
   upgrade: Upgrade,
   { contextValues, stopping }: PlainOptions,
 ): Promise<void> {
-  if (!upgrade.request.headers.authorization) {
-    upgrade.refuse(missingHeader("token"));
-    return;
-  }
   const intake = new PlainIntake(method.request === undefined);
   const end = endOf(upgrade, intake);
   let response: PlainResponse | undefined;
@@ -73,7 +69,9 @@ export async function servePlain(
   try {
     const call = await begin().catch(refusalOf);
     if (call instanceof ConnectError) {
-      upgrade.refuse(errorAnswer(call));
+      // Goa's clients know another answer if there is no token at all.
+      const hasToken = Boolean(upgrade.request.headers.authorization);
+      upgrade.refuse(hasToken ? errorAnswer(call) : missingHeader("token"));
       return;
     }
     const socket = intake.open((options) => upgrade.accept(options), call.headers);
