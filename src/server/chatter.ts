@@ -2,18 +2,16 @@ import { setMaxListeners } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import {
-  type ConnectRouter,
   type ConnectRouterOptions,
   createConnectRouter,
   createContextValues,
-  type Interceptor,
 } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { ChatterService } from "../gen/chatter_pb.js";
 import { Health } from "../gen/health/v1/health_pb.js";
 import { LogService } from "../gen/log_pb.js";
-import type { Auth } from "./auth/auth.js";
+import type { ChatterOptions } from "./chatter-options.js";
 import { withCors } from "./http/cors.js";
 import { withExplainedRefusals } from "./http/explained-refusals.js";
 import { withLateHead } from "./http/late-head.js";
@@ -30,15 +28,13 @@ import { LoginAttempts } from "./limits/login-attempts.js";
 import { createRequests, withRequestTime } from "./limits/request-time.js";
 import { createUploads } from "./limits/uploads.js";
 import { UserStreams } from "./limits/user-streams.js";
-import type { MessageLog } from "./log/message-log.js";
-import type { Metrics } from "./metrics/metrics.js";
 import { createMetricsPage } from "./metrics/metrics-page.js";
 import { createAccessInterceptor } from "./service/access.js";
 import type { CallObserver } from "./service/call.js";
-import { createCallLog, type Logger } from "./service/call-log.js";
+import { createCallLog } from "./service/call-log.js";
 import { createDirectReads } from "./service/direct-read.js";
 import { createEchoer } from "./service/echoer.js";
-import { type Way, withEncodedStream } from "./service/encoded-stream.js";
+import { withEncodedStream } from "./service/encoded-stream.js";
 import { stoppingError } from "./service/errors.js";
 import { createExport } from "./service/export.js";
 import { HeadBell } from "./service/head-bell.js";
@@ -63,59 +59,9 @@ import { jsonOptions, keepByteOrderMarks } from "./service/text.js";
 import { createCallInterceptor, withCalls } from "./service/watched-calls.js";
 import { type CallProtocol, wireProtocol } from "./service/wire.js";
 import { createCallSpans } from "./tracing/call-spans.js";
-import {
-  createWebSocketBridge,
-  type WebSocketBridge,
-  type WebSocketBridgeOptions,
-} from "./websocket/bridge.js";
+import { createWebSocketBridge, type WebSocketBridge } from "./websocket/bridge.js";
 import { createPlainLogin } from "./websocket/plain/login.js";
 import { createPlainRoutes, plainPaths } from "./websocket/plain/routes.js";
-
-/** What can be set for WebSockets, for all endpoints or for one. */
-export type WebSocketSettings = Pick<
-  WebSocketBridgeOptions,
-  "socket" | "configure" | "endpoints" | "heartbeatMs"
->;
-
-export interface ChatterOptions {
-  /** Where messages go and come from. It stays the caller's: `stop` does not close it. */
-  readonly log: MessageLog;
-  /** Who may come in. */
-  readonly auth: Auth;
-  /**
-   * More services on the same port, behind the same interceptors: their methods need a
-   * token, of any scope, and find the caller with `callerOf`. Default: none.
-   */
-  readonly routes?: (router: ConnectRouter) => void;
-  /** More interceptors, run after Chatter's own, just before the method. Default: none. */
-  readonly interceptors?: readonly Interceptor[];
-  /** Gets a line for each call. Default: nothing is logged. */
-  readonly logger?: Logger;
-  /** Its figures, for `GET /metrics`. Default: nothing is measured, and there is no such page. */
-  readonly metrics?: Metrics;
-  /** False: no `GET /metrics` here. Default: true, if there are `metrics`, for loopback alone. */
-  readonly metricsPage?: boolean;
-  /** Told for each stream which way its messages take. Default: nobody. */
-  readonly onStream?: (way: Way, handler: UniversalHandler) => void;
-  /**
-   * Web pages of these origins may make calls and open WebSockets, besides those of the same
-   * host: "https://app.example". Default: none.
-   */
-  readonly allowedOrigins?: readonly string[];
-  /** How WebSockets are set up. */
-  readonly webSocket?: WebSocketSettings;
-  /**
-   * Proxies whose `X-Forwarded-For` says where a call comes from: addresses and networks,
-   * such as "192.0.2.1" and "10.0.0.0/8". Default: none, the connection's address counts.
-   */
-  readonly trustedProxies?: readonly string[];
-  /** What clients may have and take. Default, each: `defaultLimits`. */
-  readonly limits?: Partial<Limits>;
-  /** False: there is no gRPC server reflection. Default: true, for anyone, without a token. */
-  readonly reflection?: boolean;
-  /** False: `/` is 404. Default: true, a page to read and post with is at `/`. */
-  readonly page?: boolean;
-}
 
 /** Chatter, to be served by any Node server. */
 export interface Chatter {

@@ -28,12 +28,8 @@ export { createUsers, type NewUser, newUser, type User, type Users } from "./aut
 export { readUsersFile } from "./auth/users-file.js";
 export { type WatchedRevocations, watchRevocationsFile } from "./auth/watched-revocations.js";
 export { type WatchedUsers, watchUsersFile } from "./auth/watched-users.js";
-export {
-  type Chatter,
-  type ChatterOptions,
-  createChatter,
-  type WebSocketSettings,
-} from "./chatter.js";
+export { type Chatter, createChatter } from "./chatter.js";
+export type { ChatterOptions, WebSocketSettings } from "./chatter-options.js";
 export type { Certificate } from "./http/certificate.js";
 export { type ChatterServer, type ListenOptions, listen } from "./http/server.js";
 export { defaultLimits, type LimitName, type Limits } from "./limits/limits.js";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { request } from "node:https";
 import { Code, type Interceptor } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
-import type { ChatterOptions } from "../../src/server/chatter.js";
+import type { ChatterOptions } from "../../src/server/chatter-options.js";
 import { peerAddressKey } from "../../src/server/service/peer-address.js";
 import { pingPolicy } from "../../src/server/websocket/ping-policy.js";
 import { createAuthority } from "../support/certificates.js";

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
-import type { ChatterOptions } from "../../src/server/chatter.js";
+import type { ChatterOptions } from "../../src/server/chatter-options.js";
 import { openLevelLog } from "../../src/server/log/level-log.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import { createMetrics, type Metrics } from "../../src/server/metrics/metrics.js";

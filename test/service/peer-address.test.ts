@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
-import type { ChatterOptions } from "../../src/server/chatter.js";
+import type { ChatterOptions } from "../../src/server/chatter-options.js";
 import { peerAddressKey } from "../../src/server/service/peer-address.js";
 import { checkSettings } from "../../src/server/settings/settings.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";

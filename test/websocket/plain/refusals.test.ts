@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { ChatterOptions } from "../../../src/server/chatter.js";
+import type { ChatterOptions } from "../../../src/server/chatter-options.js";
 import { startChatter } from "../../support/chatter-server.js";
 import { fill } from "../../support/fill.js";
 import { RawSocket } from "../../support/websocket-raw.js";

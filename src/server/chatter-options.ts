@@ -1,0 +1,55 @@
+import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { Auth } from "./auth/auth.js";
+import type { Limits } from "./limits/limits.js";
+import type { MessageLog } from "./log/message-log.js";
+import type { Metrics } from "./metrics/metrics.js";
+import type { Logger } from "./service/call-log.js";
+import type { Way } from "./service/encoded-stream.js";
+import type { WebSocketBridgeOptions } from "./websocket/bridge.js";
+
+/** What can be set for WebSockets, for all endpoints or for one. */
+export type WebSocketSettings = Pick<
+  WebSocketBridgeOptions,
+  "socket" | "configure" | "endpoints" | "heartbeatMs"
+>;
+
+export interface ChatterOptions {
+  /** Where messages go and come from. It stays the caller's: `stop` does not close it. */
+  readonly log: MessageLog;
+  /** Who may come in. */
+  readonly auth: Auth;
+  /**
+   * More services on the same port, behind the same interceptors: their methods need a
+   * token, of any scope, and find the caller with `callerOf`. Default: none.
+   */
+  readonly routes?: (router: ConnectRouter) => void;
+  /** More interceptors, run after Chatter's own, just before the method. Default: none. */
+  readonly interceptors?: readonly Interceptor[];
+  /** Gets a line for each call. Default: nothing is logged. */
+  readonly logger?: Logger;
+  /** Its figures, for `GET /metrics`. Default: nothing is measured, and there is no such page. */
+  readonly metrics?: Metrics;
+  /** False: no `GET /metrics` here. Default: true, if there are `metrics`, for loopback alone. */
+  readonly metricsPage?: boolean;
+  /** Told for each stream which way its messages take. Default: nobody. */
+  readonly onStream?: (way: Way, handler: UniversalHandler) => void;
+  /**
+   * Web pages of these origins may make calls and open WebSockets, besides those of the same
+   * host: "https://app.example". Default: none.
+   */
+  readonly allowedOrigins?: readonly string[];
+  /** How WebSockets are set up. */
+  readonly webSocket?: WebSocketSettings;
+  /**
+   * Proxies whose `X-Forwarded-For` says where a call comes from: addresses and networks,
+   * such as "192.0.2.1" and "10.0.0.0/8". Default: none, the connection's address counts.
+   */
+  readonly trustedProxies?: readonly string[];
+  /** What clients may have and take. Default, each: `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
+  /** False: there is no gRPC server reflection. Default: true, for anyone, without a token. */
+  readonly reflection?: boolean;
+  /** False: `/` is 404. Default: true, a page to read and post with is at `/`. */
+  readonly page?: boolean;
+}
