@@ -1,4 +1,4 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import { overLimit } from "../limits/over-limit.js";
 
 export interface LoginQueueOptions {
   /** How many may wait besides the one that is being checked. Default: 64. */
@@ -24,10 +24,7 @@ export function createLoginQueue({ maxWaiting = 64 }: LoginQueueOptions = {}): L
 
   function turn(signal: AbortSignal): Promise<void> {
     if (waiting.size >= maxWaiting) {
-      throw new ConnectError(
-        `${maxWaiting} logins are waiting already: try again later`,
-        Code.ResourceExhausted,
-      );
+      throw overLimit(`${maxWaiting} logins are waiting already: try again later`);
     }
     return new Promise((resolve, reject) => {
       const start = () => {
