@@ -36,6 +36,9 @@ export interface NatsLogOptions extends NatsStreamOptions {
 /** Bytes of the newest messages that are held in memory. */
 const recentBytes = 8 * 1024 * 1024;
 
+/** A reason that is made once: without one, each `abort` makes an exception with a stack. */
+const waitedEnough = new Error("waited long enough");
+
 /** How long a cursor of another server may be ahead of what JetStream says it has. */
 const aheadMs = 1000;
 const pauseMs = 200;
@@ -106,7 +109,7 @@ class NatsLog implements MessageLog {
     );
     this.#catchUp = new NatsCatchUp(link, stream, (after) => this.#checkKept(after));
     this.#tail = new NatsTail(link, stream, head, (messages) => this.#take(messages));
-    this.#watch = new NatsWatch(link, stream, (first) => this.#moveFirst(first), logger);
+    this.#watch = new NatsWatch(link, stream, (first) => this.#moveFirst(first), { logger });
   }
 
   get head() {
@@ -206,7 +209,7 @@ class NatsLog implements MessageLog {
     const left = new AbortController();
     const come = this.#waiters.wait(sequence - 1, this.head, left.signal);
     await within(come, timeoutMs, this.#closing.signal);
-    left.abort();
+    left.abort(waitedEnough);
     return sequence <= this.head;
   }
 

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ConnectError } from "@connectrpc/connect";
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -30,6 +31,8 @@ const apiErrors = {
   streamNotFound: 10059,
   /** … there is one of that name, with other settings */
   streamNameInUse: 10058,
+  /** … there are not enough nodes, which may be starting still */
+  noPeers: 10005,
   /** … more than one replica is asked of a server that is in no cluster */
   replicasWithoutCluster: 10074,
   /** … there is no message of that sequence */
@@ -74,12 +77,7 @@ export async function openStream(
       return new NatsStream(link, manager, info);
     } catch (error) {
       if (!isPassing(error) || Date.now() + pauseMs > end) {
-        throw error instanceof Error && error.name === "ConnectError"
-          ? error
-          : openError(
-              `the stream "${options.stream}" of NATS cannot be used: ${(error as Error).message}`,
-              error,
-            );
+        throw error instanceof ConnectError ? error : unusableError(options, error as Error);
       }
       await sleep(pauseMs);
     }
@@ -105,11 +103,10 @@ async function make(manager: JetStreamManager, options: NatsStreamOptions): Prom
   try {
     return await manager.streams.add(streamConfig(options, subject, replicas));
   } catch (error) {
-    const code = error instanceof JetStreamApiError ? error.code : undefined;
-    if (code === apiErrors.replicasWithoutCluster && options.replicas === undefined) {
+    if (isAlone(error) && options.replicas === undefined) {
       return make(manager, { ...options, replicas: 1 });
     }
-    if (code === apiErrors.streamNameInUse) {
+    if (error instanceof JetStreamApiError && error.code === apiErrors.streamNameInUse) {
       return manager.streams.info(options.stream); // Another server was quicker.
     }
     throw error;
@@ -119,9 +116,22 @@ async function make(manager: JetStreamManager, options: NatsStreamOptions): Prom
 /** Whether trying again may help: not if JetStream has understood and said no. */
 function isPassing(error: unknown): boolean {
   if (error instanceof JetStreamApiError) {
-    return error.status >= 500 && error.code !== apiErrors.replicasWithoutCluster;
+    return error.code === apiErrors.noPeers || (error.status >= 500 && !isAlone(error));
   }
-  return !(error instanceof Error && error.name === "ConnectError");
+  return !(error instanceof ConnectError);
+}
+
+/** Whether more than one replica is asked of a server that is in no cluster. */
+function isAlone(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === apiErrors.replicasWithoutCluster;
+}
+
+function unusableError({ stream, replicas = 3 }: NatsStreamOptions, error: Error): ConnectError {
+  const hint =
+    isAlone(error) || (error instanceof JetStreamApiError && error.code === apiErrors.noPeers)
+      ? `: ${replicas} replicas need as many nodes with JetStream, see --nats-replicas`
+      : "";
+  return openError(`the stream "${stream}" of NATS cannot be used: ${error.message}${hint}`, error);
 }
 
 function identityOf({ config, created }: StreamInfo): string {

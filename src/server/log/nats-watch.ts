@@ -5,17 +5,25 @@ import type { LogLogger } from "./log-logger.js";
 import type { NatsLink } from "./nats-link.js";
 import type { NatsStream } from "./nats-stream.js";
 
-/** How often the stream is looked at. */
-const intervalMs = 1000;
-
-/** A NATS server that has no answer for so long is left for another one. */
-const leaveMs = 10_000;
+export interface NatsWatchOptions {
+  /** How often the stream is looked at, in milliseconds. Default: 1,000. */
+  readonly intervalMs?: number;
+  /**
+   * A NATS server that has no answer for so long, in milliseconds, is left for another one.
+   * Default: 10,000, more than it takes to elect a leader.
+   */
+  readonly leaveMs?: number;
+  /** Default: nothing is said. */
+  readonly logger?: LogLogger;
+}
 
 /** Looks at the stream again and again: whether it answers, and where it begins. */
 export class NatsWatch {
   readonly #link: NatsLink;
   readonly #stream: NatsStream;
   readonly #moveFirst: (first: number) => void;
+  readonly #intervalMs: number;
+  readonly #leaveMs: number;
   readonly #logger: LogLogger | undefined;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
@@ -26,11 +34,13 @@ export class NatsWatch {
     link: NatsLink,
     stream: NatsStream,
     moveFirst: (first: number) => void,
-    logger?: LogLogger,
+    { intervalMs = 1000, leaveMs = 10_000, logger }: NatsWatchOptions = {},
   ) {
     this.#link = link;
     this.#stream = stream;
     this.#moveFirst = moveFirst;
+    this.#intervalMs = intervalMs;
+    this.#leaveMs = leaveMs;
     this.#logger = logger;
     this.#running = this.#run();
   }
@@ -58,12 +68,12 @@ export class NatsWatch {
         if (!signal.aborted) {
           this.#tell(error);
         }
-        if (this.#link.isUp && Date.now() - answered > leaveMs) {
+        if (this.#link.isUp && Date.now() - answered > this.#leaveMs) {
           answered = Date.now();
           await this.#link.renew().catch(() => {});
         }
       }
-      await sleep(intervalMs, undefined, { signal }).catch(() => {});
+      await sleep(this.#intervalMs, undefined, { signal }).catch(() => {});
     }
   }
 
