@@ -2,7 +2,9 @@ import { expect, onTestFinished, test } from "vitest";
 import { openLevelLog } from "../../src/server/log/level-log.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import type { MessageLog } from "../../src/server/log/message-log.js";
+import { openNatsLog } from "../../src/server/log/nats-log.js";
 import { decode, post, rounds } from "../support/log-messages.js";
+import { hasNats, startNats } from "../support/nats-server.js";
 import { tempDir } from "../support/temp-dir.js";
 
 const writers = 64;
@@ -29,9 +31,21 @@ async function follow(log: MessageLog, after: number, count: number, pause: () =
   return seen;
 }
 
-test.each([
+async function openNats() {
+  const { address } = await startNats();
+  return openNatsLog({
+    address: { servers: [address] },
+    stream: "chatter",
+    retention: {},
+    dedupeMs: 600_000,
+    timeoutMs: 10_000,
+  });
+}
+
+test.each<readonly [string, () => Promise<MessageLog>]>([
   ["in memory", async () => createMemoryLog()],
   ["on LevelDB", () => openLevelLog({ dir: tempDir() })],
+  ...(hasNats ? [["on NATS JetStream", openNats] as const] : []),
 ])(
   "while 64 writers post, each reader sees each message once, in order: %s",
   async (_, open) => {
