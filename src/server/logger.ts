@@ -18,8 +18,21 @@ export async function createLogger({
   pretty = process.stderr.isTTY,
   destination = pino.destination({ dest: 2, sync: true }),
 }: LoggerOptions): Promise<Logger> {
-  const stream = pretty ? await createPrettyStream(destination) : destination;
-  return pino({ level, base: undefined }, stream);
+  return pretty
+    ? pino(
+        { level, base: undefined, serializers: { err: withStackLines } },
+        await createPrettyStream(destination),
+      )
+    : pino({ level, base: undefined }, destination);
+}
+
+/** An error whose stack is read line by line. */
+function withStackLines(error: unknown): unknown {
+  if (!(error instanceof Error)) {
+    return error;
+  }
+  const { stack, ...fields } = pino.stdSerializers.err(error);
+  return { ...fields, stack: stack.split("\n").map((line) => line.trim()) };
 }
 
 /** Loaded only where it is used. In this process: a worker would lose lines at a crash. */

@@ -43,6 +43,7 @@ it("lines for people have no control character out of a field", async () => {
     expect(line).toMatch(/^(\[\d\d:\d\d:\d\d\.\d{3}\] (INFO|ERROR): call|\s)/);
   }
   expect(text).toContain("\\u009b31m");
+  expect(text).toMatch(/^ +"at .*log-form\.test\.ts.*",?$/m); // The stack, line by line.
 });
 
 it("the server writes JSON where standard error is no terminal", async () => {
