@@ -1,10 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { openNatsImport } from "../../src/server/log/copy/nats-import.js";
 import { contentOf, failLog, makeLog, oddTexts, runLog } from "../support/log-copies.js";
-import { post, readAll } from "../support/log-messages.js";
-import { hasNats, startNats } from "../support/nats-server.js";
+import { post, readAll, texts } from "../support/log-messages.js";
+import { hasNats, startNats, startNatsCluster } from "../support/nats-server.js";
 import { tempDir } from "../support/temp-dir.js";
+import { manage } from "./support/manager.js";
 import { openLog } from "./support/open-log.js";
 
 describe.skipIf(!hasNats)("an export that is imported into a stream", () => {
@@ -58,5 +60,32 @@ describe.skipIf(!hasNats)("an export that is imported into a stream", () => {
     await log.append([post("something else")]);
     const error = await failLog(["import", "--log", `nats://${nats.address}`, file]);
     expect(error).toContain('the stream "chatter" has another message 1 than the export');
+  });
+
+  test("is whole and in order though the leader was killed meanwhile", {
+    timeout: 120_000,
+  }, async () => {
+    const nodes = await startNatsCluster();
+    const copied = Array.from({ length: 5000 }, (_, i) => {
+      return { sequence: i + 1, sentAt: 1e12 + i, sender: "goa", text: `message ${i}` };
+    });
+    const target = await openNatsImport({
+      address: { servers: nodes.map(({ address }) => address) },
+      stream: "chatter",
+      retention: {},
+      dedupeMs: 600_000,
+      timeoutMs: 60_000,
+      log: { identity: "AbCdEfGh", first: 1, head: copied.length },
+    });
+    onTestFinished(() => target.close());
+    await target.add(copied.slice(0, 1000));
+    const manager = await manage(nodes[0]!.address);
+    const { cluster } = await manager.streams.info("chatter");
+    const leader = nodes[Number(cluster!.leader!.slice(1)) - 1]!;
+    await Promise.all([target.add(copied.slice(1000)), leader.kill()]);
+    await target.finish();
+    expect(target.added).toBe(copied.length);
+    const log = await openLog(nodes.find((node) => node !== leader)!.address);
+    expect(await texts(log)).toEqual(copied.map(({ text }) => text));
   });
 });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { JetStreamApiError, type JetStreamClient, jetstream } from "@nats-io/jetstream";
-import { openError } from "../log-errors.js";
+import { ConnectError } from "@connectrpc/connect";
+import { type JetStreamClient, jetstream } from "@nats-io/jetstream";
+import { natsAwayError, openError } from "../log-errors.js";
 import type { LogLogger } from "../log-logger.js";
 import { type NatsAddress, type NatsLink, openLink } from "../nats-link.js";
 import { encodeImported } from "../nats-payload.js";
@@ -19,11 +20,19 @@ export interface NatsImportOptions extends NatsStreamOptions {
   readonly logger?: LogLogger;
 }
 
+/** How many messages are on their way at the same time. */
+const maxUnanswered = 256;
+
 const attemptMs = 2000;
 const pauseMs = 200;
 
-/** What JetStream says when the stream does not end where it was expected to. */
-const wrongLastSequence = 10071;
+/** A message with its place in the stream. */
+interface NumberedMessage {
+  readonly sequence: number;
+  readonly payload: Buffer;
+  readonly ownId: string;
+  messageId: string;
+}
 
 /**
  * Opens a stream, which is made if it is absent, to import a log into. The messages become
@@ -84,19 +93,22 @@ export class NatsImport {
    * the place of one, or if somebody else posts to it.
    */
   async add(messages: readonly CopiedMessage[]): Promise<void> {
+    const added: NumberedMessage[] = [];
     for (const message of messages) {
-      this.#seen++;
+      const sequence = ++this.#seen;
       const payload = encodeImported(message, message.sentAt);
-      if (this.#seen > this.#head) {
-        await this.#post(message, payload);
-        this.#head++;
-        this.#added++;
-      } else if (this.#seen === this.#stream.place.head) {
-        const there = await this.#stream.message(this.#seen);
-        if (there !== undefined && !payload.equals(there.payload)) {
-          throw this.#parted(this.#seen);
-        }
+      if (sequence > this.#head) {
+        const { idHash } = message;
+        const ownId = `${this.#from}.${message.sequence}`;
+        // A post that is repeated after the move is known by the id that its log remembers.
+        const messageId = idHash ? Buffer.from(idHash).toString("base64url") : ownId;
+        added.push({ sequence, payload, ownId, messageId });
+      } else if (sequence === this.#stream.place.head) {
+        await this.#checkSame(sequence, payload);
       }
+    }
+    for (let i = 0; i < added.length; i += maxUnanswered) {
+      await this.#write(added.slice(i, i + maxUnanswered));
     }
   }
 
@@ -116,36 +128,70 @@ export class NatsImport {
     await this.#link.close();
   }
 
-  /**
-   * One message at a time: each has to be the next one. With the id that its log remembers,
-   * so that a post that is repeated after the move is known.
-   */
-  async #post({ sequence, idHash }: CopiedMessage, payload: Buffer): Promise<void> {
-    const ownId = `${this.#from}.${sequence}`;
-    let msgID = idHash === undefined ? ownId : Buffer.from(idHash).toString("base64url");
-    const end = Date.now() + this.#timeoutMs;
-    for (;;) {
-      try {
-        const { seq, duplicate } = await this.#client.publish(this.#stream.subject, payload, {
-          msgID,
-          expect: { lastSequence: this.#head },
-        });
-        if (seq === this.#head + 1) {
-          return;
-        }
-        if (!duplicate || msgID === ownId) {
-          throw this.#parted(seq);
-        }
-        msgID = ownId; // An id that was used again when its window was over.
-      } catch (error) {
-        if (error instanceof JetStreamApiError && error.code === wrongLastSequence) {
-          throw this.#parted(this.#head + 1);
-        }
-        if (Date.now() > end || (error as Error).name === "ConnectError") {
-          throw error;
+  /** Writes messages that follow each other, all at once; again from the first that failed. */
+  async #write(messages: readonly NumberedMessage[]): Promise<void> {
+    let rest = messages;
+    let end = Date.now() + this.#timeoutMs;
+    while (rest.length > 0) {
+      const answers = await Promise.allSettled(rest.map((message) => this.#publish(message)));
+      const failed = answers.findIndex(({ status }) => status === "rejected");
+      let stored = failed < 0 ? rest.length : failed;
+      if (failed >= 0) {
+        const { reason } = answers[failed] as PromiseRejectedResult;
+        if (Date.now() > end) {
+          throw natsAwayError(reason);
         }
         await sleep(pauseMs);
+        stored = Math.max(stored, await this.#countStored(rest));
       }
+      if (stored > 0) {
+        end = Date.now() + this.#timeoutMs;
+      }
+      this.#head += stored;
+      this.#added += stored;
+      rest = rest.slice(stored);
+    }
+  }
+
+  /**
+   * Each message says which sequence it follows: so none is stored after one that was lost,
+   * and none twice, whatever becomes of the answers.
+   */
+  async #publish(message: NumberedMessage): Promise<void> {
+    const { sequence, payload, ownId, messageId } = message;
+    const { seq } = await this.#client.publish(this.#stream.subject, payload, {
+      msgID: messageId,
+      expect: { lastSequence: sequence - 1 },
+    });
+    if (seq !== sequence) {
+      message.messageId = ownId; // An id that was used again when its window was over.
+      throw new Error(`message ${sequence} has the id of message ${seq}`);
+    }
+  }
+
+  /** How many of some messages the stream has, from the first, answered or not. */
+  async #countStored(messages: readonly NumberedMessage[]): Promise<number> {
+    try {
+      const { head } = await this.#stream.look();
+      const stored = messages.filter(({ sequence }) => sequence <= head);
+      const last = stored.at(-1);
+      if (last !== undefined) {
+        await this.#checkSame(last.sequence, last.payload);
+      }
+      return stored.length;
+    } catch (error) {
+      if (error instanceof ConnectError) {
+        throw error;
+      }
+      return 0; // JetStream is away.
+    }
+  }
+
+  /** The stream must have this message in its place. */
+  async #checkSame(sequence: number, payload: Buffer): Promise<void> {
+    const there = await this.#stream.message(sequence);
+    if (there !== undefined && !payload.equals(there.payload)) {
+      throw this.#parted(sequence);
     }
   }
 
