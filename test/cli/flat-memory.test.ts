@@ -8,8 +8,8 @@ import { startFakeServer } from "../support/cli-server.js";
 
 const rounds = Number(process.env.CHATTER_TEST_ROUNDS ?? 1);
 
-/** Beyond what a command has loaded: far less than what passes through it. */
-const roomMiB = 60;
+/** Beyond what a command has loaded: far less than what passes through it in many rounds. */
+const roomMiB = 100;
 
 let server: TestServer;
 beforeEach(async () => {

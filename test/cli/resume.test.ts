@@ -56,7 +56,7 @@ describe.each([["subscribe"], ["history", "--follow"]])("chatter %s %s", (...com
 
   test("ends with exit status 1 when it cannot go on: the server has another log", async () => {
     await post(server.log, "one");
-    const cli = startHere([...args, "--limit", "2"], { env: server.env });
+    const cli = startHere([...args, "--limit", "1000"], { env: server.env });
     const posting = setInterval(() => post(server.log, "more"), 50);
     await cli.printed("\n").finally(() => clearInterval(posting));
     await server.stop();
