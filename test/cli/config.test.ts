@@ -57,6 +57,17 @@ describe("chatter config", () => {
     expect(stdout + stderr).not.toContain("secret");
   });
 
+  it.each([
+    "nats://bob:first-secret@a:4222,ann:other-secret@b:4222",
+    "nats://bob:half-secret,half-secret@a:4222",
+    "nats://bob:half-secret@half-secret@a:4222",
+    "nats://bob:half/secret@a:4222",
+  ])("hides them in an address that is not written well: %s", async (log) => {
+    const { stdout, stderr } = await configOf(["--demo", "--log", log]);
+    expect(stdout).toContain("(hidden)@");
+    expect(stdout + stderr).not.toContain("secret");
+  });
+
   it("prints all and exits with 2 if the server would refuse it", async () => {
     const { status, rows, stderr } = await configOf(["--demo", "--port", "http"]);
     expect(rows.get("CHATTER_PORT")).toMatchObject({ value: "http", source: "flag" });

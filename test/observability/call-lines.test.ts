@@ -8,6 +8,7 @@ import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { FaultyLog } from "../support/faulty-log.js";
 import { fill } from "../support/fill.js";
 import { LineLog } from "../support/line-log.js";
+import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js";
 import { collect, errorOf, until } from "../support/streams.js";
 import { clientOf, gzipWires, transportOf, wires } from "../support/wires.js";
 import { openPlain } from "../websocket/plain/client.js";
@@ -121,6 +122,48 @@ it("a call of goa's WebSockets without a token has a line too", async () => {
   await errorOf(openPlain(server, "/listener", { authorization: null }));
   await until(() => log.lines.length === 1, "the line is written");
   expect(log.lines).toMatchObject([{ protocol: "websocket-plain", code: "unauthenticated" }]);
+});
+
+/** Each has the secret text where Connect's and JavaScript's readers of JSON quote it. */
+const unreadable = [
+  JSON.stringify(secretText),
+  JSON.stringify({ [secretText]: 1 }),
+  JSON.stringify({ view: secretText, limit: secretText }),
+  `{"message":"${secretText}`,
+  `{"message":${secretText}}`,
+  `[${"x".repeat(5_000)}`,
+];
+
+describe.each(["connect", "grpc", "grpc-web"])("over %s, with JSON", (protocol) => {
+  it("a message that cannot be read is not quoted in its line, nor a long header", async () => {
+    const log = new LineLog();
+    const server = await startChatter({ logger: log });
+    const session = await connectHttp2(server.url);
+    const call = (name: string, type: string, body: Buffer | string, more: object = {}) => {
+      const headers = { "content-type": type, te: "trailers", ...server.headers, ...more };
+      const stream = post(session, `/chatter.v1.ChatterService/${name}`, headers);
+      stream.end(body);
+      return answerOf(stream);
+    };
+    const prefix = protocol === "connect" ? "application/connect" : `application/${protocol}`;
+    for (const json of unreadable) {
+      await call("Listener", `${prefix}+json`, envelope(json));
+      await call("History", `${prefix}+json`, envelope(json));
+      await (protocol === "connect"
+        ? call("Login", "application/json", json)
+        : call("Login", `${prefix}+json`, envelope(json)));
+    }
+    const timeout = { "grpc-timeout": "9".repeat(6_000), "connect-timeout-ms": "9".repeat(6_000) };
+    await call("History", `${prefix}+proto`, envelope(""), timeout);
+    const calls = 3 * unreadable.length + 1;
+    await until(() => log.lines.length === calls, "all lines are written");
+    const refused = log.lines.filter(({ code }) => code === "invalid_argument");
+    expect(refused.length).toBeGreaterThan(2 * unreadable.length);
+    expect(JSON.stringify(log.lines)).not.toMatch(/what nobody|but its|readers may|xxx/);
+    for (const line of log.lines) {
+      expect(JSON.stringify(line).length).toBeLessThan(2_000);
+    }
+  });
 });
 
 describe.each(wires)("over $name", (wire) => {

@@ -1,5 +1,6 @@
 import { Code } from "@connectrpc/connect";
 import { type CallObserver, codeName } from "./call.js";
+import { reasonOf } from "./errors.js";
 
 /** What Chatter writes its log lines to: pino, or anything with these two methods. */
 export interface Logger {
@@ -29,7 +30,7 @@ export function createCallLog(logger: Logger): CallObserver {
         sent: call.sent,
         requestId: call.requestId,
         traceId: call.traceId,
-        error: error?.rawMessage,
+        error: error && reasonOf(error),
       };
       if (error && faults.has(error.code)) {
         logger.error({ ...fields, err: error.cause }, "call failed");

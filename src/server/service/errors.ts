@@ -29,6 +29,18 @@ function inOurWords(error: ConnectError): ConnectError {
   return error;
 }
 
+/** In characters: what a client sent may be quoted, a header for instance. */
+const maxReasonLength = 1_000;
+
+/**
+ * What an error says, for logs and traces: what readers of JSON say goes on with a piece of the
+ * message, which only its sender may see.
+ */
+export function reasonOf({ rawMessage }: ConnectError): string {
+  const reason = rawMessage.replace(/^(cannot decode .*? from JSON): .*/s, "$1");
+  return reason.length > maxReasonLength ? `${reason.slice(0, maxReasonLength)}…` : reason;
+}
+
 /** What a call ends with if nobody takes its answer any more. */
 export function clientLeftError(): ConnectError {
   return new ConnectError("the client left", Code.Canceled);

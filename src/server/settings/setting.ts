@@ -33,7 +33,10 @@ export function isSwitch(setting: Setting): boolean {
 /** In place of a secret. */
 export const hidden = "(hidden)";
 
-/** A value whose URLs are without the name and password, or the token, that they may have. */
+/**
+ * A value whose URLs are without the name and password, or the token, that they may have. Rather
+ * a host too many is hidden, where a comma may be the password's or stand between two addresses.
+ */
 export function withoutCredentials(value: string): string {
-  return value.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s,]*@/gi, `$1${hidden}@`);
+  return value.replace(/:\/\/(?:(?!:\/\/)\S)*@/g, `://${hidden}@`);
 }

@@ -11,6 +11,7 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { type Call, type CallObserver, codeName } from "../service/call.js";
+import { reasonOf } from "../service/errors.js";
 
 /** Codes that are a server's fault, as OpenTelemetry's conventions for RPC have them. */
 const faults = new Set([
@@ -65,10 +66,10 @@ export function createCallSpans(): CallObserver {
         "chatter.messages_sent": call.sent,
       });
       if (error) {
-        span.addEvent("ended", { code: codeName(error.code), reason: error.rawMessage });
+        span.addEvent("ended", { code: codeName(error.code), reason: reasonOf(error) });
       }
       if (error && faults.has(error.code)) {
-        span.setStatus({ code: SpanStatusCode.ERROR, message: error.rawMessage });
+        span.setStatus({ code: SpanStatusCode.ERROR, message: reasonOf(error) });
       }
       span.end();
       spans.delete(call);
