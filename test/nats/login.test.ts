@@ -43,6 +43,25 @@ describe.skipIf(!hasNats)("NATS lets in", () => {
     expect(refused.errors).not.toContain("wrong-word");
   });
 
+  test("a user who may do no more than it takes", async () => {
+    const nats = await startNats(`authorization { users: [ {
+      user: ann, password: word
+      permissions: {
+        publish: [
+          "chatter.*", "$JS.API.STREAM.INFO.chatter", "$JS.API.STREAM.CREATE.chatter"
+          "$JS.API.STREAM.MSG.GET.chatter", "$JS.API.CONSUMER.CREATE.chatter.>"
+          "$JS.API.CONSUMER.DELETE.chatter.>", "$JS.API.CONSUMER.MSG.NEXT.chatter.>"
+          "$JS.FC.chatter.>"
+        ]
+        subscribe: ["_INBOX.>"]
+      } } ] }`);
+    const login = { user: "ann", password: "word" };
+    await expectWorks(nats.address, login);
+    const again = await openLog(nats.address, { address: { servers: [nats.address], ...login } });
+    expect(await texts(again)).toEqual(["in"]);
+    expect(nats.log()).not.toContain("Permissions Violation");
+  });
+
   test("who has the token", async () => {
     const nats = await startNats("authorization { token: s3cret }");
     await expectWorks(nats.address, { token: "s3cret" });

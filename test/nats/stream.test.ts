@@ -1,9 +1,12 @@
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import type { StreamConfig } from "@nats-io/jetstream";
 import { beforeAll, describe, expect, test } from "vitest";
 import { formatCursor, resolveCursor } from "../../src/server/log/cursor.js";
 import { decode, post, posts, texts } from "../support/log-messages.js";
 import { hasNats, type NatsProcess, startNats } from "../support/nats-server.js";
+import { tempDir } from "../support/temp-dir.js";
 import { manage } from "./support/manager.js";
 import { openLog } from "./support/open-log.js";
 
@@ -115,6 +118,25 @@ describe.skipIf(!hasNats)("the stream that is the log", () => {
     expect(old.writeFault?.rawMessage).toContain("must be restarted");
     expect((await old.append([post("lost")])).error?.code).toBe(Code.Unavailable);
     expect(await texts(old)).toEqual(["message 1", "message 2", "message 3"]);
+  });
+
+  test("that has lost what was answered takes no posts until the servers are restarted", async () => {
+    const node = await startNats();
+    const log = await openLog(node.address);
+    await log.append(posts(3));
+    await node.kill();
+    const earlier = join(tempDir(), "store");
+    cpSync(node.store, earlier, { recursive: true });
+    await node.start();
+    expect((await log.append(posts(3, "lost"))).error).toBeUndefined();
+    await node.kill();
+    rmSync(node.store, { recursive: true });
+    cpSync(earlier, node.store, { recursive: true });
+    await node.start();
+    const cause = () => String(log.writeFault?.cause);
+    await expect.poll(cause, { timeout: 10_000 }).toContain("JetStream has lost messages");
+    const refused = await log.append([post("in the place of another one")]);
+    expect(refused).toMatchObject({ positions: [], error: { code: Code.Unavailable } });
   });
 
   test("may be purged: readers before get out_of_range, others go on", async () => {

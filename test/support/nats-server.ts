@@ -13,6 +13,8 @@ export interface NatsProcess {
   /** Such as "127.0.0.1:41234". */
   readonly address: string;
   readonly port: number;
+  /** Where it keeps streams. */
+  readonly store: string;
   /** What it logs, for tests that fail. */
   readonly log: () => string;
   /** Ends it by SIGKILL and waits until it is gone. */
@@ -98,6 +100,7 @@ function createNode(port: number, config: string): NatsProcess {
   return {
     address: `127.0.0.1:${port}`,
     port,
+    store: join(dir, "store"),
     log: () => readFileSync(logFile, "utf8"),
     kill,
     pause: () => child?.kill("SIGSTOP"),

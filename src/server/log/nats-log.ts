@@ -109,7 +109,7 @@ class NatsLog implements MessageLog {
     );
     this.#catchUp = new NatsCatchUp(link, stream, (after) => this.#checkKept(after));
     this.#tail = new NatsTail(link, stream, head, (messages) => this.#take(messages));
-    this.#watch = new NatsWatch(link, stream, (first) => this.#moveFirst(first), { logger });
+    this.#watch = new NatsWatch(link, () => this.#look(), { logger });
   }
 
   get head() {
@@ -220,6 +220,21 @@ class NatsLog implements MessageLog {
     if (after + 1 < this.#first) {
       throw overtakenError(after, this.#first);
     }
+  }
+
+  /**
+   * Finds where the stream begins. Rejects if it has less than was in it when it was asked:
+   * for a moment that can be, as a new leader may have to catch up.
+   */
+  async #look(): Promise<void> {
+    const last = Math.max(this.head, this.#publisher.last);
+    const { first, head } = await this.#stream.look();
+    if (head < last) {
+      throw new Error(
+        `the stream ends with message ${head}, and had ${last}: JetStream has lost messages`,
+      );
+    }
+    this.#moveFirst(first);
   }
 
   #moveFirst(first: number): void {

@@ -59,6 +59,8 @@ export class NatsPublisher {
   readonly #calls = new Set<Promise<AppendResult>>();
   readonly #turns: (() => void)[] = [];
   #unanswered = 0;
+  /** Highest sequence that was acknowledged. */
+  #last = 0;
   #waitingLength = 0;
   #fault: { readonly error: ConnectError; readonly until: number } | undefined;
 
@@ -82,6 +84,11 @@ export class NatsPublisher {
     return this.#fault !== undefined && Date.now() < this.#fault.until
       ? this.#fault.error
       : undefined;
+  }
+
+  /** The highest sequence that was acknowledged; 0 if there was none. */
+  get last(): number {
+    return this.#last;
   }
 
   /** See `MessageLog.append`. */
@@ -145,7 +152,7 @@ export class NatsPublisher {
       messageId === "" ? randomBytes(16) : hashId(sender, messageId, text).subarray(0, idHashBytes)
     ).toString("base64url");
     const start = performance.now();
-    const head = this.#arrivals.head();
+    const last = Math.max(this.#last, this.#arrivals.head());
     const { seq, duplicate } = await this.#untilDone(async (left) => {
       const timeout = Math.min(left, attemptMs);
       await this.#turn();
@@ -155,9 +162,10 @@ export class NatsPublisher {
         this.#giveTurn();
       }
     });
-    if (seq <= head && !duplicate) {
+    if (seq <= last && !duplicate) {
       throw replacedError();
     }
+    this.#last = Math.max(this.#last, seq);
     const post = { payload, sequence: seq };
     if (duplicate && messageId !== "" && (await this.#locate(post)) === undefined) {
       throw idTakenError(messageId);

@@ -3,7 +3,6 @@ import { ConnectError } from "@connectrpc/connect";
 import { natsAwayError } from "./log-errors.js";
 import type { LogLogger } from "./log-logger.js";
 import type { NatsLink } from "./nats-link.js";
-import type { NatsStream } from "./nats-stream.js";
 
 export interface NatsWatchOptions {
   /** How often the stream is looked at, in milliseconds. Default: 1,000. */
@@ -17,11 +16,10 @@ export interface NatsWatchOptions {
   readonly logger?: LogLogger;
 }
 
-/** Looks at the stream again and again: whether it answers, and where it begins. */
+/** Looks at the stream again and again, and knows whether it can be used. */
 export class NatsWatch {
   readonly #link: NatsLink;
-  readonly #stream: NatsStream;
-  readonly #moveFirst: (first: number) => void;
+  readonly #look: () => Promise<void>;
   readonly #intervalMs: number;
   readonly #leaveMs: number;
   readonly #logger: LogLogger | undefined;
@@ -29,16 +27,14 @@ export class NatsWatch {
   readonly #running: Promise<void>;
   #fault: ConnectError | undefined;
 
-  /** `moveFirst` is told the sequence of the oldest message that is kept. */
+  /** `look` asks the stream, and rejects if it has no answer or must not be used. */
   constructor(
     link: NatsLink,
-    stream: NatsStream,
-    moveFirst: (first: number) => void,
+    look: () => Promise<void>,
     { intervalMs = 1000, leaveMs = 10_000, logger }: NatsWatchOptions = {},
   ) {
     this.#link = link;
-    this.#stream = stream;
-    this.#moveFirst = moveFirst;
+    this.#look = look;
     this.#intervalMs = intervalMs;
     this.#leaveMs = leaveMs;
     this.#logger = logger;
@@ -60,9 +56,8 @@ export class NatsWatch {
     let answered = Date.now();
     while (!signal.aborted) {
       try {
-        const { first } = await this.#stream.look();
+        await this.#look();
         answered = Date.now();
-        this.#moveFirst(first);
         this.#tell(undefined);
       } catch (error) {
         if (!signal.aborted) {
