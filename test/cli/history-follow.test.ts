@@ -1,3 +1,4 @@
+import { Code, ConnectError } from "@connectrpc/connect";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { parseLines } from "../support/cli.js";
@@ -69,6 +70,36 @@ describe("history --follow", () => {
       env: { CHATTER_URL: fake.url, CHATTER_TOKEN: "t" },
     });
     await cli.printed("between");
+  });
+
+  test("says so when the connection is lost among the stored messages", async () => {
+    let isCut = false;
+    const fake = await startFakeServer({
+      async *history({ after }) {
+        if (after === "") {
+          yield { message: "one", sequence: 1n, cursor: "1" };
+          isCut = true;
+          throw new ConnectError("on its way out", Code.Unavailable);
+        }
+        yield { message: "two", sequence: 2n, cursor: "2" };
+      },
+      async *subscribe({ after }, { responseHeader, signal }) {
+        responseHeader.set("chatter-cursor", after || "2");
+        yield { cursor: after || "2" };
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      },
+    });
+    onTestFinished(() => fake.close());
+    const cli = startHere(["history", "--follow", "--limit", "2"], {
+      env: { CHATTER_URL: fake.url, CHATTER_TOKEN: "t" },
+    });
+    const { status, stdout, stderr } = await cli.ended;
+    expect(isCut).toBe(true);
+    expect(status).toBe(0);
+    expect(parseLines(stdout).map(({ message }) => message)).toEqual(["one", "two"]);
+    expect(stderr).toBe(
+      "chatter: unavailable: on its way out; trying again\nchatter: connected again\n",
+    );
   });
 
   test("sees each message once while others post", async () => {

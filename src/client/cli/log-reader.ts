@@ -40,7 +40,7 @@ export function createResumingReader(call: Call): LogReader {
       await subscription.return?.();
       return subscription.cursor ?? "";
     },
-    history: (last) => chatter.history({ last, signal }),
+    history: (last) => chatter.history({ last, signal, onState }),
     subscribe({ after, bookmarkSeconds }) {
       if (bookmarkSeconds === 0) {
         return first.guard(chatter.subscribe({ after, signal, onState }));

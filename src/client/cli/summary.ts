@@ -5,6 +5,7 @@ import {
   type SummaryResponse,
   SummaryResponseSchema,
 } from "../../gen/chatter_pb.js";
+import { createErrorNotes } from "./connection-notes.js";
 import { createResumingReader } from "./log-reader.js";
 import { addCallOptions, addOutputOption, type OutputOptions } from "./options.js";
 import { createPrinter } from "./output.js";
@@ -60,7 +61,8 @@ async function collectSummaries(posting: Posting): Promise<SummaryResponse> {
   const response = create(SummaryResponseSchema);
   const { summaries } = response;
   if (sequences.length > 0) {
-    for await (const stored of chatter.history({ after: before, signal })) {
+    const onState = createErrorNotes(posting, () => progress.hide());
+    for await (const stored of chatter.history({ after: before, signal, onState })) {
       // Those of others lie between them.
       if (stored.sequence === sequences[summaries.length]) {
         const { message, length, sentAt, sequence } = stored;
