@@ -1,6 +1,11 @@
+import { createPublicKey, type JsonWebKey } from "node:crypto";
 import { errors, jwtVerify } from "jose";
-import { expect, it } from "vitest";
-import { createIssuerKeys, type IssuerKeysOptions } from "../../src/server/auth/issuer-keys.js";
+import { expect, it, vi } from "vitest";
+import {
+  createIssuerKeys,
+  type IssuerKeys,
+  type IssuerKeysOptions,
+} from "../../src/server/auth/issuer-keys.js";
 import { createIssuerTokens } from "../../src/server/auth/issuer-tokens.js";
 import { sleep, until } from "../support/streams.js";
 import { refusalText } from "./connect-errors.js";
@@ -92,6 +97,27 @@ it("a token that was verified is verified again when its key was taken away", as
   expect(await outcome(token)).toBe("accepted");
   issuer.published = [two];
   await until(async () => (await outcome(token)) === invalid, "it is refused");
+});
+
+it("a token that is being verified while its key is taken away is not remembered", async () => {
+  const issuer = await startIssuer(one);
+  let changed = () => {};
+  const find = vi.fn(async () => {
+    changed(); // The keys are other ones while the signature is checked.
+    return createPublicKey({ key: one.publicJwk as JsonWebKey, format: "jwk" });
+  });
+  const keys: IssuerKeys = {
+    find,
+    freshen() {},
+    onChange(listener) {
+      changed = listener;
+    },
+  };
+  const tokens = createIssuerTokens({ issuer: issuer.name, audience: "chatter", keys });
+  const token = await issuer.sign();
+  await tokens.verify(token);
+  await tokens.verify(token);
+  expect(find).toHaveBeenCalledTimes(2);
 });
 
 it("an issuer that does not answer delays no token whose key is known", async () => {

@@ -64,8 +64,11 @@ export function createIssuerTokens({
   scopeClaim = "scope",
   scopeMap = ownScopes,
 }: IssuerTokensOptions): IssuerTokens {
-  const verified = createVerifiedTokens();
-  keys.onChange(() => verified.clear());
+  // Replaced, not emptied: a token that is being checked by the keys of before goes with them.
+  let verified = createVerifiedTokens();
+  keys.onChange(() => {
+    verified = createVerifiedTokens();
+  });
 
   async function check(token: string): Promise<Identity> {
     checkTokenForm(token);
@@ -111,13 +114,14 @@ export function createIssuerTokens({
 
     async verify(token) {
       keys.freshen();
-      const known = verified.get(token);
+      const remembered = verified;
+      const known = remembered.get(token);
       if (known) {
         return known;
       }
       try {
         const identity = await check(token);
-        verified.add(token, identity);
+        remembered.add(token, identity);
         return identity;
       } catch (cause) {
         if (cause instanceof ConnectError && cause.code === Code.Unavailable) {

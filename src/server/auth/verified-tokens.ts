@@ -6,8 +6,6 @@ export interface VerifiedTokens {
   /** What a token says, unless it is unknown or has expired since. */
   get(token: string): Identity | undefined;
   add(token: string, identity: Identity): void;
-  /** Forgets all. */
-  clear(): void;
 }
 
 const capacity = 1000;
@@ -46,7 +44,5 @@ export function createVerifiedTokens(): VerifiedTokens {
         identities.delete(oldest!);
       }
     },
-
-    clear: () => identities.clear(),
   };
 }
