@@ -75,15 +75,21 @@ describe("changing the file", () => {
     expect(await readUsersFile(path)).toEqual([]);
   });
 
-  it("leaves mode 0600 and nothing else in the folder", async () => {
+  it("makes a file of mode 0600, and leaves nothing else in the folder", async () => {
     const path = newPath();
     await addUser(path, await account("goa"));
     expect((await stat(path)).mode & 0o777).toBe(0o600);
-    await chmod(path, 0o644);
-    await refusalText(() => removeUser(path, "nobody"));
-    await addUser(path, await account("other"));
-    expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await readdir(join(path, ".."))).toEqual(["users.json"]);
+  });
+
+  it("leaves a file to those who could read it, such as the server by its group", async () => {
+    const path = newPath();
+    await addUser(path, await account("goa"));
+    for (const mode of [0o640, 0o400]) {
+      await chmod(path, mode);
+      await addUser(path, await account(`user ${mode}`));
+      expect((await stat(path)).mode & 0o777).toBe(mode);
+    }
   });
 
   it("puts a new file in the old one's place, so that no reader sees half of one", async () => {

@@ -24,9 +24,10 @@ export async function readPrivateFile(file: PrivateFile): Promise<Buffer | undef
 }
 
 /**
- * Puts a new file, of mode 0600, in the place of the old one, so that a reader, or whoever
- * comes after a crash, finds the one or the other. The draft is a lock too: of two changes
- * at the same time neither is lost, one is refused.
+ * Puts a new file in the place of the old one, so that a reader, or whoever comes after a
+ * crash, finds the one or the other. It has the owner and the mode of the old one, or is of
+ * mode 0600 if there is none. The draft is a lock too: of two changes at the same time
+ * neither is lost, one is refused.
  *
  * Rejects as `change` does, with `unavailable` if another process is changing the file, and
  * with `failed_precondition` if it cannot be read or written.
@@ -47,7 +48,9 @@ export async function changePrivateFile(
   try {
     try {
       await handle.writeFile(await change(await readPrivateFile(file)));
-      await keepOwner(handle, before);
+      if (before) {
+        await keepReaders(handle, before);
+      }
       await handle.sync();
     } finally {
       await handle.close();
@@ -62,15 +65,13 @@ export async function changePrivateFile(
   });
 }
 
-/** A file changed by root stays readable for the server's own user. */
-async function keepOwner(handle: FileHandle, before: Stats | undefined) {
-  if (before === undefined) {
-    return;
-  }
+/** A file changed by root stays readable for the server, by its user or by its group. */
+async function keepReaders(handle: FileHandle, before: Stats): Promise<void> {
   const { uid, gid } = await handle.stat();
   if (before.uid !== uid || before.gid !== gid) {
     await handle.chown(before.uid, before.gid);
   }
+  await handle.chmod(before.mode & 0o777);
 }
 
 /** Makes the rename itself durable. Windows cannot open a directory, and need not. */
