@@ -89,6 +89,7 @@ test("SIGHUP reads them again, and what is wrong then is told, and changes nothi
   server.child.kill("SIGHUP");
   await until(() => server.errors().includes("the certificate is not renewed"), "the log line");
   expect(server.errors()).toContain("has not the key of the first certificate");
+  expect(server.errors()).not.toContain("stack"); // A file is wrong, not the program.
   expect(server.errors()).not.toContain("PRIVATE KEY");
   expect(await shown(server)).toBe("first");
 

@@ -25,10 +25,11 @@ export async function watchRevocationsFile(
       try {
         return createRevocations(await readRevocationsFile(path));
       } catch (error) {
-        if (started || ConnectError.from(error).code !== Code.NotFound) {
+        const { code, rawMessage } = ConnectError.from(error);
+        if (started || code !== Code.NotFound) {
           throw error;
         }
-        onError(error);
+        onError(new ConnectError(`${rawMessage}: nothing is revoked until it is`, code));
         return createRevocations({ tokens: [], users: [] });
       } finally {
         started = true;

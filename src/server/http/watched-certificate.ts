@@ -1,3 +1,4 @@
+import { ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { onReloadSignal } from "../reload-signal.js";
 import { type WatchedFile, watchFile } from "../watched-file.js";
@@ -22,7 +23,11 @@ export async function watchCertificate(
 ): Promise<WatchedCertificate> {
   const watched = await watchFile([files.certFile, files.keyFile], {
     load: () => readCertificate(files),
-    onError: (error) => logger.error({ err: error }, "the certificate is not renewed"),
+    onError: (error) =>
+      logger.error(
+        { error: ConnectError.from(error).rawMessage },
+        "the certificate is not renewed: the one before stays",
+      ),
   });
   tellOfDates(watched.value, logger);
   watched.onChange(() => {
