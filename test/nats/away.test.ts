@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { decode, post, posts, texts } from "../support/log-messages.js";
 import { hasNats, startNats } from "../support/nats-server.js";
@@ -67,6 +67,30 @@ describe.skipIf(!hasNats)("while JetStream is away", () => {
     expect((await under).positions.map(({ sequence }) => sequence)).toEqual([2, 3, 4, 5, 6]);
     expect(before.positions[0]!.sequence).toBe(1);
     expect(await texts(log)).toHaveLength(6);
+  });
+
+  test("of thousands of posts each fails in time, or is stored once", async () => {
+    const nats = await startNats();
+    const log = await openLog(nats.address, { timeoutMs });
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on("warning", warn);
+    onTestFinished(() => void process.off("warning", warn));
+    const appendAll = (prefix: string) =>
+      Promise.all(posts(3000, prefix).map((message) => log.append([message])));
+    nats.pause();
+    const start = performance.now();
+    const failed = await appendAll("while it is away");
+    expect(performance.now() - start).toBeLessThan(timeoutMs + 5000);
+    expect(failed.every(({ error }) => error?.code === Code.Unavailable)).toBe(true);
+    nats.resume();
+    await expect.poll(() => log.writeFault, { timeout: 20_000 }).toBeUndefined();
+    const stored = await appendAll("when it is back");
+    expect(stored.every(({ error }) => error === undefined)).toBe(true);
+    const all = await texts(log);
+    expect(new Set(all).size).toBe(all.length);
+    expect(all.filter((text) => text.startsWith("when it is back"))).toHaveLength(3000);
+    expect(warnings).toEqual([]);
   });
 
   test("a server that finds no NATS does not start, and says so", async () => {

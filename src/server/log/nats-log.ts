@@ -5,18 +5,15 @@ import { closedError, natsAwayError, overtakenError } from "./log-errors.js";
 import type { LogLogger } from "./log-logger.js";
 import type { LogObserver } from "./log-observer.js";
 import type { AppendResult, Batch, MessageLog, NewMessage, ReadOptions } from "./message-log.js";
+import { NatsArrivals } from "./nats-arrivals.js";
 import { NatsCatchUp } from "./nats-catch-up.js";
 import { type NatsAddress, type NatsLink, openLink } from "./nats-link.js";
-import { isPayload, type StreamMessage, sealStream } from "./nats-payload.js";
 import { NatsPublisher } from "./nats-publisher.js";
 import { type NatsStream, openStream } from "./nats-stream.js";
 import type { NatsStreamOptions } from "./nats-stream-config.js";
 import { NatsTail } from "./nats-tail.js";
 import { NatsWatch } from "./nats-watch.js";
-import { Recent } from "./recent.js";
 import { sliceBatch } from "./stored-message.js";
-import { Waiters } from "./waiters.js";
-import { within } from "./within.js";
 
 /** Options of `openNatsLog`. */
 export interface NatsLogOptions extends NatsStreamOptions {
@@ -32,12 +29,6 @@ export interface NatsLogOptions extends NatsStreamOptions {
   /** Told what the log does; each message is a commit of its own. Default: nobody. */
   readonly observer?: LogObserver;
 }
-
-/** Bytes of the newest messages that are held in memory. */
-const recentBytes = 8 * 1024 * 1024;
-
-/** A reason that is made once: without one, each `abort` makes an exception with a stack. */
-const waitedEnough = new Error("waited long enough");
 
 /** How long a cursor of another server may be ahead of what JetStream says it has. */
 const aheadMs = 1000;
@@ -64,60 +55,37 @@ class NatsLog implements MessageLog {
   readonly identity: string;
   readonly #link: NatsLink;
   readonly #stream: NatsStream;
-  readonly #logger: LogLogger | undefined;
   readonly #timeoutMs: number;
   readonly #publisher: NatsPublisher;
   readonly #catchUp: NatsCatchUp;
   readonly #tail: NatsTail;
   readonly #watch: NatsWatch;
-  readonly #waiters = new Waiters();
   readonly #closing = new AbortController();
-  readonly #recent: Recent;
-  #first: number;
-  /** Sequence of the last message that came, whatever it was. */
-  #lastCome: number;
-  /** Messages that came after a hole, until it is known what the hole is. */
-  #afterHole: StreamMessage[] | undefined;
+  readonly #arrivals: NatsArrivals;
 
   constructor(
     link: NatsLink,
     stream: NatsStream,
     { timeoutMs, logger, observer }: Pick<NatsLogOptions, "timeoutMs" | "logger" | "observer">,
   ) {
-    const { first, head } = stream.place;
     setMaxListeners(0, this.#closing.signal);
     this.identity = stream.identity;
     this.#link = link;
     this.#stream = stream;
-    this.#logger = logger;
     this.#timeoutMs = timeoutMs;
-    this.#first = first;
-    this.#lastCome = head;
-    this.#recent = new Recent(recentBytes, head);
-    this.#publisher = new NatsPublisher(
-      link,
-      stream,
-      {
-        head: () => this.head,
-        find: (sequence) => this.#recent.find(sequence),
-        untilCome: async (sequence, timeoutMs) => {
-          await this.#untilCome(sequence, timeoutMs);
-        },
-      },
-      timeoutMs,
-      observer,
-    );
+    this.#arrivals = new NatsArrivals(stream, this.#closing.signal, logger);
+    this.#publisher = new NatsPublisher(link, stream, this.#arrivals, timeoutMs, observer);
     this.#catchUp = new NatsCatchUp(link, stream, (after) => this.#checkKept(after));
-    this.#tail = new NatsTail(link, stream, head, (messages) => this.#take(messages));
+    this.#tail = new NatsTail(link, stream, this.head, (messages) => this.#arrivals.take(messages));
     this.#watch = new NatsWatch(link, () => this.#look(), { logger });
   }
 
   get head() {
-    return this.#recent.head;
+    return this.#arrivals.head;
   }
 
   get first() {
-    return this.#first;
+    return this.#arrivals.first;
   }
 
   get writeFault() {
@@ -136,14 +104,14 @@ class NatsLog implements MessageLog {
     if (this.#closing.signal.aborted) {
       throw closedError();
     }
-    if (after + 1 < this.#first) {
-      throw overtakenError(after, this.#first);
+    if (after + 1 < this.first) {
+      throw overtakenError(after, this.first);
     }
     if (after >= Math.min(this.head, through ?? this.head)) {
       return undefined;
     }
-    if (after + 1 >= this.#recent.first) {
-      return this.#recent.read(after, through, limit);
+    if (after + 1 >= this.#arrivals.recent.first) {
+      return this.#arrivals.recent.read(after, through, limit);
     }
     return this.#catchUp
       .read(after, this.head, signal)
@@ -151,7 +119,7 @@ class NatsLog implements MessageLog {
   }
 
   wait(after: number, signal: AbortSignal): Promise<void> {
-    return this.#waiters.wait(after, this.head, signal);
+    return this.#arrivals.waiters.wait(after, this.head, signal);
   }
 
   async reaches(sequence: number): Promise<boolean> {
@@ -164,7 +132,7 @@ class NatsLog implements MessageLog {
         throw error instanceof ConnectError ? error : natsAwayError(error);
       }
       if (sequence <= head) {
-        if (await this.#untilCome(sequence, this.#timeoutMs)) {
+        if (await this.#arrivals.untilCome(sequence, this.#timeoutMs)) {
           return true;
         }
         throw natsAwayError(undefined);
@@ -179,7 +147,7 @@ class NatsLog implements MessageLog {
   }
 
   beforeLast(count: number): number {
-    return Math.max(this.#first - 1, this.head - count);
+    return Math.max(this.first - 1, this.head - count);
   }
 
   async close(): Promise<void> {
@@ -187,7 +155,7 @@ class NatsLog implements MessageLog {
       return;
     }
     this.#closing.abort();
-    this.#waiters.close();
+    this.#arrivals.waiters.close();
     const closed = Promise.all([
       this.#publisher.close(),
       this.#catchUp.close(closedError()),
@@ -201,24 +169,12 @@ class NatsLog implements MessageLog {
     await this.#link.close();
   }
 
-  /** Whether a message came within a time. */
-  async #untilCome(sequence: number, timeoutMs: number): Promise<boolean> {
-    if (sequence <= this.head) {
-      return true;
-    }
-    const left = new AbortController();
-    const come = this.#waiters.wait(sequence - 1, this.head, left.signal);
-    await within(come, timeoutMs, this.#closing.signal);
-    left.abort(waitedEnough);
-    return sequence <= this.head;
-  }
-
   /** Rejects with `out_of_range` if what follows a sequence is not kept. */
   async #checkKept(after: number): Promise<void> {
     const { first } = await this.#stream.look();
-    this.#moveFirst(first);
-    if (after + 1 < this.#first) {
-      throw overtakenError(after, this.#first);
+    this.#arrivals.moveFirst(first);
+    if (after + 1 < this.first) {
+      throw overtakenError(after, this.first);
     }
   }
 
@@ -234,71 +190,6 @@ class NatsLog implements MessageLog {
         `the stream ends with message ${head}, and had ${last}: JetStream has lost messages`,
       );
     }
-    this.#moveFirst(first);
-  }
-
-  #moveFirst(first: number): void {
-    if (first > this.#first) {
-      this.#first = first;
-      this.#recent.dropBefore(first);
-    }
-  }
-
-  #take(messages: readonly StreamMessage[]): void {
-    if (this.#afterHole !== undefined) {
-      this.#afterHole.push(...messages);
-      return;
-    }
-    const last = messages.at(-1)!.sequence;
-    if (last - this.#lastCome === messages.length) {
-      this.#add(messages);
-    } else {
-      this.#afterHole = [...messages];
-      void this.#addAfterHole();
-    }
-  }
-
-  /**
-   * Messages are missing. If retention has removed them while this server was cut off, those
-   * who wait for them must be told before they see what follows.
-   */
-  async #addAfterHole(): Promise<void> {
-    const before = this.#lastCome;
-    const end = Date.now() + this.#timeoutMs;
-    while (!this.#closing.signal.aborted) {
-      try {
-        this.#moveFirst((await this.#stream.look()).first);
-        break;
-      } catch {
-        if (Date.now() > end) {
-          break;
-        }
-        await sleep(pauseMs, undefined, { signal: this.#closing.signal }).catch(() => {});
-      }
-    }
-    const messages = this.#afterHole!;
-    this.#afterHole = undefined;
-    const { sequence } = messages[0]!;
-    if (sequence > Math.max(before + 1, this.#first)) {
-      this.#logger?.error({ after: before, before: sequence }, "the stream has lost messages");
-    }
-    this.#add(messages);
-  }
-
-  #add(messages: readonly StreamMessage[]): void {
-    this.#lastCome = messages.at(-1)!.sequence;
-    const ours = messages.filter(({ payload }) => isPayload(payload));
-    if (ours.length < messages.length) {
-      this.#logger?.error(
-        { subject: this.#stream.subject, through: this.#lastCome },
-        "somebody else has posted to the log's subject: what is no message of Chatter is left out",
-      );
-    }
-    if (ours.length > 0) {
-      for (const record of sealStream(this.identity, ours)) {
-        this.#recent.add(record);
-      }
-      this.#waiters.wake(this.head);
-    }
+    this.#arrivals.moveFirst(first);
   }
 }

@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type JetStreamClient, jetstream } from "@nats-io/jetstream";
 import { hashId, idHashBytes } from "./dedupe-window.js";
 import { closedError, idTakenError, natsAwayError, replacedError } from "./log-errors.js";
 import type { LogObserver } from "./log-observer.js";
-import type { AppendResult, Batch, NewMessage, Position } from "./message-log.js";
+import type { AppendResult, NewMessage, Position } from "./message-log.js";
+import type { NatsArrivals } from "./nats-arrivals.js";
 import type { NatsLink } from "./nats-link.js";
 import { encodePayload, sealStream, sentAtOf } from "./nats-payload.js";
 import type { NatsStream } from "./nats-stream.js";
@@ -27,20 +29,16 @@ const pauseMs = 100;
 /** How long after its answer a message may take to come to this server by itself. */
 const arrivalMs = 250;
 
-/** What the publisher needs of its log: messages as they came back from the stream. */
-export interface Arrivals {
-  /** Sequence of the newest message that came. */
-  head(): number;
-  /** The message, if it came and is in memory. */
-  find(sequence: number): Batch | undefined;
-  /** Resolves when what has this sequence came; in any case after `timeoutMs`. */
-  untilCome(sequence: number, timeoutMs: number): Promise<void>;
-}
-
 /** A post that the stream has, under this sequence. */
 interface Acknowledged {
   readonly payload: Buffer;
   readonly sequence: number;
+}
+
+/** A post that waits until it may be on its way. */
+interface Turn {
+  state: "waiting" | "taken" | "gone";
+  take(): void;
 }
 
 /**
@@ -52,12 +50,12 @@ export class NatsPublisher {
   readonly #link: NatsLink;
   readonly #stream: NatsStream;
   readonly #client: JetStreamClient;
-  readonly #arrivals: Arrivals;
+  readonly #arrivals: NatsArrivals;
   readonly #timeoutMs: number;
   readonly #observer: LogObserver | undefined;
   readonly #closing = new AbortController();
   readonly #calls = new Set<Promise<AppendResult>>();
-  readonly #turns: (() => void)[] = [];
+  readonly #turns: Turn[] = [];
   #unanswered = 0;
   /** Highest sequence that was acknowledged. */
   #last = 0;
@@ -67,10 +65,11 @@ export class NatsPublisher {
   constructor(
     link: NatsLink,
     stream: NatsStream,
-    arrivals: Arrivals,
+    arrivals: NatsArrivals,
     timeoutMs: number,
     observer?: LogObserver,
   ) {
+    setMaxListeners(0, this.#closing.signal); // Each post that waits has one.
     this.#link = link;
     this.#stream = stream;
     this.#client = jetstream(link.connection, { timeout: attemptMs });
@@ -152,10 +151,12 @@ export class NatsPublisher {
       messageId === "" ? randomBytes(16) : hashId(sender, messageId, text).subarray(0, idHashBytes)
     ).toString("base64url");
     const start = performance.now();
-    const last = Math.max(this.#last, this.#arrivals.head());
+    const last = Math.max(this.#last, this.#arrivals.head);
     const { seq, duplicate } = await this.#untilDone(async (left) => {
       const timeout = Math.min(left, attemptMs);
-      await this.#turn();
+      if (!(await this.#turn(left))) {
+        throw new Error("too many posts wait for their acknowledgement");
+      }
       try {
         return await this.#client.publish(this.#stream.subject, payload, { msgID, timeout });
       } finally {
@@ -196,7 +197,7 @@ export class NatsPublisher {
   /** When the stream took a post; undefined if the message of that sequence is another one. */
   async #locate({ payload, sequence }: Acknowledged): Promise<number | undefined> {
     const { identity } = this.#stream;
-    let stored = this.#arrivals.find(sequence);
+    let stored = this.#arrivals.recent.find(sequence);
     if (stored === undefined) {
       const message = await this.#untilDone(async () => {
         const found = await this.#stream.message(sequence);
@@ -243,21 +244,35 @@ export class NatsPublisher {
     throw closedError();
   }
 
-  /** Resolves when a post may be on its way. */
-  async #turn(): Promise<void> {
+  /** Resolves when a post may be on its way; to false if that is not in time. */
+  async #turn(timeoutMs: number): Promise<boolean> {
     if (this.#unanswered < maxUnanswered) {
       this.#unanswered++;
-    } else {
-      await new Promise<void>((resolve) => this.#turns.push(resolve));
+      return true;
     }
+    const turn: Turn = { state: "waiting", take: () => {} };
+    const taken = new Promise<void>((resolve) => {
+      turn.take = resolve;
+    });
+    this.#turns.push(turn);
+    await within(taken, timeoutMs, this.#closing.signal);
+    if (turn.state === "taken") {
+      return true;
+    }
+    turn.state = "gone";
+    return false;
   }
 
   #giveTurn(): void {
-    const next = this.#turns.shift();
-    if (next !== undefined) {
-      next();
-    } else {
+    let next = this.#turns.shift();
+    while (next?.state === "gone") {
+      next = this.#turns.shift();
+    }
+    if (next === undefined) {
       this.#unanswered--;
+    } else {
+      next.state = "taken";
+      next.take();
     }
   }
 }
