@@ -63,7 +63,7 @@ export class Retry {
     if (reason.code === Code.Unauthenticated ? !this.#mayRenew() : isFinal(reason, this.#wasLive)) {
       throw reason;
     }
-    const delayMs = Math.max(backoffMs(++this.#failures), askedDelayMs(reason));
+    const delayMs = backoffMs(++this.#failures) + askedDelayMs(reason);
     this.#onState({ status: "waiting", reason, delayMs });
     await pause(delayMs, this.#signal);
   }
@@ -74,8 +74,11 @@ export class Retry {
   }
 }
 
+/** No wait is longer, whatever a server asks for, in milliseconds. */
+const longestAskedMs = 600_000;
+
 /** How long the server asks to wait, in milliseconds. */
 function askedDelayMs(error: ConnectError): number {
   const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  return delay ? durationMs(delay) : 0;
+  return delay ? Math.min(Math.max(0, durationMs(delay)), longestAskedMs) : 0;
 }
