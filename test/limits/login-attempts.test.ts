@@ -6,13 +6,16 @@ import { retryDelayOf } from "../support/retry-info.js";
 import { errorOf } from "../support/streams.js";
 import { clientOf } from "../support/wires.js";
 
-/** Accounts whose every password is "right"; counts what is checked. */
+/** Accounts whose every password is "right", and "down" a fault; counts what is checked. */
 function fakeAuth(): Auth & { checked: number } {
   return {
     checked: 0,
     async login(_user, password) {
       this.checked++;
       await new Promise((resolve) => setTimeout(resolve, 1));
+      if (password === "down") {
+        throw new ConnectError("the accounts are not to be had", Code.Unavailable);
+      }
       if (password !== "right") {
         throw new ConnectError("invalid username and password combination", Code.Unauthenticated);
       }
@@ -84,6 +87,16 @@ test("who knows the password may log in as often as they like, also at once", as
   await Promise.all(
     Array.from({ length: 40 }, () => client.login({ user: "goa", password: "right" })),
   );
+});
+
+test("what fails for another reason does not count", async () => {
+  const { server } = await start();
+  const client = clientOf(server);
+  for (let i = 0; i < 5; i++) {
+    const error = await errorOf(client.login({ user: "goa", password: "down" }));
+    expect(error.code).toBe(Code.Unavailable);
+  }
+  await client.login({ user: "goa", password: "right" });
 });
 
 test("a name that does not exist is refused after as many failures as one that does", async () => {

@@ -27,7 +27,7 @@ test.each(["/chatter.v1.ChatterService/Login", "/login", "/nothing", "/livez"])(
     const connection = await openRawConnection(url);
     const { socket, received } = connection;
     const head = `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
-    socket.write(`${head}authorization: Basic Z29hOnJvY2tz\r\ncontent-length: 1000\r\n\r\n{`);
+    socket.write(`${head}authorization: Basic Z29hOnJvY2tz\r\ncontent-length: 1000000\r\n\r\n{`);
     const timer = setInterval(() => socket.write(" "), 20);
     try {
       await until(() => connection.ended, "the connection is closed");
