@@ -16,7 +16,7 @@ export interface LoggerOptions {
 export async function createLogger({
   level,
   pretty = process.stderr.isTTY,
-  destination = pino.destination({ dest: 2, sync: true }),
+  destination = createStandardError(),
 }: LoggerOptions): Promise<Logger> {
   return pretty
     ? pino(
@@ -24,6 +24,19 @@ export async function createLogger({
         await createPrettyStream(destination),
       )
     : pino({ level, base: undefined }, destination);
+}
+
+/** How many characters of lines wait for a log that cannot be written; what comes then is dropped. */
+const maxUnwritten = 1024 * 1024;
+
+/**
+ * Standard error, whose disk may be full: the line of a call must not fail the call. The lines are
+ * written when there is room again.
+ */
+function createStandardError(): DestinationStream {
+  const destination = pino.destination({ dest: 2, sync: true, maxLength: maxUnwritten });
+  destination.on("error", () => {}); // There is nobody else to be told.
+  return destination;
 }
 
 /** An error whose stack is read line by line. */

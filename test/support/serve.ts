@@ -39,23 +39,25 @@ export function cleanEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEn
  * Rejects with what it wrote to standard error if it ends before.
  *
  * @param args more arguments, such as "--demo", "--data-dir", folder
+ * @param stderr a file that standard error goes to, in place of `errors`
  */
 export async function startServe(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
+  stderr?: number,
 ): Promise<ServeProcess> {
   const child = spawn(process.execPath, [program, "serve", "--port", "0", ...args], {
     env: cleanEnvironment(environment),
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", stderr ?? "pipe"],
   });
   running.add(child);
   let output = "";
   let errors = "";
-  child.stderr.on("data", (chunk) => {
+  child.stderr?.on("data", (chunk) => {
     errors += chunk;
   });
   const url = await new Promise<string>((resolve, reject) => {
-    child.stdout.on("data", (chunk) => {
+    child.stdout!.on("data", (chunk) => {
       output += chunk;
       const url = /^chatter is listening on (\S+)$/m.exec(output)?.[1];
       if (url) {
