@@ -56,12 +56,15 @@ describe.skipIf(!hasNats)("docs/scaling.md", () => {
     const address = { servers: [nats.address], user: "chatter", password: "secret" };
     const log = await openLog(nats.address, { address });
     await log.append(Array.from({ length: 100 }, (_, i) => post(`message ${i}`, `${i}`)));
-    await log.append([post("message 0", "0")]);
-    // One that has nothing in memory has to read it.
+    // One that has nothing in memory has to read it, and to ask for what was posted before.
     const other = await openLog(nats.address, { address });
     expect(await texts(other)).toHaveLength(100);
-    await other.append([post("live")]);
-    await expect.poll(() => log.head).toBe(101);
+    expect((await other.append([post("message 0", "0")])).positions[0]!.sequence).toBe(1);
+    // So much at once that JetStream asks whether it has come.
+    await Promise.all(
+      Array.from({ length: 64 }, (_, i) => other.append([post(`${i} `.padEnd(60_000, "x"))])),
+    );
+    await expect.poll(() => log.head).toBe(164);
     await other.close();
     await log.close();
     expect(nats.log()).not.toMatch(/violation/i);
