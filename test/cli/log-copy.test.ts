@@ -238,6 +238,15 @@ describe("an import", () => {
     expect(await contentOf(copy)).toEqual(parted);
   });
 
+  it("goes into the folder of the flag, though the environment has a log elsewhere", async () => {
+    const dir = await makeLog(250);
+    const copy = tempDir();
+    const { stdout } = await runHere(["log", "export", "--data-dir", dir]);
+    const env = { CHATTER_LOG: "nats://127.0.0.1:1" };
+    await runLog(["import", "--data-dir", copy], { input: stdout, env });
+    expect(await contentOf(copy)).toEqual(await contentOf(dir));
+  });
+
   it("takes the place of a log that has nothing", async () => {
     const dir = await makeLog(250);
     const empty = tempDir();

@@ -111,7 +111,11 @@ function targetOf(options: ImportOptions & GivenSettings, command: Command) {
   };
 }
 
-function readTarget(given: GivenSettings, command: Command) {
+function readTarget(options: GivenSettings, command: Command) {
+  // A folder that is given as a flag is meant, though the environment has a log for servers.
+  const source = (name: string) => command.getOptionValueSource(name);
+  const isFolder = source("dataDir") === "cli" && source("log") === "env";
+  const given = isFolder ? { ...options, log: logSettings.log.default } : options;
   try {
     return readLogSettings(
       new SettingReader(logSettings, given),
