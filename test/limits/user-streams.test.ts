@@ -1,8 +1,18 @@
-import { setMaxListeners } from "node:events";
 import { Code, createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { Health } from "../../src/gen/health/v1/health_pb.js";
 import { startChatter } from "../support/chatter-server.js";
+import {
+  callHeaders,
+  flag,
+  frame,
+  frameType,
+  headerBlock,
+  preface,
+  settings,
+  settingsAck,
+} from "../support/http2-frames.js";
+import { openRawConnection } from "../support/raw-connection.js";
 import { retryDelayOf } from "../support/retry-info.js";
 import { errorOf, until } from "../support/streams.js";
 import {
@@ -92,15 +102,24 @@ test("streams that are refused, or fail, take no place for good", async () => {
 
 test("streams without a token are counted by address", async () => {
   const server = await startChatter();
-  const health = createClient(Health, transportOf(connectWire, server.url));
-  const all = new AbortController();
-  setMaxListeners(0, all.signal);
-  const open = Array.from({ length: 1000 }, () =>
-    errorOf(health.watch({}, { signal: all.signal })),
-  );
+  const { socket } = await openRawConnection(server.url);
+  const block = headerBlock(callHeaders("/grpc.health.v1.Health/Watch"));
+  socket.write(Buffer.concat([preface, settings(), settingsAck()]));
+  for (let i = 0; i < 1000; i++) {
+    const stream = 2 * i + 1;
+    socket.write(frame(frameType.headers, flag.endHeaders, stream, block));
+    socket.write(frame(frameType.data, flag.endStream, stream, envelope("")));
+  }
   await until(() => server.chatter.openCalls === 1000, "a thousand are open");
+  const health = createClient(Health, transportOf(connectWire, server.url));
   expect((await errorOf(health.watch({}))).code).toBe(Code.ResourceExhausted);
   expect(await health.check({})).toBeDefined();
-  all.abort();
-  await Promise.all(open);
+  for await (const _ of clientOf(server).history({ limit: 1n })) {
+    // A user is not touched.
+  }
+  socket.destroy();
+  await until(() => server.chatter.openCalls === 0, "they are over");
+  expect(await errorOf(health.watch({}, { timeoutMs: 50 }))).toMatchObject({
+    code: Code.DeadlineExceeded,
+  });
 });
