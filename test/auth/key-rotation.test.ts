@@ -8,8 +8,12 @@ import { ChatterService } from "../../src/gen/chatter_pb.js";
 import { createAuth } from "../../src/server/auth/create-auth.js";
 import { demoUsers } from "../../src/server/auth/demo-users.js";
 import { createKeyFile, listKeys, removeKeys, rotateKey } from "../../src/server/auth/key-file.js";
-import { readSigningKeys } from "../../src/server/auth/signing-key.js";
-import { watchSigningKeys } from "../../src/server/auth/signing-keys.js";
+import {
+  parseSigningKey,
+  readSigningKeys,
+  type SigningKey,
+} from "../../src/server/auth/signing-key.js";
+import { type SigningKeys, watchSigningKeys } from "../../src/server/auth/signing-keys.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
 import { startChatter } from "../support/chatter-server.js";
 import { runHere } from "../support/cli-here.js";
@@ -49,6 +53,32 @@ it("a new key signs, and tokens of the keys before stay valid", async () => {
     [third, "signs"],
   ]);
   expect((await stat(path)).mode & 0o777).toBe(0o600);
+});
+
+it("keys may be an object of one's own that changes", async () => {
+  class Keys implements SigningKeys {
+    list: readonly SigningKey[] = [];
+    #listeners = new Set<() => void>();
+    onChange(listener: () => void) {
+      this.#listeners.add(listener);
+      return () => this.#listeners.delete(listener);
+    }
+    take(...list: SigningKey[]) {
+      this.list = list;
+      for (const listener of this.#listeners) {
+        listener();
+      }
+    }
+  }
+  const keys = new Keys();
+  const auth = createAuth({ users: demoUsers(), tokens: createTokens({ key: keys }) });
+  let changes = 0;
+  const leave = auth.onChange!(() => changes++);
+  keys.take(await parseSigningKey(secret, "test"));
+  expect(changes).toBe(1);
+  leave();
+  keys.take();
+  expect(changes).toBe(1);
 });
 
 it("a new key signs from its time on, when every server has it", async () => {

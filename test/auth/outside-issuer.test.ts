@@ -112,6 +112,20 @@ describe("a token of an outside issuer", () => {
     }
   });
 
+  it("needs to name its key if more than one fits", async () => {
+    const [other, es] = [await createKey("RS256", "other"), await createKey("ES256", "es")];
+    const nameless = (key: typeof rsa) => ({ ...key, kid: undefined as never });
+    const issuer = await startIssuer(rsa, es, other);
+    const keys = createIssuerKeys({ url: issuer.url, onError: () => {} });
+    const outside = createIssuerTokens({ issuer: issuer.name, audience: "chatter", keys });
+    expect(await outside.verify(await issuer.sign({}, nameless(es)))).toMatchObject({
+      subject: name,
+    });
+    expect(await outside.verify(await issuer.sign({}, other))).toMatchObject({ subject: name });
+    const token = await issuer.sign({}, nameless(rsa));
+    expect(await refusalText(() => outside.verify(token))).toBe("Unauthenticated: invalid token");
+  });
+
   it("is refused if anyone else could have signed it", async () => {
     const { issuer, outside } = await start();
     const [header, claims, signature] = (await issuer.sign()).split(".");

@@ -4,7 +4,7 @@ import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "j
 export interface IssuerKeysOptions {
   /** Where the issuer publishes its keys, a JSON Web Key Set. */
   readonly url: URL;
-  /** Told when they cannot be fetched, and why. */
+  /** Told when they cannot be fetched, from where and why: that is nothing to callers. */
   readonly onError: (error: unknown) => void;
   /** After how many milliseconds they are fetched again. Default: 600,000 (10 minutes). */
   readonly refreshMs?: number;
@@ -71,8 +71,11 @@ export function createIssuerKeys({
         }
       }
     } catch (cause) {
-      failure = unreachable(url, cause);
-      onError(failure);
+      failure = unavailable(
+        "the keys of the tokens' issuer cannot be had now: try again later",
+        cause,
+      );
+      onError(unavailable(`${url.host}: ${reasonOf(cause as Error)}`, cause));
     }
   }
 
@@ -131,14 +134,12 @@ async function fetchBounded(url: string, options: RequestInit): Promise<Response
   });
 }
 
-function unreachable(url: URL, cause: unknown): ConnectError {
-  const { message, cause: reason } = cause as Error;
-  const why = (reason as NodeJS.ErrnoException | undefined)?.code ?? message;
-  return new ConnectError(
-    `the keys of the tokens' issuer cannot be had from ${url.host} now (${why}): try again later`,
-    Code.Unavailable,
-    undefined,
-    undefined,
-    cause,
-  );
+/** Of what `fetch` and jose reject with. */
+function reasonOf({ message, cause }: Error): string {
+  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
+  return typeof code === "string" ? code : message; // A DOMException's is a number.
+}
+
+function unavailable(message: string, cause: unknown): ConnectError {
+  return new ConnectError(message, Code.Unavailable, undefined, undefined, cause);
 }

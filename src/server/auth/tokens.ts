@@ -153,7 +153,7 @@ export function createTokens({
 
     publicKeys: () => keys.list.flatMap(({ publicKey }) => publicKey ?? []),
 
-    onChange: keys.onChange,
+    onChange: keys.onChange?.bind(keys),
   };
 }
 
