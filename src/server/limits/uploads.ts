@@ -40,21 +40,24 @@ const longestLookMs = 15_000;
  */
 export class Uploads {
   readonly #times: UploadTimes;
-  readonly #lookMs: number;
+  /** Undefined: there is nothing to look for. */
+  readonly #lookMs: number | undefined;
   readonly #watched = new Set<Watched>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(times: UploadTimes) {
     this.#times = times;
-    const shortest = Math.min(...[times.firstMs, times.nextMs].filter((ms) => ms > 0));
-    this.#lookMs = Math.min(shortest / looksPerTime, longestLookMs);
+    const bounds = [times.firstMs, times.nextMs].filter((ms) => ms > 0);
+    if (bounds.length > 0) {
+      this.#lookMs = Math.min(Math.min(...bounds) / looksPerTime, longestLookMs);
+    }
   }
 
   /** Begins to look after an upload; call `leave` when it is over. */
   enter(end: UploadEnd): Upload {
     const upload = { end, taken: 0, seen: 0, since: performance.now() };
     this.#watched.add(upload);
-    if (Number.isFinite(this.#lookMs)) {
+    if (this.#lookMs !== undefined) {
       this.#timer ??= setInterval(this.#look, this.#lookMs).unref();
     }
     return upload;
