@@ -1,13 +1,35 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { CopiedMessage } from "../../src/server/log/copy/copied-message.js";
 import { openNatsImport } from "../../src/server/log/copy/nats-import.js";
+import { hashId, idHashBytes } from "../../src/server/log/dedupe-window.js";
 import { contentOf, failLog, makeLog, oddTexts, runLog } from "../support/log-copies.js";
 import { post, readAll, texts } from "../support/log-messages.js";
 import { hasNats, startNats, startNatsCluster } from "../support/nats-server.js";
 import { tempDir } from "../support/temp-dir.js";
 import { manage } from "./support/manager.js";
 import { openLog } from "./support/open-log.js";
+
+function copiedMessages(count: number): CopiedMessage[] {
+  return Array.from({ length: count }, (_, i) => {
+    return { sequence: i + 1, sentAt: 1e12 + i, sender: "goa", text: `message ${i}` };
+  });
+}
+
+/** An import into the stream of some nodes, closed after the test. */
+async function openTarget(servers: readonly string[]) {
+  const target = await openNatsImport({
+    address: { servers },
+    stream: "chatter",
+    retention: {},
+    dedupeMs: 600_000,
+    timeoutMs: 60_000,
+    log: { identity: "AbCdEfGh", first: 1, head: 5000 },
+  });
+  onTestFinished(() => target.close());
+  return target;
+}
 
 describe.skipIf(!hasNats)("an export that is imported into a stream", () => {
   test("keeps order, times, senders and ids, in a log of another identity; goes on where it broke off", async () => {
@@ -62,22 +84,25 @@ describe.skipIf(!hasNats)("an export that is imported into a stream", () => {
     expect(error).toContain('the stream "chatter" has another message 1 than the export');
   });
 
+  test("keeps a message whose id was used before, when that was forgotten", async () => {
+    const nats = await startNats();
+    const idHash = hashId("goa", "an id", "").subarray(0, idHashBytes);
+    const copied = copiedMessages(20).map((message, i) =>
+      i === 3 || i === 9 ? { ...message, idHash } : message,
+    );
+    const target = await openTarget([nats.address]);
+    await target.add(copied);
+    await target.finish();
+    const log = await openLog(nats.address);
+    expect(await texts(log)).toEqual(copied.map(({ text }) => text));
+  });
+
   test("is whole and in order though the leader was killed meanwhile", {
     timeout: 120_000,
   }, async () => {
     const nodes = await startNatsCluster();
-    const copied = Array.from({ length: 5000 }, (_, i) => {
-      return { sequence: i + 1, sentAt: 1e12 + i, sender: "goa", text: `message ${i}` };
-    });
-    const target = await openNatsImport({
-      address: { servers: nodes.map(({ address }) => address) },
-      stream: "chatter",
-      retention: {},
-      dedupeMs: 600_000,
-      timeoutMs: 60_000,
-      log: { identity: "AbCdEfGh", first: 1, head: copied.length },
-    });
-    onTestFinished(() => target.close());
+    const copied = copiedMessages(5000);
+    const target = await openTarget(nodes.map(({ address }) => address));
     await target.add(copied.slice(0, 1000));
     const manager = await manage(nodes[0]!.address);
     const { cluster } = await manager.streams.info("chatter");
