@@ -70,6 +70,29 @@ describe("a line break in what a client sends is no line of an answer", () => {
     expect(statusOf(await sendRaw(url, method))).toBe(400);
   });
 
+  it("in the query and the headers of an upgrade", async () => {
+    const { url, token } = await startChatter();
+    const upgrade = (path: string, more = "") =>
+      sendRaw(
+        url,
+        `GET ${path} HTTP/1.1\r\nHost: chatter\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" +
+          `Authorization: Bearer ${token}\r\n${more}\r\n`,
+      );
+    expect(statusOf(await upgrade("/history?view=tiny"))).toBe(101);
+    for (const end of breaks.map(encodeURIComponent)) {
+      for (const name of ["view", "after", "limit", "last"]) {
+        const value = `${name === "view" ? "tiny" : "1"}${end}${injected}:%20b`;
+        expectNothingInjected(await upgrade(`/history?${name}=${value}`));
+      }
+    }
+    for (const end of breaks) {
+      for (const name of ["x-request-id", "origin", "sec-websocket-protocol"]) {
+        expectNothingInjected(await upgrade("/history", `${name}: a${end}${injected}: b\r\n`));
+      }
+    }
+  });
+
   it("in the headers of HTTP/2", async () => {
     const { url } = await startChatter();
     const session = await connectHttp2(url);

@@ -1,6 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { parseKeySet } from "../../src/server/auth/key-set-format.js";
+import { parseRevocations } from "../../src/server/auth/revocations-format.js";
+import { claimedIssuer } from "../../src/server/auth/token-form.js";
 import { readUsersFile } from "../../src/server/auth/users-file.js";
 import { forge, honest } from "../auth/forged-token.js";
 import { startChatter } from "../support/chatter-server.js";
@@ -87,6 +90,20 @@ describe("JSON that would change what all objects inherit changes nothing", () =
       body: new Uint8Array(envelope("{}")),
     });
     expect(await response.text()).toContain("unauthenticated");
+  });
+
+  it("in the claims of a token that may be an outside issuer's", () => {
+    const claims = Buffer.from(`{"iss":"somebody",${poison}}`).toString("base64url");
+    expect(claimedIssuer(`e30.${claims}.e30`)).toBe("somebody");
+  });
+
+  it("in files of keys and revocations", () => {
+    for (const content of [`{"keys":[],${poison}}`, `{"keys":[{${poison}}]}`, `{${poison}}`]) {
+      expect(() => parseKeySet(content, "keys.json")).toThrow("keys.json");
+    }
+    for (const content of [`{"tokens":[{${poison}}],"users":[{${poison}}]}`, `{${poison}}`]) {
+      expect(() => parseRevocations(content, "revocations.json")).toThrow("revocations.json");
+    }
   });
 
   it("in a users file", async () => {
