@@ -3,6 +3,7 @@ import { calculateJwkThumbprint } from "jose";
 import { describe, expect, it } from "vitest";
 import { parseSigningKeys } from "../../src/server/auth/signing-key.js";
 import { signingKeyAt } from "../../src/server/auth/signing-keys.js";
+import { makeStoredKey, signingAlgorithms } from "../../src/server/auth/stored-key.js";
 import { refusalText } from "./connect-errors.js";
 
 const k = Buffer.from("0123456789abcdef0123456789abcdef").toString("base64url");
@@ -85,6 +86,11 @@ it("a key without an id has always the same one, made from it", async () => {
   expect(alone!.id).toBe(two!.id);
   // Tokens that are out name it.
   expect(two!.id).toBe("Esx_wDnIrSvvJFIaEHuNJd4Qvr5b8pDRXQCh6KoZGhs");
+});
+
+it.each(signingAlgorithms)("no new key (%s) has an id that looks like an option", (algorithm) => {
+  const ids = Array.from({ length: 500 }, () => makeStoredKey(algorithm, 0).id);
+  expect(ids.filter((id) => id.startsWith("-"))).toEqual([]);
 });
 
 describe("the key that signs", () => {

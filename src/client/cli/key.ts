@@ -128,7 +128,7 @@ function createRemoveCommand(): Command {
         "Remove a key, whose tokens are refused within seconds; or all whose tokens have\n" +
           "expired, since they were retired longer than --token-lifetime ago. Prints their ids.",
       )
-      .argument("[kid]", "the key's id"),
+      .argument("[kid]", 'the key\'s id; one that begins with "-" after "--"'),
   )
     .option("--retired", "all that were retired longer than --token-lifetime ago")
     .addOption(createSettingOption(accountSettings.tokenLifetime).argParser(parseCount(1)))

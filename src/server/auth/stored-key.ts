@@ -47,7 +47,8 @@ export function makeStoredKey(algorithm: SigningAlgorithm, signsFrom: number): S
     algorithm === "HS256"
       ? storedSecret(randomBytes(minSecretBytes), "the new key")
       : storedKeyPair(generateKeyPairSync("ed25519").privateKey, "the new key");
-  return { ...key, signsFrom };
+  // On a command line such an id would be taken for an option.
+  return key.id.startsWith("-") ? makeStoredKey(algorithm, signsFrom) : { ...key, signsFrom };
 }
 
 /**
