@@ -1,17 +1,10 @@
 import { setMaxListeners } from "node:events";
 import type { IncomingMessage } from "node:http";
-import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import {
-  type ConnectRouterOptions,
-  createConnectRouter,
-  createContextValues,
-} from "@connectrpc/connect";
+import { createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
-import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { ChatterService } from "../gen/chatter_pb.js";
-import { Health } from "../gen/health/v1/health_pb.js";
-import { LogService } from "../gen/log_pb.js";
 import type { ChatterOptions } from "./chatter-options.js";
+import { createHandlers } from "./handlers.js";
 import { withCors } from "./http/cors.js";
 import { withExplainedRefusals } from "./http/explained-refusals.js";
 import { withLateHead } from "./http/late-head.js";
@@ -24,25 +17,9 @@ import {
 import { createPage } from "./http/page.js";
 import { createRoute } from "./http/router.js";
 import { defaultLimits, type Limits } from "./limits/limits.js";
-import { LoginAttempts } from "./limits/login-attempts.js";
-import { createRequests, withRequestTime } from "./limits/request-time.js";
-import { createUploads } from "./limits/uploads.js";
-import { UserStreams } from "./limits/user-streams.js";
 import { createMetricsPage } from "./metrics/metrics-page.js";
-import { createAccessInterceptor } from "./service/access.js";
-import type { CallObserver } from "./service/call.js";
-import { createCallLog } from "./service/call-log.js";
-import { createDirectReads } from "./service/direct-read.js";
-import { createEchoer } from "./service/echoer.js";
-import { withEncodedStream } from "./service/encoded-stream.js";
 import { stoppingError } from "./service/errors.js";
-import { createExport } from "./service/export.js";
-import { HeadBell } from "./service/head-bell.js";
-import { createHealth } from "./service/health.js";
-import { createHistory } from "./service/history.js";
-import { createLifetimeInterceptor } from "./service/lifetime.js";
-import { createListener } from "./service/listener.js";
-import { createLogin } from "./service/login.js";
+import { maxTimerMs } from "./service/lifetime.js";
 import { OpenCalls } from "./service/open-calls.js";
 import { parseOrigins } from "./service/origins.js";
 import {
@@ -51,14 +28,8 @@ import {
   type IsTrustedProxy,
   peerAddressKey,
 } from "./service/peer-address.js";
-import { createPosting } from "./service/posting.js";
-import { addReflection } from "./service/reflection.js";
-import { createSubscribe } from "./service/subscribe.js";
-import { createSummary } from "./service/summary.js";
-import { jsonOptions, keepByteOrderMarks } from "./service/text.js";
-import { createCallInterceptor, withCalls } from "./service/watched-calls.js";
+import { keepByteOrderMarks } from "./service/text.js";
 import { type CallProtocol, wireProtocol } from "./service/wire.js";
-import { createCallSpans } from "./tracing/call-spans.js";
 import { createWebSocketBridge, type WebSocketBridge } from "./websocket/bridge.js";
 import { createPlainLogin } from "./websocket/plain/login.js";
 import { createPlainRoutes, plainPaths } from "./websocket/plain/routes.js";
@@ -117,7 +88,7 @@ export interface Chatter {
  * http2.createServer().on("stream", chatter.streamListener).listen(8080);
  */
 export function createChatter(options: ChatterOptions): Chatter {
-  const { log, auth, logger, metrics, reflection = true, page = true } = options;
+  const { log, auth, logger, metrics, page = true } = options;
   const limits: Limits = {
     ...defaultLimits,
     ...options.limits,
@@ -132,72 +103,7 @@ export function createChatter(options: ChatterOptions): Chatter {
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // Each call under way has one.
   const isReady = () => !stopping.signal.aborted && log.writeFault === undefined;
-  const observers: CallObserver[] = [createCallSpans()];
-  if (metrics) {
-    observers.push(metrics.calls);
-  }
-  if (logger) {
-    observers.push(createCallLog(logger));
-  }
-
-  const routerOptions: ConnectRouterOptions = {
-    readMaxBytes: limits.maxMessageBytes,
-    maxTimeoutMs: maxTimerMs,
-    jsonOptions,
-    acceptCompression: [compressionGzip, compressionBrotli],
-    interceptors: [
-      createCallInterceptor(),
-      createAccessInterceptor(auth),
-      createLifetimeInterceptor({
-        calls,
-        stopping: stopping.signal,
-        auth,
-        streams: new UserStreams(limits),
-        limits,
-      }),
-      ...(options.interceptors ?? []),
-    ],
-  };
-  const router = createConnectRouter(routerOptions);
-  const services = () => [...new Set(router.handlers.map(({ service }) => service))];
-  const bell = new HeadBell(log);
-  const posting = createPosting(log, limits);
-  const reading = { subscribe: createSubscribe(log, bell), history: createHistory(log) };
-  router.service(ChatterService, {
-    login: createLogin(auth, limits.maxLoginAttempts > 0 ? new LoginAttempts(limits) : undefined),
-    listener: createListener(posting),
-    summary: createSummary(posting),
-    ...reading,
-    echoer: createEchoer(posting),
-  });
-  router.service(LogService, { export: createExport(log) });
-  router.service(Health, createHealth({ services: () => services().map(typeName), isReady }));
-  if (reflection) {
-    addReflection(router, services);
-  }
-  options.routes?.(router);
-
-  const directReads = createDirectReads(reading, routerOptions);
-  const requests = createRequests(limits);
-  const uploads = createUploads(limits);
-  const handlers = router.handlers.map((handler) => {
-    const encoded = withEncodedStream(handler, {
-      maxMessageBytes: limits.maxMessageBytes,
-      onCall(way) {
-        metrics?.took(way);
-        options.onStream?.(way, handler);
-      },
-      direct: directReads.get(handler.requestPath),
-    });
-    const timed = takesOne(handler.method)
-      ? withRequestTime(encoded, requests)
-      : handler.service === ChatterService
-        ? encoded
-        : withRequestTime(encoded, uploads);
-    metrics?.know(handler.method);
-    return withCalls(timed, observers);
-  });
-  metrics?.watch({ log, isReady, subscribers: () => bell.places() });
+  const handlers = createHandlers(options, { limits, calls, stopping: stopping.signal, isReady });
   const isTrustedProxy = createTrustedProxies(options.trustedProxies);
   const addressOf = createPeerAddress(isTrustedProxy);
   const contextValuesOf =
@@ -260,15 +166,4 @@ export function createChatter(options: ChatterOptions): Chatter {
       ignoreRevocations?.();
     },
   };
-}
-
-/** The longest that a timer can wait: a deadline beyond it would pass at once. */
-const maxTimerMs = 2 ** 31 - 1;
-
-function takesOne({ methodKind }: DescMethod): boolean {
-  return methodKind === "unary" || methodKind === "server_streaming";
-}
-
-function typeName(service: DescService): string {
-  return service.typeName;
 }

@@ -12,8 +12,8 @@ import { cutWire } from "./wire.js";
 const graceMs = 250;
 /** How long the wire may then take to say so to its peer; then it is cut too. */
 const wireGraceMs = 500;
-/** The longest that setTimeout can wait; a later time takes several. */
-const maxTimerMs = 2 ** 31 - 1;
+/** The longest that setTimeout can wait, in milliseconds; a longer one would end at once. */
+export const maxTimerMs = 2 ** 31 - 1;
 
 export interface LifetimeOptions {
   /** Has every call from its start to its end, and tells it when the server stops. */
