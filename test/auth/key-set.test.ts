@@ -32,6 +32,9 @@ describe("a key set", () => {
     ["{}", list],
     ['{"keys":[]}', list],
     ['{"keys":[],"more":1}', list],
+    // Taken for secrets, these could be known to anyone.
+    [`[${JSON.stringify({ ...pair, d: undefined })}]`, list],
+    [`\ufeff${setOf({ ...pair, d: undefined })}`, "is not JSON"],
     [setOf(...Array.from({ length: 101 }, () => pair)), list],
     [setOf("key"), "keys[0] is not an object"],
     [

@@ -8,11 +8,11 @@ const maxKeys = 100;
 const maxIdLength = 200;
 
 /**
- * Whether a file's text is a key set, or means to be one: an object of JSON. No secret of
- * random text begins so.
+ * Whether a file's bytes, as Latin-1, are a key set, or mean to be one: an object of JSON, a
+ * list of them, perhaps after a byte order mark. No secret of random text begins so.
  */
 export function isKeySet(text: string): boolean {
-  return /^\s*\{\s*["}]/.test(text);
+  return /^(?:\xef\xbb\xbf)?\s*(?:\{\s*["}]|\[\s*\{)/.test(text);
 }
 
 /**
