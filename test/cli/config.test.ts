@@ -58,9 +58,9 @@ describe("chatter config", () => {
   });
 
   it.each([
-    "nats://bob:first-secret@a:4222,ann:other-secret@b:4222",
-    "nats://bob:half-secret,half-secret@a:4222",
-    "nats://bob:half-secret@half-secret@a:4222",
+    "nats://bob:first_secret@a:4222,ann:other_secret@b:4222",
+    "nats://bob:half_secret,half_secret@a:4222",
+    "nats://bob:half_secret@half_secret@a:4222",
     "nats://bob:half/secret@a:4222",
   ])("hides them in an address that is not written well: %s", async (log) => {
     const { stdout, stderr } = await configOf(["--demo", "--log", log]);
