@@ -124,6 +124,18 @@ it("a call of goa's WebSockets without a token has a line too", async () => {
   expect(log.lines).toMatchObject([{ protocol: "websocket-plain", code: "unauthenticated" }]);
 });
 
+it("a call of goa's that is refused for what it asks, or a login without a password, has one", async () => {
+  const log = new LineLog();
+  const server = await startChatter({ logger: log });
+  await errorOf(openPlain(server, "/history?view=huge"));
+  expect((await fetch(`${server.url}/login`, { method: "POST" })).status).toBe(400);
+  await until(() => log.lines.length === 2, "both lines are written");
+  expect(log.lines).toMatchObject([
+    { protocol: "websocket-plain", user: "goa", code: "invalid_argument" },
+    { method: "chatter.v1.ChatterService/Login", code: "invalid_argument" },
+  ]);
+});
+
 /** Each has the secret text where Connect's and JavaScript's readers of JSON quote it. */
 const unreadable = [
   JSON.stringify(secretText),

@@ -21,10 +21,9 @@ import { loginRoute } from "./methods.js";
  */
 export function createPlainLogin(handler: UniversalHandler): UniversalHandler {
   async function login(request: UniversalServerRequest): Promise<UniversalServerResponse> {
+    const answer = await answerOf(await handler(toConnect(request, handler)));
     return toResponse(
-      request.header.has("authorization")
-        ? await answerOf(await handler(toConnect(request, handler)))
-        : missingHeader("Authorization"),
+      request.header.has("authorization") ? answer : missingHeader("Authorization"),
     );
   }
   return Object.assign(login, handler, {

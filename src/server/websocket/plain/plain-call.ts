@@ -1,11 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import {
-  createAsyncIterable,
-  encodeEnvelope,
-  type UniversalHandler,
-} from "@connectrpc/connect/protocol";
+import { encodeEnvelope, type UniversalHandler } from "@connectrpc/connect/protocol";
 import { contentTypeStreamProto } from "@connectrpc/connect/protocol-connect";
 import { closeCodes } from "../../../client/tunnel-wire.js";
 import { requestIdHeader } from "../../service/request-id.js";
@@ -41,7 +37,7 @@ export async function servePlain(
 
   async function begin() {
     const query = new URLSearchParams(upgrade.request.url?.replace(/^[^?]*/, ""));
-    const request = method.request?.(query);
+    const { request } = method;
     const answer = await handler({
       // Of 1.x a handler would say that it cannot do bidi, which a WebSocket can.
       httpVersion: "2.0",
@@ -50,7 +46,7 @@ export async function servePlain(
       url: callUrl(upgrade.request, handler.requestPath),
       header: headersOf(upgrade.request),
       body: request
-        ? createAsyncIterable([encodeEnvelope(0, toBinary(handler.method.input, request))])
+        ? requestBody(() => toBinary(handler.method.input, request(query)))
         : { [Symbol.asyncIterator]: () => intake },
       signal: end.signal,
       contextValues: contextValues(upgrade.request).set(cutWire, () => response?.cut()),
@@ -91,6 +87,11 @@ export async function servePlain(
     intake.abandon();
     response?.release();
   }
+}
+
+/** The one message, made when it is read: a query that cannot be read is the call's error. */
+async function* requestBody(message: () => Uint8Array): AsyncGenerator<Uint8Array> {
+  yield encodeEnvelope(0, message());
 }
 
 /** Why the call is refused. Of a token goa's clients know one thing that can be wrong. */
