@@ -4,6 +4,8 @@ import { WebSocket } from "ws";
 import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
 import { ChatterService, View } from "../../src/gen/chatter_pb.js";
 import { Health } from "../../src/gen/health/v1/health_pb.js";
+import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { createTokens } from "../../src/server/auth/tokens.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { FaultyLog } from "../support/faulty-log.js";
 import { fill } from "../support/fill.js";
@@ -188,6 +190,21 @@ describe.each(wires)("over $name", (wire) => {
     expect(log.lines[0]).toMatchObject({ code: "unauthenticated", sent: 0 });
     expect(log.lines[0]!.user).toBeUndefined();
     expect(JSON.stringify(log.lines)).not.toContain("secret");
+  });
+
+  it("says why a token was refused, which its bearer is not told", async () => {
+    const log = new LineLog();
+    const server = await startChatter({ logger: log });
+    const key = await parseSigningKey("k".repeat(32), "test");
+    const elsewhere = createTokens({ key, audience: "another server" });
+    const { token } = await elsewhere.issue({ subject: "goa", scopes: [] });
+    const { rawMessage } = await errorOf(clientOf(server, wire, token).history({}));
+    expect(rawMessage).toBe("invalid token");
+    await until(() => log.lines.length === 1, "the line is written");
+    expect(log.lines).toMatchObject([
+      { error: "invalid token", reason: 'unexpected "aud" claim value' },
+    ]);
+    expect(JSON.stringify(log.lines)).not.toContain("another server");
   });
 
   it("a unary message that cannot be read is a call too", async () => {

@@ -1,6 +1,6 @@
-import { Code } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import { type CallObserver, codeName } from "./call.js";
-import { reasonOf } from "./errors.js";
+import { cutReason, reasonOf } from "./errors.js";
 
 /** What Chatter writes its log lines to: pino, or anything with these two methods. */
 export interface Logger {
@@ -10,6 +10,11 @@ export interface Logger {
 
 /** Codes that tell of a fault in the server. */
 const faults = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
+
+/** What is wrong with a token. Its bearer is not told, who may have made it up. */
+function causeOf({ cause }: ConnectError): string | undefined {
+  return cause instanceof Error ? cutReason(cause.message) : undefined;
+}
 
 /**
  * Logs one line a call when it ends: what was called, how, by whom, from where, the code,
@@ -31,6 +36,7 @@ export function createCallLog(logger: Logger): CallObserver {
         requestId: call.requestId,
         traceId: call.traceId,
         error: error && reasonOf(error),
+        reason: error?.code === Code.Unauthenticated ? causeOf(error) : undefined,
       };
       if (error && faults.has(error.code)) {
         logger.error({ ...fields, err: error.cause }, "call failed");

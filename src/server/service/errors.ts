@@ -37,7 +37,11 @@ const maxReasonLength = 1_000;
  * message, which only its sender may see.
  */
 export function reasonOf({ rawMessage }: ConnectError): string {
-  const reason = rawMessage.replace(/^(cannot decode .*? from JSON): .*/s, "$1");
+  return cutReason(rawMessage.replace(/^(cannot decode .*? from JSON): .*/s, "$1"));
+}
+
+/** No longer than a line of the log should be. */
+export function cutReason(reason: string): string {
   return reason.length > maxReasonLength ? `${reason.slice(0, maxReasonLength)}…` : reason;
 }
 
