@@ -4,9 +4,9 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { chatterBin, cliEnv } from "../support/cli.js";
-import { contentOf, openLog, runLog } from "../support/log-copies.js";
+import { contentOf, makeLog, openLog, runLog } from "../support/log-copies.js";
 import { post } from "../support/log-messages.js";
-import { rounds, sleep } from "../support/streams.js";
+import { rounds, sleep, until } from "../support/streams.js";
 import { tempDir } from "../support/temp-dir.js";
 
 /** Each takes some seconds, and is killed three times. */
@@ -84,6 +84,26 @@ it("an import that is killed again and again is whole in the end", { timeout }, 
     expect(await contentOf(copy)).toEqual(content);
     await runLog(["verify", "--data-dir", copy]);
   }
+});
+
+it("an import that is killed before its first message keeps servers from the folder", async () => {
+  const file = join(tempDir(), "export.jsonl");
+  await runLog(["export", "--data-dir", await makeLog(3000), file]);
+  const copy = tempDir();
+  const child = spawn(process.execPath, [chatterBin, "log", "import", "--data-dir", copy], {
+    env: cliEnv(),
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  // As much as is checked at once, less than is written at once; the rest never comes.
+  const begin = readFileSync(file);
+  child.stdin.write(begin.subarray(0, begin.indexOf('\n{"through"') + 200));
+  await until(() => existsSync(join(copy, "messages.head")), "the log is made");
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+  await expect(openLog(copy)).rejects.toThrow("was not finished: run chatter log import again");
+  await runLog(["import", "--data-dir", copy, file]);
+  await runLog(["verify", "--data-dir", copy]);
 });
 
 /** The heads that the lines of a witness say. */

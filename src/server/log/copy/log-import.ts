@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
-import { open, readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { type Commit, CommitBuilder } from "../commit.js";
 import { joinHashes } from "../dedupe-window.js";
 import { HeadWitness, readWitness } from "../head-witness.js";
@@ -8,6 +7,7 @@ import { openError } from "../log-errors.js";
 import { type LogFolder, prepareFolder, syncFolder } from "../log-folder.js";
 import { type OpenedStore, openStore } from "../open-store.js";
 import { type CopiedLog, type CopiedMessage, decodeStored } from "./copied-message.js";
+import { type ImportMark, readImportMark, writeImportMark } from "./import-mark.js";
 
 export interface ImportOptions {
   /** The folder to import into: without a log, or with an earlier state of the same one. */
@@ -21,60 +21,33 @@ export interface ImportOptions {
   readonly newIdentity?: boolean;
 }
 
-/** What the folder's mark says: which import goes on there. */
-interface ImportMark {
-  /** The identity of the log that is imported. */
-  readonly from: string;
-  /** That of the log in the folder. */
-  readonly into: string;
-  /** The first sequence of the log in the folder. */
-  readonly first: number;
-}
-
 /** Bytes of messages that are written, and waited for, at once. */
 const writeBytes = 1024 * 1024;
 
 /**
- * Opens a folder to import a log into. From the first write to the end of the import a mark
- * in the folder keeps servers from it; if it breaks off, the same import goes on where it was.
+ * Opens a folder to import a log into. From before the first message to the end of the import
+ * a mark in the folder keeps servers from it; if it breaks off, the same import goes on where it
+ * was. A log that is there is marked when the first message is added.
  *
  * Rejects with `failed_precondition` if there is another log, or another import.
  */
 export async function openImport(options: ImportOptions): Promise<LogImport> {
   const folder = await prepareFolder(options.dir);
-  const mark = (await readMark(folder, options)) ?? (await makeMark(folder, options));
+  const begun = await readImportMark(folder, options);
+  const mark = begun ?? (await makeMark(folder, options));
+  const isNew = begun === undefined && readWitness(folder.witness) === undefined;
+  if (isNew) {
+    // Before there is a log of this identity, which servers would take for an empty one.
+    await writeImportMark(folder, mark);
+  }
   const opened = await openStore(folder, {
     importOf: { identity: mark.into, first: mark.first },
   });
   if (opened.loss === undefined) {
-    return new LogImport(folder, opened, mark);
+    return new LogImport(folder, opened, mark, { isNew, isMarked: begun !== undefined || isNew });
   }
   await opened.store.close();
   throw openError(`the log in ${folder.dir} cannot be imported into: ${opened.loss.message}`);
-}
-
-/** The mark of an import that has begun; undefined if there is none. */
-async function readMark(
-  folder: LogFolder,
-  options: ImportOptions,
-): Promise<ImportMark | undefined> {
-  if (!existsSync(folder.importMark)) {
-    return undefined;
-  }
-  const { log, newIdentity = false } = options;
-  let mark: ImportMark;
-  try {
-    mark = JSON.parse(await readFile(folder.importMark, "utf8"));
-  } catch (cause) {
-    throw openError(`${folder.importMark} is damaged: empty ${folder.dir} and begin anew`, cause);
-  }
-  if (mark.from !== log.identity || (mark.from !== mark.into) !== newIdentity) {
-    throw openError(
-      `another import into ${folder.dir} was not finished, that of log ${mark.from}` +
-        `${mark.from === mark.into ? "" : " with a new identity"}: finish it, or empty the folder`,
-    );
-  }
-  return mark;
 }
 
 /** What is to be imported, into which log. */
@@ -87,18 +60,6 @@ async function makeMark(folder: LogFolder, options: ImportOptions): Promise<Impo
   return newIdentity
     ? { from: log.identity, into: randomBytes(6).toString("base64url"), first: 1 }
     : { from: log.identity, into: log.identity, first: log.first };
-}
-
-/** Puts the mark down before the first message. */
-async function writeMark(folder: LogFolder, mark: ImportMark): Promise<void> {
-  const file = await open(folder.importMark, "w", 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify(mark)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await syncFolder(folder.dir);
 }
 
 /**
@@ -127,7 +88,9 @@ export class LogImport {
   readonly #opened: OpenedStore;
   readonly #witness: HeadWitness;
   readonly #mark: ImportMark;
-  #isMarked = false;
+  #isMarked: boolean;
+  /** The import has made the log, and has not begun to write to it. */
+  #isEmpty: boolean;
   #isClosed = false;
   /** Where the log ends with what has been taken, though not all of it is written yet. */
   #head: number;
@@ -138,12 +101,19 @@ export class LogImport {
   #commits: Commit[] = [];
   #pendingBytes = 0;
 
-  constructor(folder: LogFolder, opened: OpenedStore, mark: ImportMark) {
+  constructor(
+    folder: LogFolder,
+    opened: OpenedStore,
+    mark: ImportMark,
+    state: { readonly isNew: boolean; readonly isMarked: boolean },
+  ) {
     const { identity, place } = opened;
     this.identity = identity;
     this.#folder = folder;
     this.#opened = opened;
     this.#mark = mark;
+    this.#isMarked = state.isMarked;
+    this.#isEmpty = state.isNew;
     this.#head = place.head;
     this.#totalBytes = place.totalBytes;
     this.#witness = new HeadWitness(folder.witness, { identity, head: place.head });
@@ -211,16 +181,29 @@ export class LogImport {
   /** The import is whole: a server may open the folder. */
   async finish(): Promise<void> {
     await this.#write();
-    await this.close();
+    await this.#release();
     await rm(this.#folder.importMark, { force: true });
     await syncFolder(this.#folder.dir);
   }
 
-  /** Lets go of the folder. What was written is kept, and the import can go on after it. */
+  /**
+   * Lets go of the folder. What was written is kept, and the import can go on after it; where
+   * nothing was, nothing is left.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) {
       return;
     }
+    await this.#release();
+    if (this.#isEmpty) {
+      const { store, witness, importMark } = this.#folder;
+      await rm(store, { recursive: true });
+      await rm(witness);
+      await rm(importMark);
+    }
+  }
+
+  async #release(): Promise<void> {
     this.#isClosed = true;
     await this.#opened.store.close();
     this.#witness.close();
@@ -228,8 +211,9 @@ export class LogImport {
 
   async #write(): Promise<void> {
     if (this.#commits.length > 0) {
+      this.#isEmpty = false;
       if (!this.#isMarked) {
-        await writeMark(this.#folder, this.#mark);
+        await writeImportMark(this.#folder, this.#mark);
         this.#isMarked = true;
       }
       await this.#opened.store.write(...this.#commits.splice(0));
