@@ -17,7 +17,9 @@ export function createVerifyCommand(): Command {
       "Check every record of the embedded log in a folder that no server has open, and print " +
         "what there is. The exit status is 1 if anything is damaged or missing.",
     )
-    .addOption(createSettingOption(logSettings.dataDir));
+    .addOption(
+      createSettingOption({ ...logSettings.dataDir, description: "folder of the embedded log" }),
+    );
   return addOutputOption(command)
     .addHelpText("after", "\nExamples:\n  chatter log verify --data-dir /var/lib/chatter")
     .action(async ({ dataDir, output }: VerifyOptions) => {
