@@ -33,8 +33,10 @@ export class NatsReader {
   readonly #subscription: Subscription;
   #reading: Reading | undefined;
   #delivered = 0;
+  /** A message came that does not follow the one before: what is between was removed. */
+  #hasSkipped = false;
 
-  /** Makes the consumer. Rejects if JetStream is away. */
+  /** Makes the consumer. Rejects if JetStream is away, or the stream another one. */
   static async open(link: NatsLink, stream: NatsStream, after: number): Promise<NatsReader> {
     const name = await stream.addConsumer(after, forgottenMs, {});
     return new NatsReader(link, stream, name, after);
@@ -52,9 +54,13 @@ export class NatsReader {
 
   /**
    * The next messages, `count` at most and some hundred KiB; none if the consumer has none
-   * now. Rejects if it is gone: then nothing more can be read with it.
+   * now. Only the first may leave out what comes before it. Rejects if the consumer is gone:
+   * then nothing more can be read with it.
    */
   async read(count: number): Promise<StreamMessage[]> {
+    if (this.#hasSkipped) {
+      throw new Error("a consumer has gone on elsewhere");
+    }
     const { connection } = this.#link;
     const silence = setTimeout(() => this.#fail(new Error("a consumer is silent")), silenceMs);
     const read = new Promise<StreamMessage[]>((resolve, reject) => {
@@ -102,8 +108,14 @@ export class NatsReader {
       reading.reject(new Error("a consumer has left something out"));
       return;
     }
-    this.after = delivery.sequence;
-    if (isPayload(delivery.payload)) {
+    if (delivery.sequence > this.after + 1 && reading.messages.length > 0) {
+      this.#hasSkipped = true;
+      reading.resolve(reading.messages);
+      return;
+    }
+    const isNew = delivery.sequence > this.after; // A node that lags begins with its own end.
+    this.after = Math.max(this.after, delivery.sequence);
+    if (isNew && isPayload(delivery.payload)) {
       reading.messages.push(delivery);
     }
     if (delivery.pending === 0 || reading.messages.length === reading.count) {
