@@ -120,6 +120,22 @@ describe.skipIf(!hasNats)("the stream that is the log", () => {
     expect(await texts(old)).toEqual(["message 1", "message 2", "message 3"]);
   });
 
+  test("that is made again is not read by old servers: neither what is behind nor what comes", async () => {
+    const stream = newName();
+    const manager = await manage(nats.address);
+    await (await openLog(nats.address, { stream })).append(posts(10));
+    const old = await openLog(nats.address, { stream });
+    const { config } = await manager.streams.info(stream);
+    await manager.streams.delete(stream);
+    await manager.streams.add({ ...config });
+    const log = await openLog(nats.address, { stream });
+    await log.append(posts(20, "new"));
+    await expect(async () => old.read(3)).rejects.toMatchObject({ code: Code.Unavailable });
+    await expect.poll(() => old.writeFault?.rawMessage).toContain("must be restarted");
+    await expect(async () => old.read(5)).rejects.toMatchObject({ code: Code.Unavailable });
+    expect(old.head).toBe(10);
+  });
+
   test("that has lost what was answered takes no posts until the servers are restarted", async () => {
     const node = await startNats();
     const log = await openLog(node.address);

@@ -9,7 +9,7 @@ import { within } from "./within.js";
 /** Bytes of the newest messages that are held in memory. */
 const recentBytes = 8 * 1024 * 1024;
 
-/** How long a hole is looked into before what follows it is shown in any case. */
+/** How long what is missing is looked for before what follows it is shown in any case. */
 const holeMs = 10_000;
 const pauseMs = 200;
 
@@ -81,28 +81,57 @@ export class NatsArrivals {
     }
   }
 
-  /**
-   * Messages are missing. If retention has removed them while this server was cut off, those
-   * who wait for them must be told before they see what follows.
-   */
   async #addAfterHole(): Promise<void> {
-    const before = this.#last;
-    const end = Date.now() + holeMs;
-    while (!this.#closing.aborted && Date.now() < end) {
+    const waiting = this.#afterHole!;
+    while (waiting.length > 0) {
+      const next = this.#last + 1;
+      const hole = waiting.findIndex(({ sequence }, i) => sequence !== next + i);
+      if (hole === 0) {
+        await this.#fill(waiting[0]!.sequence);
+      } else {
+        this.#add(waiting.splice(0, hole < 0 ? waiting.length : hole));
+      }
+    }
+    this.#afterHole = undefined;
+  }
+
+  /**
+   * Messages before `end` are missing. If the consumer has left them out, the stream is asked
+   * for them. If retention has removed them while this server was cut off, those who wait for
+   * them must be told before they see what follows.
+   */
+  async #fill(end: number): Promise<void> {
+    const until = Date.now() + holeMs;
+    const lost: number[] = [];
+    let next = this.#last + 1;
+    while (next < end && !this.#closing.aborted && Date.now() < until) {
       try {
-        this.moveFirst((await this.#stream.look()).first);
-        break;
+        const found = await this.#stream.messages(next - 1, end - 1);
+        if (found.length > 0) {
+          this.#add(found);
+          next += found.length;
+          continue;
+        }
+        const { first, head } = await this.#stream.look();
+        this.moveFirst(first);
+        if (first > next) {
+          next = first;
+        } else if (head >= next) {
+          lost.push(next++);
+        } else {
+          throw new Error("a leader that is new does not know of it yet");
+        }
       } catch {
         await sleep(pauseMs, undefined, { signal: this.#closing }).catch(() => {});
       }
     }
-    const messages = this.#afterHole!;
-    this.#afterHole = undefined;
-    const { sequence } = messages[0]!;
-    if (sequence > Math.max(before + 1, this.#first)) {
-      this.#logger?.error({ after: before, before: sequence }, "the stream has lost messages");
+    if (next < end) {
+      lost.push(next, end - 1);
     }
-    this.#add(messages);
+    if (lost.length > 0 && !this.#closing.aborted) {
+      this.#logger?.error({ first: lost[0], last: lost.at(-1) }, "the stream has lost messages");
+    }
+    this.#last = end - 1;
   }
 
   #add(messages: readonly StreamMessage[]): void {

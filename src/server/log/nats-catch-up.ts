@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectError } from "@connectrpc/connect";
+import type { LogLogger } from "./log-logger.js";
 import type { Batch } from "./message-log.js";
 import type { NatsLink } from "./nats-link.js";
-import { sealStream } from "./nats-payload.js";
+import { isPayload, sealStream } from "./nats-payload.js";
 import { NatsReader } from "./nats-reader.js";
 import type { NatsStream } from "./nats-stream.js";
 
@@ -48,6 +49,7 @@ export class NatsCatchUp {
   readonly #link: NatsLink;
   readonly #stream: NatsStream;
   readonly #check: (after: number) => Promise<void>;
+  readonly #logger: LogLogger | undefined;
   readonly #closing = new AbortController();
   /** Newest last. */
   #held: Held[] = [];
@@ -64,10 +66,16 @@ export class NatsCatchUp {
    * @param check rejects with a `ConnectError` if what follows a sequence is not kept, with
    * any other error if that cannot be told now
    */
-  constructor(link: NatsLink, stream: NatsStream, check: (after: number) => Promise<void>) {
+  constructor(
+    link: NatsLink,
+    stream: NatsStream,
+    check: (after: number) => Promise<void>,
+    logger?: LogLogger,
+  ) {
     this.#link = link;
     this.#stream = stream;
     this.#check = check;
+    this.#logger = logger;
   }
 
   /**
@@ -146,15 +154,25 @@ export class NatsCatchUp {
       try {
         await this.#link.up;
         reader ??= await NatsReader.open(this.#link, this.#stream, after);
-        const messages = await reader.read(wish.through - after);
+        let messages = await reader.read(wish.through - after);
         if (messages[0]?.sequence !== after + 1) {
           await this.#check(after);
+          const missing = await this.#stream.messages(after, wish.through);
+          if (missing.some(({ payload }) => isPayload(payload))) {
+            // The consumer has left them out: what its node has is not all.
+            await reader.close();
+            reader = undefined;
+            messages = missing.filter(({ payload }) => isPayload(payload));
+          } else if (missing.length === 0 && messages.length > 0) {
+            const last = messages[0]!.sequence - 1;
+            this.#logger?.error({ first: after + 1, last }, "the stream has lost messages");
+          }
         }
         if (messages.length > 0) {
           wish.grant(this.#hold(after, sealStream(this.#stream.identity, messages)));
           break;
         }
-        if (reader.after >= wish.through) {
+        if (reader !== undefined && reader.after >= wish.through) {
           await sleep(pauseMs, undefined, { signal });
           wish.grant(undefined);
           break;
@@ -173,6 +191,7 @@ export class NatsCatchUp {
     if (reader !== undefined) {
       this.#park(reader);
     }
+    wish.grant(undefined); // To those who came when it was given up already.
   }
 
   /** The idle reader that stands at a place. */

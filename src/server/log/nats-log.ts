@@ -75,7 +75,7 @@ class NatsLog implements MessageLog {
     this.#timeoutMs = timeoutMs;
     this.#arrivals = new NatsArrivals(stream, this.#closing.signal, logger);
     this.#publisher = new NatsPublisher(link, stream, this.#arrivals, timeoutMs, observer);
-    this.#catchUp = new NatsCatchUp(link, stream, (after) => this.#checkKept(after));
+    this.#catchUp = new NatsCatchUp(link, stream, (after) => this.#checkKept(after), logger);
     this.#tail = new NatsTail(link, stream, this.head, (messages) => this.#arrivals.take(messages));
     this.#watch = new NatsWatch(link, () => this.#look(), { logger });
   }

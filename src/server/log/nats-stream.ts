@@ -25,6 +25,9 @@ import {
 const requestMs = 2000;
 const pauseMs = 250;
 
+/** How many messages are asked for by their sequence at the same time. */
+const maxAsked = 64;
+
 /** What JetStream says when … */
 const apiErrors = {
   /** … it has no such stream */
@@ -199,6 +202,21 @@ export class NatsStream {
   }
 
   /**
+   * Some of the messages after a sequence up to another one, asked for one by one: those
+   * before the first that is missing. The leader has the last word on what is kept; a
+   * consumer may be on a node that has not all.
+   */
+  async messages(after: number, through: number): Promise<StreamMessage[]> {
+    const found = await Promise.all(
+      Array.from({ length: Math.min(maxAsked, through - after) }, (_, i) =>
+        this.message(after + 1 + i),
+      ),
+    );
+    const missing = found.indexOf(undefined);
+    return found.slice(0, missing < 0 ? found.length : missing) as StreamMessage[];
+  }
+
+  /**
    * Makes a consumer of what follows a sequence, held in one server's memory and gone when
    * nobody has heard of it for `forgottenMs`. Returns its name.
    */
@@ -219,6 +237,7 @@ export class NatsStream {
       max_deliver: 1,
       ...more,
     });
+    await this.look(); // A consumer goes with its stream: of another one nothing is read.
     return name;
   }
 

@@ -16,8 +16,6 @@ const pauseMs = 250;
 
 /** A consumer that is not made after so long is not waited for idly. */
 const patienceMs = 200;
-/** How many messages are asked for by their sequence at the same time. */
-const maxAsked = 64;
 
 /**
  * Follows a stream with one consumer, from a sequence on: each message once, in order. A
@@ -113,15 +111,15 @@ export class NatsTail {
   /** Takes what the stream has by now, without a consumer, as far as it answers. */
   async #fetch(signal: AbortSignal): Promise<void> {
     try {
-      const { head } = await this.#stream.look();
-      while (this.#last < head && !signal.aborted) {
-        const first = this.#last + 1;
-        const count = Math.min(maxAsked, head - this.#last);
-        const found = await Promise.all(
-          Array.from({ length: count }, (_, i) => this.#stream.message(first + i)),
-        );
-        this.#give(found.filter((message) => message !== undefined));
-        this.#last = Math.max(this.#last, first + count - 1);
+      const { first, head } = await this.#stream.look();
+      let after = Math.max(this.#last, first - 1);
+      while (after < head && !signal.aborted) {
+        const found = await this.#stream.messages(after, head);
+        if (found.length === 0) {
+          return; // A leader that is new may not know of it yet.
+        }
+        this.#give(found);
+        after = Math.max(this.#last, found.at(-1)!.sequence);
       }
     } catch {
       // The stream has no leader now.
