@@ -193,6 +193,39 @@ it("a user who was revoked by a clock that is ahead can log in all the same", as
   }
 });
 
+it("a user with many streams is revoked a few a turn of the event loop, so that others are served", async () => {
+  const tokens = createTokens({ key: await parseSigningKey("k".repeat(32), "test") });
+  let revoked = false;
+  let tell = () => {};
+  const server = await startChatter({
+    auth: {
+      login: () => Promise.reject(new Error("nobody logs in")),
+      verify: (token) => tokens.verify(token),
+      isRevoked: () => revoked,
+      onChange(listener) {
+        tell = listener;
+        return () => {};
+      },
+    },
+  });
+  const { chatter } = server;
+  const client = clientOf(server, mainWires[1]!);
+  const endings = Array.from({ length: 200 }, () => errorOf(client.subscribe({})));
+  await until(() => chatter.openCalls === 200, "all are open");
+
+  revoked = true;
+  tell();
+  const turns: number[] = [];
+  while (chatter.openCalls > 0) {
+    turns.push(chatter.openCalls);
+    await new Promise(setImmediate);
+  }
+  expect(new Set(turns).size).toBeGreaterThan(5);
+  for (const { rawMessage } of await Promise.all(endings)) {
+    expect(rawMessage).toBe("the token was revoked: log in again");
+  }
+});
+
 describe("a user who is removed", () => {
   it("loses the tokens of logins, not those that were issued with the key", async () => {
     const files = await createFiles();

@@ -192,10 +192,12 @@ class Lifetime implements OpenCall, CallEnd {
     this.abort(this.options.stopping.reason);
   }
 
-  recheck(): void {
-    if (this.identity && this.options.auth.isRevoked?.(this.identity)) {
+  recheck(): boolean {
+    const isRevoked = this.identity && this.options.auth.isRevoked?.(this.identity);
+    if (isRevoked) {
       this.abort(revoked());
     }
+    return isRevoked ?? false;
   }
 
   abort(reason: unknown): void {

@@ -3,6 +3,8 @@ const fewCalls = 50;
 /** Calls that are told each second, at least. */
 const leastPerSecond = 500;
 const tickMs = 20;
+/** Calls that end in one turn of the event loop when their tokens are revoked. */
+const endsPerTurn = 20;
 
 /** The calls that are under way, so that a stop can tell them and wait for them. */
 export class OpenCalls {
@@ -53,11 +55,23 @@ export class OpenCalls {
     tell(this.open.size > fewCalls && spreadMs > 0 ? 1 : Number.POSITIVE_INFINITY);
   }
 
-  /** Has all calls under way look whether their token was revoked. */
+  /**
+   * Has all calls under way look whether their token was revoked. A user may have thousands:
+   * they end a few a turn, so that others are served meanwhile.
+   */
   recheck(): void {
-    for (const call of this.open) {
-      call.recheck();
-    }
+    const calls = this.open.values();
+    const look = () => {
+      for (let ended = 0; ended < endsPerTurn; ) {
+        const { done, value } = calls.next();
+        if (done) {
+          return;
+        }
+        ended += value.recheck() ? 1 : 0;
+      }
+      setImmediate(look);
+    };
+    look();
   }
 
   /** Resolves when no call is under way. */
@@ -74,6 +88,6 @@ export class OpenCalls {
 export interface OpenCall {
   /** The call is to end, since all are. */
   stop(): void;
-  /** The call is to end if its token was revoked. */
-  recheck(): void;
+  /** The call is to end if its token was revoked: whether it was. */
+  recheck(): boolean;
 }
