@@ -128,6 +128,8 @@ test.each([
   [{ natsReplicas: "7" }, "--nats-replicas"],
   [{ natsStorage: "tape" }, "file or memory"],
   [{ natsTimeout: "0" }, "--nats-timeout"],
+  [{ natsTimeout: "60", dedupeWindow: "60" }, "--dedupe-window must be longer than --nats-timeout"],
+  [{ retainSeconds: "60" }, "--retain-seconds must not be less than --dedupe-window"],
   [{ natsTlsCert: "c" }, "belong together"],
   [{ natsNkeyFile: "a", natsCredentialsFile: "b" }, "one way to log in"],
 ])("%j is refused", (given, text) => {

@@ -4,7 +4,7 @@ import {
   type natsSettings,
   readNatsSettings,
 } from "./nats-settings.js";
-import type { SettingTable } from "./setting.js";
+import { SettingError, type SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
 /** Where messages are kept, and for how long. */
@@ -73,6 +73,15 @@ export function readLogSettings(
 ): LogSettings {
   const log = reader.text("log")!;
   const nats = isNatsAddress(log) ? readNatsSettings(natsReader, log) : undefined;
+  const windowMs = reader.milliseconds("dedupeWindow", 1, 7 * 86_400)!;
+  if (nats !== undefined && windowMs <= nats.timeoutMs) {
+    // A post is tried again for so long: a later attempt would be stored as another message.
+    throw new SettingError("--dedupe-window must be longer than --nats-timeout");
+  }
+  const maxAgeMs = reader.milliseconds("retainSeconds", 1, 1e10);
+  if (nats !== undefined && maxAgeMs !== undefined && maxAgeMs < windowMs) {
+    throw new SettingError("--retain-seconds must not be less than --dedupe-window on NATS");
+  }
   return {
     dataDir: reader.text("dataDir")!,
     engine:
@@ -81,11 +90,11 @@ export function readLogSettings(
         : "nats",
     nats,
     dedupe: {
-      windowMs: reader.milliseconds("dedupeWindow", 1, 7 * 86_400)!,
+      windowMs,
       maxIds: reader.count("dedupeMaxIds", 1, 100_000_000)!,
     },
     retention: {
-      maxAgeMs: reader.milliseconds("retainSeconds", 1, 1e10),
+      maxAgeMs,
       maxMessages: reader.count("retainMessages", 1, 1e15 - 1),
       maxBytes: reader.count("retainBytes", 1, 1e15 - 1),
     },
