@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { envelope } from "../support/raw-http2.js";
 import { until } from "../support/streams.js";
@@ -27,18 +27,20 @@ function headerBlock(fields: Record<string, string>): Buffer {
   );
 }
 
-it("an upload that is reset without an error code is cancelled, not ended", async () => {
+/** An upload to a method whose first message is stored; the codes of calls that have ended. */
+async function beginUpload(method: string) {
   const codes: unknown[] = [];
   const note = (fields: object) => void codes.push((fields as { code: unknown }).code);
   const server = await startChatter({ logger: { info: note, error: note } });
   const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
   await once(socket, "connect");
   socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   socket.write(frame(4, 0, 0, Buffer.alloc(0)));
   const headers = headerBlock({
     ":method": "POST",
     ":scheme": "http",
-    ":path": "/chatter.v1.ChatterService/Listener",
+    ":path": `/chatter.v1.ChatterService/${method}`,
     ":authority": "x",
     "content-type": "application/grpc",
     authorization: server.headers.authorization,
@@ -46,9 +48,32 @@ it("an upload that is reset without an error code is cancelled, not ended", asyn
   socket.write(frame(1, 4, 1, headers));
   socket.write(frame(0, 0, 1, envelope("\n\u0001a")));
   await until(() => server.log.head === 1, "the message is stored");
-  const noError = Buffer.alloc(4);
-  socket.write(frame(3, 0, 1, noError));
-  await until(() => codes.length === 1, "the call has ended");
-  expect(codes).toEqual(["canceled"]);
-  socket.destroy();
-});
+  return { socket, codes };
+}
+
+describe.each(["Listener", "Summary", "Echoer"])(
+  "an upload to %s is cancelled, not ended,",
+  (method) => {
+    it("if it is reset without an error code", async () => {
+      const { socket, codes } = await beginUpload(method);
+      const noError = Buffer.alloc(4);
+      socket.write(frame(3, 0, 1, noError));
+      await until(() => codes.length === 1, "the call has ended");
+      expect(codes).toEqual(["canceled"]);
+    });
+
+    it("if its connection is closed", async () => {
+      const { socket, codes } = await beginUpload(method);
+      socket.end();
+      await until(() => codes.length === 1, "the call has ended");
+      expect(codes).toEqual(["canceled"]);
+    });
+
+    it("if its connection is cut", async () => {
+      const { socket, codes } = await beginUpload(method);
+      socket.resetAndDestroy();
+      await until(() => codes.length === 1, "the call has ended");
+      expect(codes).toEqual(["canceled"]);
+    });
+  },
+);

@@ -59,7 +59,7 @@ class BodyReader implements AsyncIterator<Uint8Array> {
     }
     this.started = true;
     if (this.stream.readableEnded) {
-      this.end({});
+      this.onEnd();
     } else if (this.stream.destroyed) {
       this.onClose();
     } else {
@@ -92,7 +92,14 @@ class BodyReader implements AsyncIterator<Uint8Array> {
     this.wake();
   };
 
-  private readonly onEnd = () => this.end({});
+  private readonly onEnd = () => {
+    // Node lets a stream of HTTP/2 end whose connection was cut, too.
+    if ("aborted" in this.stream && this.stream.aborted === true) {
+      this.onClose();
+    } else {
+      this.end({});
+    }
+  };
 
   private readonly onClose = () =>
     this.end({ error: new ConnectError("the client left before its last message", Code.Canceled) });
