@@ -8,8 +8,9 @@ import type { AppendResult, Batch, MessageLog, NewMessage, ReadOptions } from ".
 import { NatsArrivals } from "./nats-arrivals.js";
 import { NatsCatchUp } from "./nats-catch-up.js";
 import { type NatsAddress, type NatsLink, openLink } from "./nats-link.js";
+import { openStream } from "./nats-opening.js";
 import { NatsPublisher } from "./nats-publisher.js";
-import { type NatsStream, openStream } from "./nats-stream.js";
+import type { NatsStream } from "./nats-stream.js";
 import type { NatsStreamOptions } from "./nats-stream-config.js";
 import { NatsTail } from "./nats-tail.js";
 import { NatsWatch } from "./nats-watch.js";

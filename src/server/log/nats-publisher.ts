@@ -11,10 +11,8 @@ import type { NatsArrivals } from "./nats-arrivals.js";
 import type { NatsLink } from "./nats-link.js";
 import { encodePayload, sealStream, sentAtOf } from "./nats-payload.js";
 import type { NatsStream } from "./nats-stream.js";
+import { NatsTurns } from "./nats-turns.js";
 import { within } from "./within.js";
-
-/** How many posts may be on their way at the same time, of all calls together. */
-const maxUnanswered = 512;
 
 /** Characters of text that may wait for their turn, of all calls together. */
 const maxWaitingLength = 256 * 1024 * 1024;
@@ -35,12 +33,6 @@ interface Acknowledged {
   readonly sequence: number;
 }
 
-/** A post that waits until it may be on its way. */
-interface Turn {
-  state: "waiting" | "taken" | "gone";
-  take(): void;
-}
-
 /**
  * Posts to a stream. Those of one call go one after the other, each when the one before is
  * acknowledged: a new leader could change the order of what is on its way. Calls go side by
@@ -55,8 +47,7 @@ export class NatsPublisher {
   readonly #observer: LogObserver | undefined;
   readonly #closing = new AbortController();
   readonly #calls = new Set<Promise<AppendResult>>();
-  readonly #turns: Turn[] = [];
-  #unanswered = 0;
+  readonly #turns = new NatsTurns();
   /** Highest sequence that was acknowledged. */
   #last = 0;
   #waitingLength = 0;
@@ -154,13 +145,13 @@ export class NatsPublisher {
     const last = Math.max(this.#last, this.#arrivals.head);
     const { seq, duplicate } = await this.#untilDone(async (left) => {
       const timeout = Math.min(left, attemptMs);
-      if (!(await this.#turn(left))) {
+      if (!(await this.#turns.take(left, this.#closing.signal))) {
         throw new Error("too many posts wait for their acknowledgement");
       }
       try {
         return await this.#client.publish(this.#stream.subject, payload, { msgID, timeout });
       } finally {
-        this.#giveTurn();
+        this.#turns.give();
       }
     });
     if (seq <= last && !duplicate) {
@@ -242,37 +233,5 @@ export class NatsPublisher {
       }
     }
     throw closedError();
-  }
-
-  /** Resolves when a post may be on its way; to false if that is not in time. */
-  async #turn(timeoutMs: number): Promise<boolean> {
-    if (this.#unanswered < maxUnanswered) {
-      this.#unanswered++;
-      return true;
-    }
-    const turn: Turn = { state: "waiting", take: () => {} };
-    const taken = new Promise<void>((resolve) => {
-      turn.take = resolve;
-    });
-    this.#turns.push(turn);
-    await within(taken, timeoutMs, this.#closing.signal);
-    if (turn.state === "taken") {
-      return true;
-    }
-    turn.state = "gone";
-    return false;
-  }
-
-  #giveTurn(): void {
-    let next = this.#turns.shift();
-    while (next?.state === "gone") {
-      next = this.#turns.shift();
-    }
-    if (next === undefined) {
-      this.#unanswered--;
-    } else {
-      next.state = "taken";
-      next.take();
-    }
   }
 }

@@ -4,8 +4,9 @@ import { type JetStreamClient, jetstream } from "@nats-io/jetstream";
 import { natsAwayError, openError } from "../log-errors.js";
 import type { LogLogger } from "../log-logger.js";
 import { type NatsAddress, type NatsLink, openLink } from "../nats-link.js";
+import { openStream } from "../nats-opening.js";
 import { encodeImported } from "../nats-payload.js";
-import { type NatsStream, openStream } from "../nats-stream.js";
+import type { NatsStream } from "../nats-stream.js";
 import type { NatsStreamOptions } from "../nats-stream-config.js";
 import type { CopiedLog, CopiedMessage } from "./copied-message.js";
 
