@@ -176,13 +176,21 @@ export class NatsPublisher {
     if (last !== undefined) {
       await this.#arrivals.untilCome(last.sequence, arrivalMs);
     }
+    const located: Position[] = [];
     for (const post of posts) {
       const sentAt = await this.#locate(post);
       if (sentAt === undefined) {
         throw replacedError();
       }
-      positions.push({ sequence: post.sequence, sentAt });
+      located.push({ sequence: post.sequence, sentAt });
     }
+    // Who has the answer finds the message here, also while the consumer is made anew.
+    if (last !== undefined && !(await this.#arrivals.untilCome(last.sequence, this.#timeoutMs))) {
+      if (last.sequence >= this.#arrivals.first) {
+        throw natsAwayError(undefined);
+      }
+    }
+    positions.push(...located);
   }
 
   /** When the stream took a post; undefined if the message of that sequence is another one. */
