@@ -19,7 +19,8 @@ describe.skipIf(!hasNats)("a connection to NATS that breaks at any byte", () => 
       warn: () => {},
       error: (fields, text) => errors.push([text, fields]),
     };
-    const behind = await openLog(link.address, { logger });
+    // Posts are to outlive the longest row of cuts.
+    const behind = await openLog(link.address, { logger, timeoutMs: 60_000 });
     const other = await openLog(nats.address);
     let isOver = false;
 

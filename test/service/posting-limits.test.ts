@@ -63,8 +63,7 @@ describe.each(codecs)("over $name", (wire) => {
         client.summary(sending(...posts)),
         client.echoer(sending(...posts)),
       ];
-      for (const call of calls) {
-        const error = await errorOf(call);
+      for (const error of await Promise.all(calls.map(errorOf))) {
         expect([Code[error.code], error.rawMessage]).toEqual(["InvalidArgument", text]);
         expect(progressOf(error)?.stored).toBe(2n);
       }

@@ -90,23 +90,25 @@ describe.each([...wires, ...gzipWires])("Connect-ES over $name", (wire) => {
     }
   });
 
-  it.runIf(wire.http === "2")("echoes each message while the stream is open", async () => {
-    const client = clientOf(await startChatter(), wire);
-    const outbox = new Outbox<{ message: string; messageId: string }>();
-    const answers = client.echoer(outbox)[Symbol.asyncIterator]();
-    for (const i of [1, 2, 3]) {
-      outbox.send({ message: `é ${i}`, messageId: `id-${i}` });
-      const { value } = await answers.next();
-      expect(value).toMatchObject({
-        message: `é ${i}`,
-        messageId: `id-${i}`,
-        sequence: BigInt(i),
-      });
-      expect(value.cursor).toHaveLength(16);
-    }
-    outbox.end();
-    expect(await answers.next()).toEqual({ done: true, value: undefined });
-  });
+  if (wire.http === "2") {
+    it("echoes each message while the stream is open", async () => {
+      const client = clientOf(await startChatter(), wire);
+      const outbox = new Outbox<{ message: string; messageId: string }>();
+      const answers = client.echoer(outbox)[Symbol.asyncIterator]();
+      for (const i of [1, 2, 3]) {
+        outbox.send({ message: `é ${i}`, messageId: `id-${i}` });
+        const { value } = await answers.next();
+        expect(value).toMatchObject({
+          message: `é ${i}`,
+          messageId: `id-${i}`,
+          sequence: BigInt(i),
+        });
+        expect(value.cursor).toHaveLength(16);
+      }
+      outbox.end();
+      expect(await answers.next()).toEqual({ done: true, value: undefined });
+    });
+  }
 
   it("asks for the server's health", async () => {
     const server = await startChatter();
