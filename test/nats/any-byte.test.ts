@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { LogLogger } from "../../src/server/log/log-logger.js";
 import { decode, post, rounds } from "../support/log-messages.js";
@@ -5,7 +6,7 @@ import { hasNats, startNats } from "../support/nats-server.js";
 import { startFaultyLink } from "./support/faulty-link.js";
 import { openLog } from "./support/open-log.js";
 
-const cuts = 6 * rounds(1);
+const cuts = 4 + 2 * rounds(1);
 
 describe.skipIf(!hasNats)("a connection to NATS that breaks at any byte", () => {
   test(`${cuts} times: readers near the head and far behind get all, once and in order; posts are stored once`, {
@@ -25,9 +26,14 @@ describe.skipIf(!hasNats)("a connection to NATS that breaks at any byte", () => 
     let isOver = false;
 
     const posted = new Map<string, number>();
+    const live: [string, number][] = [];
     const posting = [behind, other].flatMap((log, which) =>
       [0, 1, 2, 3].map(async (n) => {
         for (let i = 0; !isOver; i++) {
+          // A link that breaks all the time is slow: what it has to carry must not pile up.
+          while (!isOver && posted.size - live.length > 200) {
+            await sleep(5);
+          }
           const text = `${which}-${n}-${i} ${"x".repeat((i * 37) % 2000)}`;
           const { positions, error } = await log.append([post(text, i % 2 === 0 ? text : "")]);
           expect(error).toBeUndefined();
@@ -47,7 +53,6 @@ describe.skipIf(!hasNats)("a connection to NATS that breaks at any byte", () => 
       }
     };
     let end = Number.POSITIVE_INFINITY;
-    const live: [string, number][] = [];
     const following = follow(live, () => end);
     for (let i = 0; i < cuts; i++) {
       await link.broken(1 + Math.floor(Math.random() * 200_000));
