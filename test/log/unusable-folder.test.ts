@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ClassicLevel } from "classic-level";
@@ -54,6 +54,11 @@ test("a folder that is read-only", async ({ skip }) => {
     });
   }
   expect(await refusal(dir)).toContain("it cannot be written to");
+  expect(await refusal(join(dir, "sub"))).toContain("it cannot be written to");
+});
+
+test.runIf(existsSync("/proc/self"))("a folder in one that takes no others", async () => {
+  expect(await refusal("/proc/chatter/log")).toContain("no such file or directory");
 });
 
 test("a LevelDB folder of another program", async () => {

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, link, mkdir, open, unlink } from "node:fs/promises";
+import { type FileHandle, link, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { makeFolder } from "../make-folder.js";
 import { parseSigningKeys, type SigningKey } from "./signing-key.js";
 import { type WatchedSigningKeys, watchSigningKeys } from "./signing-keys.js";
 
@@ -22,7 +23,7 @@ export function demoKeyPath(dataDir: string): string {
 export async function loadOrCreateDemoKeys(dataDir: string): Promise<readonly SigningKey[]> {
   const path = demoKeyPath(dataDir);
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await makeFolder(dataDir);
     return (await load(path)) ?? (await create(path));
   } catch (error) {
     throw error instanceof ConnectError

@@ -1,5 +1,6 @@
-import { access, constants, mkdir, open, readdir, rm, stat } from "node:fs/promises";
+import { access, constants, open, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolder } from "../make-folder.js";
 import { openError } from "./log-errors.js";
 
 /** Where the parts of a log lie in its folder, which may hold other things too. */
@@ -31,7 +32,7 @@ export function logFolder(dir: string): LogFolder {
 export async function prepareFolder(dir: string): Promise<LogFolder> {
   const folder = logFolder(dir);
   try {
-    const made = await mkdir(dir, { recursive: true, mode: 0o700 });
+    const made = await makeFolder(dir);
     if (made !== undefined) {
       // A new folder lasts only when its parent's list is on the disk.
       await syncFolder(dirname(made));
@@ -40,7 +41,7 @@ export async function prepareFolder(dir: string): Promise<LogFolder> {
       throw new Error("it is the database of another program");
     }
     await access(dir, constants.R_OK | constants.W_OK | constants.X_OK);
-    await mkdir(folder.store, { recursive: true, mode: 0o700 });
+    await makeFolder(folder.store);
   } catch (error) {
     throw openError(`the log cannot be kept in ${dir}: ${reasonOf(error)}`, error);
   }
