@@ -1,3 +1,25 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** Throws what is wrong with a file. */
+export type Fail = (fault: string) => never;
+
+/** Throws `failed_precondition`: the name of the file, and what is wrong there. */
+export function failureOf(source: string): Fail {
+  return (fault) => {
+    throw new ConnectError(`${source}: ${fault}`, Code.FailedPrecondition);
+  };
+}
+
+/** The JSON in the text of a file. Nothing of the text is told. */
+export function parseJson(text: string, fail: Fail): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // V8's error quotes the text, and thereby keys and hashes: it is not even kept as the cause.
+    return fail("is not JSON");
+  }
+}
+
 /**
  * Whether a value of JSON is an object with these fields, and no others but the optional
  * ones: a misspelled one is not passed over.

@@ -1,6 +1,5 @@
 import { createPrivateKey } from "node:crypto";
-import { Code, ConnectError } from "@connectrpc/connect";
-import { isRecord, timeOf } from "./json-record.js";
+import { type Fail, failureOf, isRecord, parseJson, timeOf } from "./json-record.js";
 import { algorithmOf, type StoredKey, storedKeyPair, storedSecret } from "./stored-key.js";
 
 /** No file has more: a token without `kid` is tried with each. */
@@ -25,16 +24,8 @@ export function isKeySet(text: string): boolean {
  * wrong there. Nothing of a key is quoted.
  */
 export function parseKeySet(text: string, source: string): StoredKey[] {
-  const fail = (fault: string): never => {
-    throw new ConnectError(`${source}: ${fault}`, Code.FailedPrecondition);
-  };
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch {
-    // V8's error quotes the text: it is not even kept as the cause.
-    return fail("is not JSON");
-  }
+  const fail = failureOf(source);
+  const content = parseJson(text, fail);
   const list = isRecord(content, ["keys"]) ? content.keys : undefined;
   if (!Array.isArray(list) || list.length === 0 || list.length > maxKeys) {
     return fail(`is not an object with the one field "keys", a list of 1 to ${maxKeys}`);
@@ -69,7 +60,7 @@ export function formatKeySet(keys: readonly StoredKey[]): string {
 }
 
 /** Fields that are not known are passed over, as RFC 7517 has it. */
-function parseKey(entry: unknown, source: string, fail: (fault: string) => never): StoredKey {
+function parseKey(entry: unknown, source: string, fail: Fail): StoredKey {
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
     return fail("is not an object");
   }
@@ -89,11 +80,7 @@ function parseKey(entry: unknown, source: string, fail: (fault: string) => never
   return { ...key, id, signsFrom };
 }
 
-function keyOf(
-  entry: Record<string, unknown>,
-  source: string,
-  fail: (fault: string) => never,
-): StoredKey {
+function keyOf(entry: Record<string, unknown>, source: string, fail: Fail): StoredKey {
   const { kty, crv, k, x, d } = entry;
   if (kty === "oct" && typeof k === "string") {
     return storedSecret(Buffer.from(k, "base64url"), source);
@@ -107,7 +94,7 @@ function keyOf(
   return fail('is neither a secret ("kty": "oct", "k") nor a key pair ("kty": "OKP", "x", "d")');
 }
 
-function privateKeyOf(key: Record<string, string>, fail: (fault: string) => never) {
+function privateKeyOf(key: Record<string, string>, fail: Fail) {
   try {
     return createPrivateKey({ key, format: "jwk" });
   } catch {

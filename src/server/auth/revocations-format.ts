@@ -1,5 +1,5 @@
-import { Code, ConnectError } from "@connectrpc/connect";
-import { isRecord, timeOf } from "./json-record.js";
+import { ConnectError } from "@connectrpc/connect";
+import { type Fail, failureOf, isRecord, parseJson, timeOf } from "./json-record.js";
 import { checkSubject } from "./names.js";
 import type { RevocationList, RevokedToken, RevokedUser } from "./revocations.js";
 
@@ -8,15 +8,8 @@ import type { RevocationList, RevokedToken, RevokedUser } from "./revocations.js
  * `source`, that names the place and what is wrong there.
  */
 export function parseRevocations(text: string, source: string): RevocationList {
-  const fail = (fault: string): never => {
-    throw new ConnectError(`${source}: ${fault}`, Code.FailedPrecondition);
-  };
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch {
-    return fail("is not JSON");
-  }
+  const fail = failureOf(source);
+  const content = parseJson(text, fail);
   if (!isRecord(content, ["tokens", "users"])) {
     return fail('is not an object with the fields "tokens" and "users", two lists');
   }
@@ -46,7 +39,7 @@ export function formatRevocations({ tokens, users }: RevocationList): string {
   return `${JSON.stringify(content, undefined, 2)}\n`;
 }
 
-function parseToken(entry: unknown, fail: (fault: string) => never): RevokedToken {
+function parseToken(entry: unknown, fail: Fail): RevokedToken {
   if (!isRecord(entry, ["id"], ["expires_at"])) {
     return fail('is not an object with the field "id" and perhaps "expires_at"');
   }
@@ -59,7 +52,7 @@ function parseToken(entry: unknown, fail: (fault: string) => never): RevokedToke
     : { id, expiresAt: timeOf(expires) ?? fail('has an "expires_at" that is not a time') };
 }
 
-function parseUser(entry: unknown, fail: (fault: string) => never): RevokedUser {
+function parseUser(entry: unknown, fail: Fail): RevokedUser {
   if (!isRecord(entry, ["name", "before"])) {
     return fail('is not an object with the fields "name" and "before"');
   }

@@ -1,5 +1,5 @@
-import { Code, ConnectError } from "@connectrpc/connect";
-import { isRecord, timeOf } from "./json-record.js";
+import { ConnectError } from "@connectrpc/connect";
+import { type Fail, failureOf, isRecord, parseJson, timeOf } from "./json-record.js";
 import { checkUserName } from "./names.js";
 import { passwordCost } from "./passwords.js";
 import { checkScopes } from "./scopes.js";
@@ -12,16 +12,8 @@ const fields = ["name", "password_hash", "scopes", "created_at"];
  * `source`, that names the place and what is wrong there. Password hashes are never quoted.
  */
 export function parseUsers(text: string, source: string): User[] {
-  const fail = (fault: string): never => {
-    throw new ConnectError(`${source}: ${fault}`, Code.FailedPrecondition);
-  };
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch {
-    // V8's error quotes the text, and thereby hashes: it is not even kept as the cause.
-    return fail("is not JSON");
-  }
+  const fail = failureOf(source);
+  const content = parseJson(text, fail);
   const list = isRecord(content, ["users"]) ? content.users : undefined;
   if (!Array.isArray(list)) {
     return fail('is not an object with the one field "users", a list');
@@ -55,7 +47,7 @@ export function formatUsers(users: readonly User[]): string {
   return `${JSON.stringify(content, undefined, 2)}\n`;
 }
 
-function parseUser(entry: Record<string, unknown>, fail: (fault: string) => never): User {
+function parseUser(entry: Record<string, unknown>, fail: Fail): User {
   const { name, password_hash: passwordHash, scopes, created_at: created } = entry;
   if (typeof name !== "string") {
     return fail("name is not a text");
