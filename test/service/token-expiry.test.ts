@@ -2,7 +2,7 @@ import { Code } from "@connectrpc/connect";
 import { expect, it } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { fill } from "../support/fill.js";
-import { errorOf, sleep } from "../support/streams.js";
+import { errorOf, sleep, until } from "../support/streams.js";
 import { clientOf, mainWires } from "../support/wires.js";
 
 it("a subscription ends within a second of its token's expiry, over every wire", async () => {
@@ -28,6 +28,29 @@ it("a subscription ends within a second of its token's expiry, over every wire",
   }
   const late = await errorOf(clientOf(server, mainWires[1], token).history({}));
   expect([Code[late.code], late.rawMessage]).toEqual(["Unauthenticated", "invalid token"]);
+});
+
+it("many streams of one token end a few a turn of the event loop, so that others are served", async () => {
+  const server = await startChatter();
+  const { chatter } = server;
+  const { token, expiresAt } = await server.tokens.issue({
+    subject: "goa",
+    scopes: ["stream:read"],
+    lifetimeSeconds: 3,
+  });
+  const client = clientOf(server, mainWires[1], token);
+  const endings = Array.from({ length: 200 }, () => errorOf(client.subscribe({})));
+  await until(() => chatter.openCalls === 200, "all are open");
+  await sleep(expiresAt - Date.now() - 100);
+  const turns: number[] = [];
+  while (chatter.openCalls > 0) {
+    turns.push(chatter.openCalls);
+    await new Promise(setImmediate);
+  }
+  expect(new Set(turns).size).toBeGreaterThan(5);
+  for (const { rawMessage } of await Promise.all(endings)) {
+    expect(rawMessage).toBe("the token has expired: log in again");
+  }
 });
 
 it("a token that is valid for longer than a timer can wait does not end its stream", async () => {

@@ -106,8 +106,8 @@ class Lifetime implements OpenCall, CallEnd {
       this.onOuterAbort();
     } else if (options.stopping.aborted) {
       this.stop();
-    } else {
-      this.recheck(); // It may have been revoked since it was verified.
+    } else if (this.isRevoked) {
+      this.abort(revoked()); // Since it was verified.
     }
   }
 
@@ -122,11 +122,12 @@ class Lifetime implements OpenCall, CallEnd {
     this.deadlineTimer = setTimeout(() => this.abort(timedOut()), wait);
   }
 
-  /** At this time, in milliseconds since 1970, with this reason. */
+  /** From this time on, in milliseconds since 1970, in its turn, with this reason. */
   endAt(time: number, reason: () => ConnectError): void {
     const wait = time - Date.now();
     this.expiryTimer = setTimeout(
-      () => (wait > maxTimerMs ? this.endAt(time, reason) : this.abort(reason())),
+      () =>
+        wait > maxTimerMs ? this.endAt(time, reason) : this.options.calls.endInTurn(this, reason()),
       Math.max(0, Math.min(wait, maxTimerMs)),
     );
   }
@@ -192,12 +193,15 @@ class Lifetime implements OpenCall, CallEnd {
     this.abort(this.options.stopping.reason);
   }
 
-  recheck(): boolean {
-    const isRevoked = this.identity && this.options.auth.isRevoked?.(this.identity);
-    if (isRevoked) {
-      this.abort(revoked());
+  recheck(): void {
+    if (this.isRevoked) {
+      this.options.calls.endInTurn(this, revoked());
     }
-    return isRevoked ?? false;
+  }
+
+  private get isRevoked(): boolean {
+    const { identity, options } = this;
+    return (identity && options.auth.isRevoked?.(identity)) ?? false;
   }
 
   abort(reason: unknown): void {

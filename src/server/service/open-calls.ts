@@ -3,12 +3,14 @@ const fewCalls = 50;
 /** Calls that are told each second, at least. */
 const leastPerSecond = 500;
 const tickMs = 20;
-/** Calls that end in one turn of the event loop when their tokens are revoked. */
+/** Calls that end in one turn of the event loop when their tokens do. */
 const endsPerTurn = 20;
 
 /** The calls that are under way, so that a stop can tell them and wait for them. */
 export class OpenCalls {
   private readonly open = new Set<OpenCall>();
+  /** Those whose turn to end comes, with the reasons. */
+  private readonly ending = new Map<OpenCall, unknown>();
   private waiting: (() => void)[] = [];
 
   /** How many calls are under way. */
@@ -55,24 +57,35 @@ export class OpenCalls {
     tell(this.open.size > fewCalls && spreadMs > 0 ? 1 : Number.POSITIVE_INFINITY);
   }
 
-  /**
-   * Has all calls under way look whether their token was revoked. A user may have thousands:
-   * they end a few a turn, so that others are served meanwhile.
-   */
+  /** Has all calls under way look whether their token was revoked. */
   recheck(): void {
-    const calls = this.open.values();
-    const look = () => {
-      for (let ended = 0; ended < endsPerTurn; ) {
-        const { done, value } = calls.next();
-        if (done) {
-          return;
-        }
-        ended += value.recheck() ? 1 : 0;
-      }
-      setImmediate(look);
-    };
-    look();
+    for (const call of this.open) {
+      call.recheck();
+    }
   }
+
+  /**
+   * Ends a call in one of the next turns of the event loop. The streams of a user, who may have
+   * thousands, often end together: a few a turn, so that others are served meanwhile.
+   */
+  endInTurn(call: OpenCall, reason: unknown): void {
+    if (this.ending.size === 0) {
+      setImmediate(this.endSome);
+    }
+    this.ending.set(call, reason);
+  }
+
+  private readonly endSome = () => {
+    let ended = 0;
+    for (const [call, reason] of this.ending) {
+      if (ended++ === endsPerTurn) {
+        setImmediate(this.endSome);
+        return;
+      }
+      call.abort(reason);
+      this.ending.delete(call);
+    }
+  };
 
   /** Resolves when no call is under way. */
   async none(): Promise<void> {
@@ -88,6 +101,8 @@ export class OpenCalls {
 export interface OpenCall {
   /** The call is to end, since all are. */
   stop(): void;
-  /** The call is to end if its token was revoked: whether it was. */
-  recheck(): boolean;
+  /** The call is to end in its turn if its token was revoked. */
+  recheck(): void;
+  /** The call ends with this reason. The first one counts; one that is over is not touched. */
+  abort(reason: unknown): void;
 }
