@@ -28,8 +28,8 @@ import { type ReadHead, readHead } from "./read-head.js";
 
 /*
  * A call that reads may last for days, and there may be tens of thousands of them. Inside
- * Connect each holds its pipeline of some twenty generators, and to set that up makes four
- * times the garbage of all the rest. So the calls of the binary wires run here: the same
+ * Connect each holds its pipeline of some twenty generators: an idle subscriber took 64 KiB
+ * with it, and takes 51 without. So the calls of the binary wires run here: the same
  * interceptors, the same method, and Connect to make what they end with.
  */
 
@@ -102,8 +102,7 @@ function endingOf<Method extends DescMethodServerStreaming>(
 ) {
   return {
     trailer: metadata.trailer,
-    endBy: (error: unknown) =>
-      ending({ httpVersion, method: "POST", url }, contentType, { error, ...metadata }),
+    endBy: (error: unknown) => ending({ httpVersion, url }, contentType, { error, ...metadata }),
   };
 }
 

@@ -30,7 +30,7 @@ const endKey = createContextKey<End | undefined>(undefined, {
  * the trailers or in the end-of-stream message, as the protocol has it, and no messages.
  */
 export type Ending = (
-  request: Pick<UniversalServerRequest, "httpVersion" | "method" | "url">,
+  request: Pick<UniversalServerRequest, "httpVersion" | "url">,
   contentType: string,
   end: End,
 ) => Promise<UniversalServerResponse>;
@@ -60,10 +60,10 @@ export function createEnding(
     endOnly as object,
   );
   const handler = handlers.find(({ method }) => method.localName === localName)!;
-  return ({ httpVersion, method, url }, contentType, end) =>
+  return ({ httpVersion, url }, contentType, end) =>
     handler({
       httpVersion,
-      method,
+      method: "POST",
       url,
       header: new Headers({ "content-type": contentType }),
       signal: new AbortController().signal,
