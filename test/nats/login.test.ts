@@ -115,6 +115,8 @@ test.each([
   ["nats://a:pass-word@h/path", "an address of NATS that cannot be read"],
   ["nats://a:pass-word@h,b:pass-word@i", "an address of NATS that cannot be read"],
   ["nats://a:pass-word@h:1x", "an address of NATS that cannot be read"],
+  ["nats://:pass-word@h", "an address of NATS that cannot be read"],
+  ["nats://a:pass-word%zz@h", "an address of NATS that cannot be read"],
   ["http://a:pass-word@h", "level, memory or nats://host:port"],
 ])("--log %s is refused, and its password not told", (log, text) => {
   const check = () => checkSettings({ demo: true, log });

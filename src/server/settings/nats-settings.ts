@@ -124,8 +124,8 @@ function readAddress(log: string): Pick<NatsAddress, "servers" | "user" | "passw
       login = url;
     }
   }
-  const username = decodeURIComponent(login.username);
-  const password = decodeURIComponent(login.password);
+  const username = decode(login.username);
+  const password = decode(login.password);
   if (username === "") {
     return { servers };
   }
@@ -135,11 +135,24 @@ function readAddress(log: string): Pick<NatsAddress, "servers" | "user" | "passw
 function parse(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isPlain = url !== undefined && /^\/?$/.test(url.pathname) && url.search + url.hash === "";
-  if (!isPlain || !isNatsAddress(text) || url.hostname === "") {
-    throw new SettingError(
-      "--log (CHATTER_LOG) has an address of NATS that cannot be read: it must be " +
-        "nats://[user:password@]host[:port], more of them with commas between; tls:// insists on TLS",
-    );
+  const hasUser = url?.username !== "" || url.password === "";
+  if (!isPlain || !hasUser || !isNatsAddress(text) || url.hostname === "") {
+    throw addressError();
   }
   return url;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw addressError();
+  }
+}
+
+function addressError(): SettingError {
+  return new SettingError(
+    "--log (CHATTER_LOG) has an address of NATS that cannot be read: it must be " +
+      "nats://[user:password@]host[:port], more of them with commas between; tls:// insists on TLS",
+  );
 }
