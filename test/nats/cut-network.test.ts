@@ -1,4 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { openLink } from "../../src/server/log/nats-link.js";
+import { openStream } from "../../src/server/log/nats-opening.js";
+import { NatsStream } from "../../src/server/log/nats-stream.js";
+import { NatsTail } from "../../src/server/log/nats-tail.js";
 import { startChatter } from "../support/chatter-server.js";
 import { rounds } from "../support/log-messages.js";
 import { hasNats, startNats } from "../support/nats-server.js";
@@ -44,5 +48,32 @@ describe.skipIf(!hasNats)("a network between a server and NATS", () => {
     }
     printRecoveries(times);
     await traffic.expectExactlyOnce();
+  });
+
+  test("is cut while a server makes its consumer: the answer is not waited for", async () => {
+    const nats = await startNats();
+    const network = await startLinkProxy(nats.port);
+    const link = await openLink({ servers: [network.address] }, 5000);
+    onTestFinished(() => link.close());
+    const options = { stream: "chatter", retention: {}, dedupeMs: 600_000 };
+    const stream = await openStream(link, options, 5000);
+    const makings: Promise<string>[] = [];
+    stream.addConsumer = (...args) => {
+      if (makings.length === 0) {
+        network.stall();
+      }
+      makings.push(NatsStream.prototype.addConsumer.apply(stream, args));
+      return makings.at(-1)!;
+    };
+    const tail = new NatsTail(link, stream, 0, () => {});
+    onTestFinished(() => tail.close());
+    await expect.poll(() => makings.length).toBe(1);
+    const first = expect(makings[0]).rejects.toThrow("the connection to NATS is lost");
+    await sleep(300); // The stream is asked for its messages by now, too.
+    network.cut();
+    await first;
+    network.heal();
+    await expect.poll(() => makings.length, { timeout: 10_000 }).toBe(2);
+    await makings[1];
   });
 });

@@ -133,6 +133,8 @@ export class NatsLink {
   #isUp = true;
   #up: Promise<void> = Promise.resolve();
   #tellUp = () => {};
+  /** Those who wait for an answer, to be told that none comes. */
+  readonly #asking = new Set<(error: Error) => void>();
 
   constructor(connection: NatsConnection, logger?: LogLogger) {
     this.connection = connection;
@@ -148,6 +150,22 @@ export class NatsLink {
   /** Resolves when the connection stands, also when it is closed for good. */
   get up(): Promise<void> {
     return this.#up;
+  }
+
+  /**
+   * What NATS answers to a question. Rejects at once while the connection is lost, as it would
+   * be asked late, for nobody; and when the connection is lost meanwhile, as no answer comes.
+   */
+  ask<T>(question: () => Promise<T>): Promise<T> {
+    if (!this.isUp) {
+      return Promise.reject(lostError());
+    }
+    return new Promise((resolve, reject) => {
+      this.#asking.add(reject);
+      question()
+        .then(resolve, reject)
+        .finally(() => this.#asking.delete(reject));
+    });
   }
 
   /** Leaves this NATS server for another one. */
@@ -172,6 +190,9 @@ export class NatsLink {
               this.#tellUp = resolve;
             });
             this.#logger?.warn({ server: status.server }, "the connection to NATS is lost");
+            for (const reject of this.#asking) {
+              reject(lostError());
+            }
           }
           break;
         case "reconnect":
@@ -185,4 +206,8 @@ export class NatsLink {
       }
     }
   }
+}
+
+function lostError(): Error {
+  return new Error("the connection to NATS is lost");
 }

@@ -65,8 +65,7 @@ export class NatsStream {
    * `ConnectError` if the stream is not the one that was opened.
    */
   async look(): Promise<StreamPlace> {
-    this.#needLink();
-    const info = await this.#manager.streams.info(this.name);
+    const info = await this.#link.ask(() => this.#manager.streams.info(this.name));
     this.#isReplaced ||= identityOf(info) !== this.identity;
     if (this.#isReplaced) {
       throw replacedError();
@@ -76,9 +75,10 @@ export class NatsStream {
 
   /** The message of a sequence; undefined if it is not kept. */
   async message(sequence: number): Promise<StreamMessage | undefined> {
-    this.#needLink();
     try {
-      const found = await this.#manager.streams.getMessage(this.name, { seq: sequence });
+      const found = await this.#link.ask(() =>
+        this.#manager.streams.getMessage(this.name, { seq: sequence }),
+      );
       return found === null
         ? undefined
         : { sequence, sentAt: Date.parse(found.timestamp), payload: found.data };
@@ -114,8 +114,7 @@ export class NatsStream {
     forgottenMs: number,
     more: Partial<ConsumerConfig>,
   ): Promise<string> {
-    this.#needLink();
-    const { name } = await this.#manager.consumers.add(this.name, {
+    const config = {
       name: `chatter-${randomBytes(9).toString("base64url")}`,
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: after + 1,
@@ -125,23 +124,15 @@ export class NatsStream {
       num_replicas: 1,
       max_deliver: 1,
       ...more,
-    });
+    };
+    const { name } = await this.#link.ask(() => this.#manager.consumers.add(this.name, config));
     await this.look(); // A consumer goes with its stream: of another one nothing is read.
     return name;
   }
 
   /** Removes a consumer. What is not removed is forgotten after a while. */
   async removeConsumer(name: string): Promise<void> {
-    if (this.#link.isUp) {
-      await this.#manager.consumers.delete(this.name, name).catch(() => {});
-    }
-  }
-
-  /** What is asked while the connection is lost would be sent late, to nobody. */
-  #needLink(): void {
-    if (!this.#link.isUp) {
-      throw new Error("the connection to NATS is lost");
-    }
+    await this.#link.ask(() => this.#manager.consumers.delete(this.name, name)).catch(() => {});
   }
 }
 
