@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openLink } from "../../src/server/log/nats-link.js";
 import { openStream } from "../../src/server/log/nats-opening.js";
+import { NatsReader } from "../../src/server/log/nats-reader.js";
 import { NatsStream } from "../../src/server/log/nats-stream.js";
 import { NatsTail } from "../../src/server/log/nats-tail.js";
 import { startChatter } from "../support/chatter-server.js";
@@ -17,6 +18,15 @@ const count = Math.min(10, rounds(1));
 /** Longer than it takes to notice that nothing passes. */
 const stalledMs = 5500;
 const cutMs = 1500;
+
+async function openThroughNetwork() {
+  const nats = await startNats();
+  const network = await startLinkProxy(nats.port);
+  const link = await openLink({ servers: [network.address] }, 5000);
+  onTestFinished(() => link.close());
+  const options = { stream: "chatter", retention: {}, dedupeMs: 600_000 };
+  return { network, link, stream: await openStream(link, options, 5000) };
+}
 
 describe.skipIf(!hasNats)("a network between a server and NATS", () => {
   test(`stalls and is cut (${count} times each): the others go on, it goes on when all is well, nothing is lost, doubled or out of order`, {
@@ -51,12 +61,7 @@ describe.skipIf(!hasNats)("a network between a server and NATS", () => {
   });
 
   test("is cut while a server makes its consumer: the answer is not waited for", async () => {
-    const nats = await startNats();
-    const network = await startLinkProxy(nats.port);
-    const link = await openLink({ servers: [network.address] }, 5000);
-    onTestFinished(() => link.close());
-    const options = { stream: "chatter", retention: {}, dedupeMs: 600_000 };
-    const stream = await openStream(link, options, 5000);
+    const { network, link, stream } = await openThroughNetwork();
     const makings: Promise<string>[] = [];
     stream.addConsumer = (...args) => {
       if (makings.length === 0) {
@@ -75,5 +80,15 @@ describe.skipIf(!hasNats)("a network between a server and NATS", () => {
     network.heal();
     await expect.poll(() => makings.length, { timeout: 10_000 }).toBe(2);
     await makings[1];
+  });
+
+  test("is cut while a consumer is read: what it sends is not waited for", async () => {
+    const { network, link, stream } = await openThroughNetwork();
+    const reader = await NatsReader.open(link, stream, 0);
+    onTestFinished(() => reader.close());
+    network.stall();
+    const cut = expect(reader.read(10)).rejects.toThrow("the connection to NATS is lost");
+    network.cut();
+    await cut;
   });
 });

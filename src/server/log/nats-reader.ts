@@ -73,8 +73,10 @@ export class NatsReader {
       expires: nanos(patienceMs),
     };
     try {
-      connection.publish(subject, JSON.stringify(request), { reply: this.#inbox });
-      return await read;
+      return await this.#link.ask(() => {
+        connection.publish(subject, JSON.stringify(request), { reply: this.#inbox });
+        return read;
+      });
     } finally {
       this.#reading = undefined;
       clearTimeout(silence);
