@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -158,6 +159,16 @@ describe("an export to a file that is there", () => {
       writeFileSync(other, text);
       expect(await failLog(["export", "--data-dir", dir, other])).toContain("no export of a log");
       expect(readFileSync(other, "utf8")).toBe(text);
+    }
+  });
+
+  it("refuses a pipe and a device, of which it cannot know what they have", async () => {
+    const dir = await makeLog(0);
+    const pipe = newFile();
+    execFileSync("mkfifo", [pipe]);
+    for (const path of [pipe, "/dev/null"]) {
+      const said = await failLog(["export", "--data-dir", dir, path]);
+      expect(said).toContain(`${path} is no file that can be gone on with`);
     }
   });
 

@@ -20,13 +20,19 @@ export interface ExportFile {
  * Opens the file of an export, or makes it. One that is there is gone on with: what it has
  * is checked, what follows its last checkpoint is cut off.
  *
- * Rejects with `failed_precondition` if it is not the export of this log, or if what it
- * needs next is in the log no more; with `data_loss` if it is damaged.
+ * Rejects with `failed_precondition` if it is a pipe or a device, if it is not the export of
+ * this log, or if what it needs next is in the log no more; with `data_loss` if it is damaged.
  */
 export async function openExportFile(path: string, source: CopySource): Promise<ExportFile> {
   // Read and write: it says at once if the file cannot be made.
   const file = await open(path, "a+", 0o600);
   try {
+    if (!(await file.stat()).isFile()) {
+      throw new ConnectError(
+        `${path} is no file that can be gone on with: export to standard output, without a path`,
+        Code.FailedPrecondition,
+      );
+    }
     const from = await lastBlock(path);
     await checkFits(path, from, source);
     await file.truncate(from?.end ?? 0);
