@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Commit, CommitBuilder } from "./commit.js";
 import { type DedupeWindow, hashId } from "./dedupe-window.js";
-import { closedError, idTakenError } from "./log-errors.js";
+import { backlogError, closedError, idTakenError } from "./log-errors.js";
 import type { LogObserver } from "./log-observer.js";
 import type { AppendResult, NewMessage, Position } from "./message-log.js";
 
@@ -124,11 +124,7 @@ export class GroupCommit {
       length += text.length;
     }
     if (this.#waitingLength > 0 && this.#waitingLength + length > maxWaitingLength) {
-      const error = new ConnectError(
-        "too many messages wait to be stored: send them again later",
-        Code.ResourceExhausted,
-      );
-      return Promise.resolve({ positions: [], error });
+      return Promise.resolve({ positions: [], error: backlogError() });
     }
     this.#waitingLength += length;
     this.#observer?.appended();

@@ -37,6 +37,14 @@ export function idTakenError(messageId: string): ConnectError {
   );
 }
 
+/** Too much waits to be stored already: `resource_exhausted`. */
+export function backlogError(): ConnectError {
+  return new ConnectError(
+    "too many messages wait to be stored: send them again later",
+    Code.ResourceExhausted,
+  );
+}
+
 /** A write failed, or may have: `unavailable` until the store was opened again. */
 export function writeFaultError(cause: unknown): ConnectError {
   return new ConnectError(

@@ -4,7 +4,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type JetStreamClient, jetstream } from "@nats-io/jetstream";
 import { hashId, idHashBytes } from "./dedupe-window.js";
-import { closedError, idTakenError, natsAwayError, replacedError } from "./log-errors.js";
+import {
+  backlogError,
+  closedError,
+  idTakenError,
+  natsAwayError,
+  replacedError,
+} from "./log-errors.js";
 import type { LogObserver } from "./log-observer.js";
 import type { AppendResult, NewMessage, Position } from "./message-log.js";
 import type { NatsArrivals } from "./nats-arrivals.js";
@@ -91,11 +97,7 @@ export class NatsPublisher {
       length += text.length;
     }
     if (this.#waitingLength > 0 && this.#waitingLength + length > maxWaitingLength) {
-      const error = new ConnectError(
-        "too many messages wait to be stored: send them again later",
-        Code.ResourceExhausted,
-      );
-      return { positions: [], error };
+      return { positions: [], error: backlogError() };
     }
     this.#waitingLength += length;
     this.#observer?.appended();
