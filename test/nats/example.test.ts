@@ -1,9 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
-import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { hasNats } from "../support/nats-server.js";
+import { hasNats, isOpen } from "../support/nats-server.js";
 import { cleanEnvironment } from "../support/serve.js";
 import { tempDir } from "../support/temp-dir.js";
 
@@ -44,15 +43,3 @@ test.skipIf(!hasNats)(
     expect(readdirSync(folder).filter((name) => name.startsWith("chatter"))).toEqual([]);
   },
 );
-
-async function isOpen(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}

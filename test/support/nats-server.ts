@@ -122,7 +122,8 @@ function createNode(port: number, config: string): NatsProcess {
   };
 }
 
-async function isOpen(port: number): Promise<boolean> {
+/** Whether somebody listens on a port of the loopback. */
+export async function isOpen(port: number): Promise<boolean> {
   const socket = connect(port, "127.0.0.1");
   try {
     await once(socket, "connect");
