@@ -1,4 +1,5 @@
-import { createClient } from "@connectrpc/connect";
+import { BytesValueSchema } from "@bufbuild/protobuf/wkt";
+import { Code, createClient } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
@@ -243,3 +244,27 @@ describe.each(wires)("over $name", (wire) => {
     ]);
   });
 });
+
+it.each([...wires, ...gzipWires].filter(({ codec }) => codec === "binary"))(
+  "a unary message that is none is its client's fault, not the server's, over $name",
+  async (wire) => {
+    const log = new LineLog();
+    const server = await startChatter({ logger: log });
+    const check = { ...Health.method.check, input: BytesValueSchema };
+    const noUtf8 = { value: Uint8Array.of(0xff) };
+    const { unary } = transportOf(wire, server.url);
+    const error = await errorOf(unary(check, undefined, undefined, undefined, noUtf8));
+    expect(error.code).toBe(Code.InvalidArgument);
+    expect(error.rawMessage).toMatch(/^the message cannot be read: /);
+    await until(() => log.lines.length === 1, "the line is written");
+    expect(log.lines).toMatchObject([
+      {
+        level: "info",
+        method: "grpc.health.v1.Health/Check",
+        protocol: wire.protocol,
+        code: "invalid_argument",
+        error: error.rawMessage,
+      },
+    ]);
+  },
+);

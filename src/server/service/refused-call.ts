@@ -1,34 +1,43 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
-import { codeFromHttpStatus, errorFromJsonBytes } from "@connectrpc/connect/protocol-connect";
-import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
-import { trailerFlag, trailerParse } from "@connectrpc/connect/protocol-grpc-web";
+import {
+  createAsyncIterable,
+  encodeEnvelope,
+  type UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import {
+  codeFromHttpStatus,
+  codeToHttpStatus,
+  errorFromJsonBytes,
+  errorToJsonBytes,
+} from "@connectrpc/connect/protocol-connect";
+import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { Call } from "./call.js";
 import { envelopeHeadLength } from "./envelope.js";
+import { asConnectError } from "./errors.js";
 
 /**
- * The same response, which Connect made without entering the call's interceptors, as it does
- * for a unary message that cannot be read: the call begins and ends when it is sent, with
- * the error that is in it.
+ * The response to a call that Connect refused without entering its interceptors, as it does
+ * for a unary message that cannot be read. The call begins and ends here, with the error that
+ * is in the response, which says it in our words.
  */
-export function withRefusal(
+export async function answerRefused(
   response: UniversalServerResponse,
   call: Call,
   requestHeader: Headers,
-): UniversalServerResponse {
-  async function* body() {
-    let last: Uint8Array = new Uint8Array(0);
-    try {
-      for await (const chunk of response.body ?? []) {
-        last = chunk;
-        yield chunk;
-      }
-    } finally {
-      call.begin(requestHeader);
-      call.end(errorIn(response, last));
-    }
+): Promise<UniversalServerResponse> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk);
   }
-  return { ...response, body: body() };
+  const last = chunks.at(-1) ?? new Uint8Array(0);
+  const error = errorIn(response, last);
+  const said = asConnectError(error);
+  call.begin(requestHeader);
+  call.end(said);
+  return said === error
+    ? { ...response, body: createAsyncIterable(chunks) }
+    : withError(response, last, said);
 }
 
 function errorIn(response: UniversalServerResponse, last: Uint8Array): ConnectError {
@@ -37,9 +46,35 @@ function errorIn(response: UniversalServerResponse, last: Uint8Array): ConnectEr
     const otherwise = new ConnectError("the call was refused", codeFromHttpStatus(status));
     return errorFromJsonBytes(last, header, otherwise);
   }
-  const isWebTrailer = ((last[0] ?? 0) & trailerFlag) !== 0;
-  const error = findTrailerError(
-    isWebTrailer ? trailerParse(last.subarray(envelopeHeadLength)) : trailer,
-  );
+  const error = findTrailerError(isWebTrailer(last) ? parseWebTrailer(last) : trailer);
   return error ?? new ConnectError("the call was refused", Code.Unknown);
+}
+
+/** The same response with another error, where `errorIn` found its own. */
+function withError(
+  response: UniversalServerResponse,
+  last: Uint8Array,
+  error: ConnectError,
+): UniversalServerResponse {
+  if (response.status !== 200) {
+    const bytes = errorToJsonBytes(error, undefined);
+    const header = new Headers(response.header);
+    header.set("content-length", String(bytes.length));
+    const status = codeToHttpStatus(error.code);
+    return { ...response, status, header, body: createAsyncIterable([bytes]) };
+  }
+  if (isWebTrailer(last)) {
+    const trailer = trailerSerialize(setTrailerStatus(parseWebTrailer(last), error));
+    return { ...response, body: createAsyncIterable([encodeEnvelope(trailerFlag, trailer)]) };
+  }
+  const trailer = setTrailerStatus(new Headers(response.trailer), error);
+  return { ...response, body: createAsyncIterable<Uint8Array>([]), trailer };
+}
+
+function isWebTrailer([flags = 0]: Uint8Array): boolean {
+  return (flags & trailerFlag) !== 0;
+}
+
+function parseWebTrailer(envelope: Uint8Array): Headers {
+  return trailerParse(envelope.subarray(envelopeHeadLength));
 }

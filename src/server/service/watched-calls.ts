@@ -7,7 +7,7 @@ import type {
 import { Call, type CallObserver, callKey, type MessageCount } from "./call.js";
 import { asConnectError, clientLeftError } from "./errors.js";
 import { peerAddressKey } from "./peer-address.js";
-import { withRefusal } from "./refused-call.js";
+import { answerRefused } from "./refused-call.js";
 import { requestIdHeader, requestIdOf } from "./request-id.js";
 import { type CallProtocol, wireProtocol } from "./wire.js";
 
@@ -36,7 +36,7 @@ export function withCalls(
     // protocol at all.
     return call.hasBegun || response.body === undefined
       ? { ...response, header }
-      : withRefusal({ ...response, header }, call, request.header);
+      : answerRefused({ ...response, header }, call, request.header);
   }
   return Object.assign(watched, handler);
 }
