@@ -141,4 +141,3 @@ export function resetCodes(bytes: Buffer): Map<number, number> {
 }
 
 export const enhanceYourCalm = 11;
-export const refusedStream = 7;
