@@ -17,8 +17,32 @@ test("over HTTP/1.1 a path, names and values of one byte more than the limit are
     await until(() => received().includes("\r\n"), "an answer");
     return received().toString().split(" ")[1];
   };
-  expect(await statusOf(1999)).toBe("200");
-  expect(await statusOf(2000)).toBe("431");
+  expect(await statusOf(2000)).toBe("200");
+  expect(await statusOf(2001)).toBe("431");
+});
+
+test("so it is for a WebSocket", async () => {
+  const server = await startChatter({ limits });
+  const statusOf = async (bytes: number) => {
+    const path = "/subscribe";
+    const fields = [
+      ["Host", "x"],
+      ["Connection", "Upgrade"],
+      ["Upgrade", "websocket"],
+      ["Sec-WebSocket-Version", "13"],
+      ["Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="],
+      ["Authorization", server.headers.authorization],
+      ["x", ""],
+    ];
+    const used = path.length + fields.flat().join("").length;
+    const lines = fields.map(([name, value]) => `${name}: ${value}`).join("\r\n");
+    const { socket, received } = await openRawConnection(server.url);
+    socket.write(`GET ${path} HTTP/1.1\r\n${lines}${"y".repeat(bytes - used)}\r\n\r\n`);
+    await until(() => received().includes("\r\n"), "an answer");
+    return received().toString().split(" ")[1];
+  };
+  expect(await statusOf(2000)).toBe("101");
+  expect(await statusOf(2001)).toBe("431");
 });
 
 test("over HTTP/2 one byte more than the limit ends the stream, and only it", async () => {

@@ -25,8 +25,8 @@ export function http1Options({ maxHeaderBytes, requestTimeoutMs }: Limits) {
     /** How often Node looks for such heads. */
     connectionsCheckingInterval: Math.min(requestTimeoutMs / 4, 15_000),
     keepAliveTimeout: 65_000,
-    /** A larger head gets 431. */
-    maxHeaderSize: maxHeaderBytes,
+    /** A larger head gets 431. Node refuses one of just this size, too. */
+    maxHeaderSize: maxHeaderBytes + 1,
   };
 }
 
