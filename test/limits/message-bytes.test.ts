@@ -45,6 +45,7 @@ test("on a WebSocket of goa's dialect one more byte closes with 1009", async () 
       headers: { Authorization: server.headers.authorization },
     }).opened();
   const text = (bytes: number) => frame(opcode.text, Buffer.from(`"${"x".repeat(bytes - 2)}"`));
+  // As protobuf, which a post becomes, it takes one byte more.
   const fits = await open();
   fits.write(text(1999), frame(opcode.text, Buffer.from("null")));
   expect((await fits.closed()).closeCode).toBe(1000);
