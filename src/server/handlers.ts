@@ -81,7 +81,8 @@ export function createHandlers(
   const router = createConnectRouter(routerOptions);
   const services = () => [...new Set(router.handlers.map(({ service }) => service))];
   const bell = new HeadBell(log);
-  const posting = createPosting(log, limits);
+  const uploads = createUploads(limits);
+  const posting = createPosting(log, limits, uploads);
   const reading = { subscribe: createSubscribe(log, bell), history: createHistory(log) };
   router.service(ChatterService, {
     login: createLogin(auth, limits.maxLoginAttempts > 0 ? new LoginAttempts(limits) : undefined),
@@ -99,7 +100,6 @@ export function createHandlers(
 
   const directReads = createDirectReads(reading, routerOptions);
   const requests = createRequests(limits);
-  const uploads = createUploads(limits);
   const handlers = router.handlers.map((handler) => {
     const encoded = withEncodedStream(handler, {
       maxMessageBytes: limits.maxMessageBytes,

@@ -2,7 +2,7 @@ import { ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { PostProgressSchema } from "../../gen/chatter_pb.js";
 import type { Limits } from "../limits/limits.js";
 import { MessageRate } from "../limits/message-rate.js";
-import { createUploads, type Uploads } from "../limits/uploads.js";
+import type { Uploads } from "../limits/uploads.js";
 import type { AppendResult, MessageLog, Position } from "../log/message-log.js";
 import { asConnectError, stoppingError } from "./errors.js";
 import { gather } from "./gather.js";
@@ -26,12 +26,12 @@ export interface Posting {
   readonly uploads: Uploads;
 }
 
-export function createPosting(log: MessageLog, limits: Limits): Posting {
+export function createPosting(log: MessageLog, limits: Limits, uploads: Uploads): Posting {
   return {
     log,
     maxTextBytes: limits.maxTextBytes,
     rate: limits.maxUserMessages > 0 ? new MessageRate(limits) : undefined,
-    uploads: createUploads(limits),
+    uploads,
   };
 }
 
