@@ -4,7 +4,7 @@ import { type Limits, withJitter } from "../limits/limits.js";
 import type { UserStreams } from "../limits/user-streams.js";
 import { deadlineKey } from "./deadline.js";
 import { identityKey } from "./identity.js";
-import type { OpenCall, OpenCalls } from "./open-calls.js";
+import type { CallEnd, OpenCall, OpenCalls } from "./open-calls.js";
 import { peerAddressKey } from "./peer-address.js";
 import { cutWire } from "./wire.js";
 
@@ -25,12 +25,6 @@ export interface LifetimeOptions {
   /** Counts the streams of each user. */
   readonly streams: UserStreams;
   readonly limits: Pick<Limits, "maxStreamAgeMs">;
-}
-
-/** Ends a call before its time. */
-export interface CallEnd {
-  /** The first reason counts. */
-  abort(reason: unknown): void;
 }
 
 /** Set for every call. */
@@ -83,7 +77,7 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
   };
 }
 
-class Lifetime implements OpenCall, CallEnd {
+class Lifetime implements OpenCall {
   private readonly controller = new AbortController();
   private ended = false;
   private cut: { reason: unknown } | undefined;

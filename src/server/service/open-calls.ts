@@ -10,7 +10,7 @@ const endsPerTurn = 20;
 export class OpenCalls {
   private readonly open = new Set<OpenCall>();
   /** Those whose turn to end comes, with the reasons. */
-  private readonly ending = new Map<OpenCall, unknown>();
+  private readonly ending = new Map<CallEnd, unknown>();
   private waiting: (() => void)[] = [];
 
   /** How many calls are under way. */
@@ -68,7 +68,7 @@ export class OpenCalls {
    * Ends a call in one of the next turns of the event loop. The streams of a user, who may have
    * thousands, often end together: a few a turn, so that others are served meanwhile.
    */
-  endInTurn(call: OpenCall, reason: unknown): void {
+  endInTurn(call: CallEnd, reason: unknown): void {
     if (this.ending.size === 0) {
       setImmediate(this.endSome);
     }
@@ -97,12 +97,16 @@ export class OpenCalls {
   }
 }
 
+/** Ends a call before its time. */
+export interface CallEnd {
+  /** The first reason counts; a call that is over is not touched. */
+  abort(reason: unknown): void;
+}
+
 /** Told by its methods: to add a listener to an abort signal takes longer the more there are. */
-export interface OpenCall {
+export interface OpenCall extends CallEnd {
   /** The call is to end, since all are. */
   stop(): void;
   /** The call is to end in its turn if its token was revoked. */
   recheck(): void;
-  /** The call ends with this reason. The first one counts; one that is over is not touched. */
-  abort(reason: unknown): void;
 }
