@@ -1,4 +1,4 @@
-import type { Server } from "node:net";
+import type { AddressInfo, Server } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 
 /** Resolves when the server listens; rejects with `failed_precondition` and why it cannot. */
@@ -23,6 +23,12 @@ export function listenOn(
       resolve();
     });
   });
+}
+
+/** Where a server listens, such as "http://127.0.0.1:8080". */
+export function urlOf(scheme: string, server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `${scheme}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
 function reasonOf(error: NodeJS.ErrnoException): string {

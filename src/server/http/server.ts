@@ -1,13 +1,13 @@
 import { createServer as createHttp1, type Server as HttpServer } from "node:http";
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Session } from "node:http2";
-import type { AddressInfo, Server, Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { Chatter } from "../chatter.js";
 import { AddressConnections } from "../limits/address-connections.js";
 import { limitConnectionAge } from "../limits/connection-age.js";
 import type { Limits } from "../limits/limits.js";
 import { endFloods, sessionOptions } from "../limits/session-floods.js";
 import type { Certificate } from "./certificate.js";
-import { listenOn } from "./listen-on.js";
+import { listenOn, urlOf } from "./listen-on.js";
 import { createOnePort, type OnePort } from "./one-port.js";
 import { pingSessions } from "./session-pings.js";
 import { createTls, renewCertificate } from "./tls.js";
@@ -175,9 +175,4 @@ async function close(
     http1.close(); // Ends its own timer; it never listened.
   }
   return cut;
-}
-
-function urlOf(scheme: string, server: Server): string {
-  const { address, family, port } = server.address() as AddressInfo;
-  return `${scheme}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { listenOn } from "../http/listen-on.js";
+import { listenOn, urlOf } from "../http/listen-on.js";
 import { plainAnswer } from "../http/plain-answer.js";
 import type { Metrics } from "./metrics.js";
 import { metricsPath } from "./metrics-page.js";
@@ -22,9 +21,8 @@ export async function listenForMetrics(
     answer(metrics, request, response).catch(() => response.destroy());
   });
   await listenOn(server, address);
-  const { address: host, family, port } = server.address() as AddressInfo;
   return {
-    url: `http://${family === "IPv6" ? `[${host}]` : host}:${port}${metricsPath}`,
+    url: `${urlOf("http", server)}${metricsPath}`,
     close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
