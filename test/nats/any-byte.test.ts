@@ -41,25 +41,22 @@ describe.skipIf(!hasNats)("a connection to NATS that breaks at any byte", () => 
         }
       }),
     );
-    const follow = async (seen: [string, number][], until: () => number) => {
-      let after = 0;
-      while (after < until()) {
+    const following = (async () => {
+      for (let after = 0; live.at(-1)?.[0] !== "end"; ) {
         await behind.wait(after, AbortSignal.timeout(60_000));
         const batch = (await behind.read(after))!;
         for (const { message, sequence } of decode(batch)) {
-          seen.push([message, Number(sequence)]);
+          live.push([message, Number(sequence)]);
         }
         after = batch.last;
       }
-    };
-    let end = Number.POSITIVE_INFINITY;
-    const following = follow(live, () => end);
+    })();
     for (let i = 0; i < cuts; i++) {
       await link.broken(1 + Math.floor(Math.random() * 200_000));
     }
     isOver = true;
     await Promise.all(posting);
-    end = (await other.append([post("end")])).positions[0]!.sequence;
+    const end = (await other.append([post("end")])).positions[0]!.sequence;
     posted.set("end", end);
     await following;
     // Nothing of this is in memory: it is read while the connection breaks.
