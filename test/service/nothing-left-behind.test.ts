@@ -147,6 +147,41 @@ describe("a connection that breaks", () => {
     await nothingLeft(started, before);
   });
 
+  it("leaves nothing of the calls that wait behind another one on HTTP/1.1", async () => {
+    const started = await start();
+    const { server, log } = started;
+    await fill(
+      log,
+      Array.from({ length: 100 }, () => "x".repeat(60_000)),
+    );
+    const before = timers();
+    const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+    await once(socket, "connect");
+    const request = (path: string, body = envelope("")) =>
+      Buffer.concat([
+        Buffer.from(
+          `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/connect+proto\r\n` +
+            `authorization: ${server.headers.authorization}\r\n` +
+            `content-length: ${body.length}\r\n\r\n`,
+        ),
+        body,
+      ]);
+    const subscribe = request("/chatter.v1.ChatterService/Subscribe");
+    const history = request("/chatter.v1.ChatterService/History");
+    const watch = request("/grpc.health.v1.Health/Watch");
+    // Twenty: more than an emitter has listeners without a warning.
+    const calls = [subscribe, history, watch, ...Array<Buffer>(17).fill(subscribe)];
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on("warning", onWarning);
+    socket.write(Buffer.concat(calls));
+    await until(() => server.chatter.openCalls === calls.length, "all calls are under way");
+    socket.destroy();
+    await nothingLeft(started, before);
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   it("leaves no watcher of the health behind", async () => {
     const started = await start();
     const before = timers();

@@ -10,7 +10,7 @@ import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { type PeerAddress, peerAddressKey } from "../service/peer-address.js";
 import { cutWire } from "../service/wire.js";
-import { endUpload, writeResponse } from "./http1-response.js";
+import { closeWithConnection, endUpload, writeResponse } from "./http1-response.js";
 import { endStream, handleStream } from "./http2-stream.js";
 import { http2Headers } from "./plain-answer.js";
 import { readBody } from "./request-body.js";
@@ -30,6 +30,7 @@ export function createRequestListener(route: Route, addressOf: PeerAddress): Req
   return (request, response) => {
     const found = route(request.method ?? "", request.url ?? "", request.headers);
     if (typeof found === "function") {
+      closeWithConnection(request, response);
       handleRequest(found, request, response, addressOf);
     } else {
       const headers = request.httpVersionMajor === 1 ? { ...found.headers } : http2Headers(found);
