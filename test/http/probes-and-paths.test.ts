@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { FaultyLog } from "../support/faulty-log.js";
-import { answerOf, connectHttp2 } from "../support/raw-http2.js";
+import { answerOf, connectHttp2, post } from "../support/raw-http2.js";
 
 interface Answer {
   status: number;
@@ -83,3 +83,19 @@ describe.each([
     expect((await ask(url, "POST", `${service}/History`)).status).toBe(415);
   });
 });
+
+it.each(["::1:8080", "[::1", "%zz"])(
+  "a call to the authority %s is answered",
+  async (authority) => {
+    // The first is what Node's own client writes for http://[::1]:8080.
+    const { url } = await startChatter();
+    const session = await connectHttp2(url);
+    const stream = post(session, `${service}/Login`, {
+      ":authority": authority,
+      "content-type": "application/json",
+    });
+    stream.end('{"user":"goa","password":"rocks"}');
+    const { headers, reset } = await answerOf(stream);
+    expect([headers[":status"], reset]).toEqual([200, 0]);
+  },
+);

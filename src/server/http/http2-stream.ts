@@ -39,11 +39,14 @@ function requestOf(
   call: StreamCall,
   addressOf: PeerAddress,
 ): UniversalServerRequest {
-  const scheme = stream.session?.encrypted ? "https" : "http";
+  const scheme = `${stream.session?.encrypted ? "https" : "http"}://`;
+  const authority = headers[":authority"] ?? headers.host ?? "localhost";
+  // Node's own client writes "::1:8080", without the brackets that a URL needs.
+  const host = URL.canParse(scheme + authority) ? authority : "localhost";
   return {
     httpVersion: "2.0",
     method: headers[":method"] as string,
-    url: `${scheme}://${headers[":authority"] ?? headers.host ?? "localhost"}${headers[":path"]}`,
+    url: `${scheme}${host}${headers[":path"]}`,
     header: webHeaders(headers),
     body: readBody(stream),
     signal: call.signal,
