@@ -1,6 +1,17 @@
 import { constants } from "node:http2";
 import { describe, expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
+import {
+  enhanceYourCalm,
+  flag,
+  frame,
+  frameType,
+  headerBlock,
+  parseFrames,
+  preface,
+  resetCodes,
+  settings,
+} from "../support/http2-frames.js";
 import { openRawConnection } from "../support/raw-connection.js";
 import { connectHttp2 } from "../support/raw-http2.js";
 import { errorOf, until } from "../support/streams.js";
@@ -77,6 +88,23 @@ test("over HTTP/2 one byte more than the limit ends the stream, and only it", as
     reset: constants.NGHTTP2_ENHANCE_YOUR_CALM,
   });
   expect(await ask(2000)).toEqual(served);
+});
+
+test("so it is for a client that does not acknowledge the server's SETTINGS", async () => {
+  const { url } = await startChatter({ limits });
+  const { socket, received } = await openRawConnection(url);
+  socket.write(Buffer.concat([preface, settings()]));
+  const ask = async (stream: number, bytes: number) => {
+    const headers = { ":method": "GET", ":scheme": "http", ":authority": "x", ":path": "/livez" };
+    const used = Object.entries(headers).reduce((sum, pair) => sum + pair.join("").length + 32, 0);
+    const block = headerBlock({ ...headers, x: "y".repeat(bytes - used - "x".length - 32) });
+    socket.write(frame(frameType.headers, flag.endHeaders | flag.endStream, stream, block));
+    await until(() => parseFrames(received()).some((of) => of.stream === stream), "an answer");
+    return resetCodes(received()).get(stream);
+  };
+  expect(await ask(1, 2000)).toBe(undefined);
+  expect(await ask(3, 2001)).toBe(enhanceYourCalm);
+  expect(await ask(5, 2000)).toBe(undefined);
 });
 
 describe.each(wires.filter(({ codec }) => codec === "binary"))("over $name", (wire) => {

@@ -4,6 +4,7 @@ import type { Server, Socket } from "node:net";
 import type { Chatter } from "../chatter.js";
 import { AddressConnections } from "../limits/address-connections.js";
 import { limitConnectionAge } from "../limits/connection-age.js";
+import { withHeaderLimit } from "../limits/header-bytes.js";
 import type { Limits } from "../limits/limits.js";
 import { endFloods, sessionOptions } from "../limits/session-floods.js";
 import type { Certificate } from "./certificate.js";
@@ -89,7 +90,7 @@ export async function listen(
     },
   });
   http2.on("session", (session) => session.setLocalWindowSize(sessionWindowBytes));
-  http2.on("stream", chatter.streamListener);
+  http2.on("stream", withHeaderLimit(chatter.streamListener, limits));
   pingSessions(http2, options);
   endFloods(http2, limits);
   limitConnectionAge(http1, http2, limits);
