@@ -33,6 +33,12 @@ import { jsonOptions } from "./service/text.js";
 import { createCallInterceptor, withCalls } from "./service/watched-calls.js";
 import { createCallSpans } from "./tracing/call-spans.js";
 
+/**
+ * Most bytes of a message of a call that needs no token: a name and a password, the name of a
+ * service. Anyone may leave thousands of them unfinished.
+ */
+const maxOpenMessageBytes = 16 * 1024;
+
 /** What the calls of one `Chatter` share. */
 export interface CallEnvironment {
   readonly limits: Limits;
@@ -84,17 +90,20 @@ export function createHandlers(
   const uploads = createUploads(limits);
   const posting = createPosting(log, limits, uploads);
   const reading = { subscribe: createSubscribe(log, bell), history: createHistory(log) };
-  router.service(ChatterService, {
-    login: createLogin(auth, limits.maxLoginAttempts > 0 ? new LoginAttempts(limits) : undefined),
-    listener: createListener(posting),
-    summary: createSummary(posting),
-    ...reading,
-    echoer: createEchoer(posting),
-  });
-  router.service(LogService, { export: createExport(log) });
-  router.service(Health, createHealth({ services: () => services().map(typeName), isReady }));
+  const attempts = limits.maxLoginAttempts > 0 ? new LoginAttempts(limits) : undefined;
+  const open = { readMaxBytes: Math.min(maxOpenMessageBytes, limits.maxMessageBytes) };
+  const { method } = ChatterService;
+  router
+    .rpc(method.login, createLogin(auth, attempts), open)
+    .rpc(method.listener, createListener(posting))
+    .rpc(method.summary, createSummary(posting))
+    .rpc(method.subscribe, reading.subscribe)
+    .rpc(method.history, reading.history)
+    .rpc(method.echoer, createEchoer(posting))
+    .service(LogService, { export: createExport(log) })
+    .service(Health, createHealth({ services: () => services().map(typeName), isReady }), open);
   if (reflection) {
-    addReflection(router, services);
+    addReflection(router, services, open);
   }
   options.routes?.(router);
 

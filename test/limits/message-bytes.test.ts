@@ -1,10 +1,12 @@
-import { Code } from "@connectrpc/connect";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { Code, createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
+import { ChatterService, LoginRequestSchema } from "../../src/gen/chatter_pb.js";
 import { startChatter } from "../support/chatter-server.js";
 import { progressOf } from "../support/outcome.js";
 import { errorOf } from "../support/streams.js";
 import { frame, opcode, RawSocket } from "../support/websocket-raw.js";
-import { clientOf, gzipWires, mainWires } from "../support/wires.js";
+import { clientOf, gzipWires, mainWires, transportOf, wires } from "../support/wires.js";
 
 async function* requests(...messages: string[]) {
   for (const message of messages) {
@@ -34,6 +36,25 @@ describe.each([...mainWires, ...gzipWires])("over $name", (wire) => {
     expect(error.code).toBe(Code.ResourceExhausted);
     expect(error.rawMessage).toMatch(/at most 2,000 bytes on the wire/);
     expect(progressOf(error)?.stored).toBe(1n);
+  });
+});
+
+describe.each(wires)("over $name", (wire) => {
+  test("what anyone may send, without a token, has at most 16 KiB", async () => {
+    const { url } = await startChatter();
+    const login = async (bytes: number) => {
+      const request = { user: "goa", password: "" };
+      const used =
+        wire.codec === "json"
+          ? JSON.stringify(request).length
+          : toBinary(LoginRequestSchema, create(LoginRequestSchema, request)).length + 3;
+      request.password = "x".repeat(bytes - used);
+      return errorOf(createClient(ChatterService, transportOf(wire, url)).login(request));
+    };
+    expect((await login(16_384)).code).toBe(Code.Unauthenticated);
+    const error = await login(16_385);
+    expect(error.code).toBe(Code.ResourceExhausted);
+    expect(error.rawMessage).toMatch(/at most 16,384 bytes on the wire/);
   });
 });
 

@@ -7,7 +7,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { Code, type ConnectRouter } from "@connectrpc/connect";
+import { Code, type ConnectRouter, type ConnectRouterOptions } from "@connectrpc/connect";
 import {
   ServerReflection,
   type ServerReflectionRequest,
@@ -20,7 +20,11 @@ import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflec
  *
  * @param services of the whole router, asked at each call: some may be added later
  */
-export function addReflection(router: ConnectRouter, services: () => readonly DescService[]): void {
+export function addReflection(
+  router: ConnectRouter,
+  services: () => readonly DescService[],
+  options: Pick<ConnectRouterOptions, "readMaxBytes">,
+): void {
   async function* answer(requests: AsyncIterable<Question>) {
     const schema = createSchema(services());
     for await (const request of requests) {
@@ -34,11 +38,13 @@ export function addReflection(router: ConnectRouter, services: () => readonly De
       };
     }
   }
-  router.service(ServerReflection, { serverReflectionInfo: answer });
-  router.service(ServerReflectionAlpha, {
+  router.service(ServerReflection, { serverReflectionInfo: answer }, options);
+  router.service(
+    ServerReflectionAlpha,
     // biome-ignore lint/suspicious/noExplicitAny: the two packages' messages have one shape
-    serverReflectionInfo: answer as any,
-  });
+    { serverReflectionInfo: answer as any },
+    options,
+  );
 }
 
 interface Question {
