@@ -147,7 +147,7 @@ export function createChatter(options: ChatterOptions): Chatter {
     handlers,
     limits,
     isTrustedProxy,
-    requestListener: createRequestListener(route, addressOf),
+    requestListener: createRequestListener(route, addressOf, limits.requestTimeoutMs),
     streamListener: createStreamListener(route, addressOf),
     upgradeListener: bridge.upgrade,
     isReady,

@@ -182,6 +182,22 @@ describe("a connection that breaks", () => {
     expect(warnings).toEqual([]);
   });
 
+  it("leaves nothing behind when it has sent more ahead than the server reads", async () => {
+    const server = await startChatter({ limits: { requestTimeoutMs: 200 } });
+    const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+    await once(socket, "connect");
+    socket.on("error", () => {}); // That it is cut.
+    socket.write(
+      "POST /grpc.health.v1.Health/Watch HTTP/1.1\r\nhost: x\r\n" +
+        `content-type: application/connect+proto\r\ncontent-length: 5\r\n\r\n${"\0".repeat(5)}`,
+    );
+    socket.write("GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n".repeat(50_000));
+    await until(() => server.chatter.openCalls === 1, "the call is under way");
+    socket.destroy();
+    await until(() => server.chatter.openCalls === 0, "no call is under way");
+    await until(() => server.server.connections.all === 0, "no connection is open");
+  });
+
   it("leaves no watcher of the health behind", async () => {
     const started = await start();
     const before = timers();

@@ -77,22 +77,4 @@ export function endUpload(
   }
 }
 
-/**
- * Closes a response with its connection. A client of HTTP/1 may send requests before it has its
- * answers: their calls run, and their responses wait for those before. When the connection
- * goes, Node closes the one response that is being written, and none that waits.
- */
-export function closeWithConnection(
-  { socket }: IncomingMessage | Http2ServerRequest,
-  response: ServerResponse | Http2ServerResponse,
-): void {
-  if (response.socket !== null) {
-    return;
-  }
-  const close = () => response.emit("close");
-  socket.setMaxListeners(0); // Each response that waits has one.
-  socket.once("close", close);
-  response.once("socket", () => socket.off("close", close));
-}
-
 function ignore(): void {}

@@ -10,12 +10,13 @@ import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { type PeerAddress, peerAddressKey } from "../service/peer-address.js";
 import { cutWire } from "../service/wire.js";
-import { closeWithConnection, endUpload, writeResponse } from "./http1-response.js";
+import { endUpload, writeResponse } from "./http1-response.js";
 import { endStream, handleStream } from "./http2-stream.js";
 import { http2Headers } from "./plain-answer.js";
 import { readBody } from "./request-body.js";
 import type { Route } from "./router.js";
 import { createStreamStarts } from "./stream-starts.js";
+import { watchWaitingResponses } from "./waiting-responses.js";
 
 /** For the "request" event of Node's HTTP/1 and HTTP/2 servers. */
 export type RequestListener = (
@@ -26,11 +27,17 @@ export type RequestListener = (
 /** For the "stream" event of Node's HTTP/2 servers: the faster way to serve HTTP/2. */
 export type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
-export function createRequestListener(route: Route, addressOf: PeerAddress): RequestListener {
+/** @param waitMs what requests that are sent ahead on HTTP/1 may wait while nothing moves */
+export function createRequestListener(
+  route: Route,
+  addressOf: PeerAddress,
+  waitMs: number,
+): RequestListener {
+  const watch = watchWaitingResponses(waitMs);
   return (request, response) => {
+    watch(request, response);
     const found = route(request.method ?? "", request.url ?? "", request.headers);
     if (typeof found === "function") {
-      closeWithConnection(request, response);
       handleRequest(found, request, response, addressOf);
     } else {
       const headers = request.httpVersionMajor === 1 ? { ...found.headers } : http2Headers(found);
