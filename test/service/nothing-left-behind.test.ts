@@ -169,20 +169,15 @@ describe("a connection that breaks", () => {
     const subscribe = request("/chatter.v1.ChatterService/Subscribe");
     const history = request("/chatter.v1.ChatterService/History");
     const watch = request("/grpc.health.v1.Health/Watch");
-    // Twenty: more than an emitter has listeners without a warning.
-    const calls = [subscribe, history, watch, ...Array<Buffer>(17).fill(subscribe)];
-    const warnings: Error[] = [];
-    const onWarning = (warning: Error) => warnings.push(warning);
-    process.on("warning", onWarning);
-    socket.write(Buffer.concat(calls));
-    await until(() => server.chatter.openCalls === calls.length, "all calls are under way");
+    socket.write(Buffer.concat([history, subscribe, history, watch]));
+    socket.resume();
+    await until(() => log.waiting === 1, "the first is answered, the second is under way");
+    expect(server.chatter.openCalls).toBe(1);
     socket.destroy();
     await nothingLeft(started, before);
-    process.off("warning", onWarning);
-    expect(warnings).toEqual([]);
   });
 
-  it("leaves nothing behind when it has sent more ahead than the server reads", async () => {
+  it("leaves nothing behind when the server reads no more of it", async () => {
     const server = await startChatter({ limits: { requestTimeoutMs: 200 } });
     const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
     await once(socket, "connect");
@@ -191,8 +186,9 @@ describe("a connection that breaks", () => {
       "POST /grpc.health.v1.Health/Watch HTTP/1.1\r\nhost: x\r\n" +
         `content-type: application/connect+proto\r\ncontent-length: 5\r\n\r\n${"\0".repeat(5)}`,
     );
-    socket.write("GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n".repeat(50_000));
     await until(() => server.chatter.openCalls === 1, "the call is under way");
+    socket.write("POST /login HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n");
+    await new Promise((resolve) => socket.write(Buffer.alloc(100_000), resolve));
     socket.destroy();
     await until(() => server.chatter.openCalls === 0, "no call is under way");
     await until(() => server.server.connections.all === 0, "no connection is open");

@@ -14,9 +14,9 @@ import { endUpload, writeResponse } from "./http1-response.js";
 import { endStream, handleStream } from "./http2-stream.js";
 import { http2Headers } from "./plain-answer.js";
 import { readBody } from "./request-body.js";
+import { oneAfterTheOther } from "./requests-ahead.js";
 import type { Route } from "./router.js";
 import { createStreamStarts } from "./stream-starts.js";
-import { watchWaitingResponses } from "./waiting-responses.js";
 
 /** For the "request" event of Node's HTTP/1 and HTTP/2 servers. */
 export type RequestListener = (
@@ -33,9 +33,7 @@ export function createRequestListener(
   addressOf: PeerAddress,
   waitMs: number,
 ): RequestListener {
-  const watch = watchWaitingResponses(waitMs);
-  return (request, response) => {
-    watch(request, response);
+  const serve: RequestListener = (request, response) => {
     const found = route(request.method ?? "", request.url ?? "", request.headers);
     if (typeof found === "function") {
       handleRequest(found, request, response, addressOf);
@@ -46,6 +44,7 @@ export function createRequestListener(
       endUpload(request, response);
     }
   };
+  return oneAfterTheOther(serve, waitMs);
 }
 
 export function createStreamListener(route: Route, addressOf: PeerAddress): StreamListener {
