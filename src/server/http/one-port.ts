@@ -48,15 +48,10 @@ export function createOnePort(servers: PortServers): OnePort {
   // Without a "listening" of its own, Node's HTTP/1 server would neither time out slow
   // heads nor know which connections are idle.
   http1.emit("listening");
-  const undecided = new Map<string, { socket: Socket; timer: NodeJS.Timeout }>();
-
-  function settle(key: string): void {
-    clearTimeout(undecided.get(key)?.timer);
-    undecided.delete(key);
-  }
+  const undecided = new Map<string, { socket: Socket; timer: NodeJS.Timeout; settle(): void }>();
 
   function handOver(socket: Socket, to: HttpServer | Http2Server): void {
-    settle(keyOf(socket));
+    undecided.get(keyOf(socket))?.settle();
     to.emit("connection", socket);
   }
 
@@ -80,8 +75,13 @@ export function createOnePort(servers: PortServers): OnePort {
     }
     const key = keyOf(socket);
     const timer = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
-    undecided.set(key, { socket, timer });
-    socket.once("close", () => settle(key));
+    const settle = () => {
+      clearTimeout(timer);
+      undecided.delete(key);
+      socket.off("close", settle);
+    };
+    undecided.set(key, { socket, timer, settle });
+    socket.on("close", settle);
     socket.setNoDelay(true);
     decideByFirstBytes(socket, admitted === "serve" ? decide : refuse);
   });

@@ -129,13 +129,20 @@ interface Connections {
 function trackConnections(server: Server, http2: Http2Server): Connections {
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
+  // One listener for all of them: an idle connection is to hold little.
+  function forgetSocket(this: Socket): void {
+    sockets.delete(this);
+  }
+  function forgetSession(this: ServerHttp2Session): void {
+    sessions.delete(this);
+  }
   server.on("connection", (socket) => {
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    socket.on("close", forgetSocket);
   });
   http2.on("session", (session) => {
     sessions.add(session);
-    session.once("close", () => sessions.delete(session));
+    session.on("close", forgetSession);
   });
   return { sockets, sessions };
 }

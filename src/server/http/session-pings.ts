@@ -36,6 +36,6 @@ export function pingSessions(
       });
     }, pingIntervalMs);
     timer.unref();
-    session.once("close", () => clearInterval(timer));
+    session.on("close", () => clearInterval(timer));
   });
 }

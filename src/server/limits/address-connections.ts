@@ -43,7 +43,7 @@ export class AddressConnections {
       return "refuse";
     }
     this.#open.set(key, open + 1);
-    socket.once("close", () => this.#leave(key));
+    socket.on("close", () => this.#leave(key));
     return "serve";
   }
 

@@ -23,7 +23,7 @@ export function limitConnectionAge(
   http2.on("session", (session) => {
     const age = Math.min(withJitter(maxConnectionAgeMs), maxTimerMs);
     const timer = setTimeout(() => retire(session), age).unref();
-    session.once("close", () => clearTimeout(timer));
+    session.on("close", () => clearTimeout(timer));
   });
   const oldAt = new WeakMap<object, number>();
   http1.on("connection", (socket) => {

@@ -40,39 +40,43 @@ export function sessionOptions({ maxConnectionStreams }: Limits) {
 
 /** Ends sessions that flood the server with PING, SETTINGS or resets: ENHANCE_YOUR_CALM. */
 export function endFloods(server: Http2Server, { onRefused }: Pick<Limits, "onRefused">): void {
-  server.on("session", (session: ServerHttp2Session) => {
-    const end = () => {
-      if (!session.destroyed) {
-        onRefused("http2_flood");
-        // By its types it takes an error first; by its documentation it needs none.
-        session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as never);
-      }
-    };
-    session.on("ping", whenTooMany(pings, end));
-    session.on("remoteSettings", whenTooMany(settings, end));
-    const countReset = whenTooMany(resets, end);
+  const end = (session: ServerHttp2Session) => {
+    if (!session.destroyed) {
+      onRefused("http2_flood");
+      // By its types it takes an error first; by its documentation it needs none.
+      session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as never);
+    }
+  };
+  const onPing = whenTooMany(pings, end);
+  const onSettings = whenTooMany(settings, end);
+  const onReset = whenTooMany(resets, end);
+  server.on("session", (session) => {
+    session.on("ping", onPing).on("remoteSettings", onSettings);
     function onClose(this: ServerHttp2Stream) {
       if (this.rstCode !== constants.NGHTTP2_NO_ERROR) {
-        countReset();
+        onReset.call(session);
       }
     }
     session.on("stream", (stream) => stream.on("close", onClose));
   });
 }
 
-/** Calls back when it was called more often than so many at once, and so many a second. */
+/**
+ * A listener, one for all sessions, that calls back with a session which was heard more often
+ * than so many times at once, and so many a second.
+ */
 function whenTooMany(
   { burst, perSecond }: { readonly burst: number; readonly perSecond: number },
-  callback: () => void,
-): () => void {
-  let left = burst;
-  let since = performance.now();
-  return () => {
+  callback: (session: ServerHttp2Session) => void,
+) {
+  const heard = new WeakMap<ServerHttp2Session, { left: number; since: number }>();
+  return function hear(this: ServerHttp2Session): void {
     const now = performance.now();
-    left = Math.min(burst, left + ((now - since) * perSecond) / 1000) - 1;
-    since = now;
-    if (left < 0) {
-      callback();
+    const { left, since } = heard.get(this) ?? { left: burst, since: now };
+    const rest = Math.min(burst, left + ((now - since) * perSecond) / 1000) - 1;
+    heard.set(this, { left: rest, since: now });
+    if (rest < 0) {
+      callback(this);
     }
   };
 }
