@@ -6,7 +6,7 @@ import type {
   UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
 import { type PeerAddress, peerAddressKey } from "../service/peer-address.js";
-import { cutWire } from "../service/wire.js";
+import { type Wire, wireKey } from "../service/wire.js";
 import { nodeHeaders, nodeTrailers, webHeaders } from "./headers.js";
 import { readBody } from "./request-body.js";
 
@@ -29,7 +29,7 @@ export function handleStream(
   new Promise<UniversalServerResponse>((resolve) => {
     resolve(handler(requestOf(stream, headers, call, addressOf)));
   })
-    .then(call.answer)
+    .then((response) => call.answer(response))
     .catch(call.fail);
 }
 
@@ -49,40 +49,83 @@ function requestOf(
     url: `${scheme}${host}${headers[":path"]}`,
     header: webHeaders(headers),
     body: readBody(stream),
-    signal: call.signal,
+    signal: call.controller.signal,
     contextValues: createContextValues()
-      .set(cutWire, call.cut)
+      .set(wireKey, call)
       .set(peerAddressKey, addressOf(connectionAddress(stream), headers["x-forwarded-for"])),
   };
 }
 
-/** What is held of a call as long as it lasts: not its request. */
-class StreamCall {
-  private readonly controller = new AbortController();
-  private answered = false;
+/**
+ * What is held of a call as long as it lasts: not its request, nor what an async function
+ * would hold while it waits, which is a KiB for each of tens of thousands of idle streams.
+ */
+class StreamCall implements Wire {
+  /** Its signal is aborted when the client leaves before it has its answer. */
+  readonly controller = new AbortController();
+  private isAnswered = false;
+  private isFull = false;
+  /** What is still to be sent. */
+  private body: AsyncIterator<Uint8Array> | undefined;
 
   constructor(private readonly stream: ServerHttp2Stream) {
-    stream.once("close", () => {
-      if (!this.answered) {
+    stream.on("close", () => {
+      if (!this.isAnswered) {
         this.controller.abort(clientLeft(stream.rstCode));
+      }
+      if (this.isFull) {
+        this.release();
       }
     });
     stream.on("error", ignore); // "close" follows, and tells the call.
   }
 
-  /** Aborted when the client leaves before it has its answer. */
-  get signal(): AbortSignal {
-    return this.controller.signal;
+  /** Sends a response; resolves when its head is sent. */
+  async answer(response: UniversalServerResponse): Promise<void> {
+    this.body = response.body?.[Symbol.asyncIterator]();
+    // The head goes out with the first chunk, which of most streams is empty and there at once.
+    const first = (await this.body?.next()) ?? { done: true, value: undefined };
+    if (!this.stream.destroyed) {
+      sendHead(this.stream, response);
+    }
+    this.send(first);
   }
 
-  readonly answer = async (response: UniversalServerResponse) => {
-    this.answered = await respond(this.stream, response);
+  /** The handler's own errors are in its response, and in the call's log line. */
+  readonly fail = () => {
+    this.release();
+    this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   };
 
-  /** The handler's own errors are in its response, and in the call's log line. */
-  readonly fail = () => this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  cut(): void {
+    this.stream.close(constants.NGHTTP2_CANCEL);
+  }
 
-  readonly cut = () => this.stream.close(constants.NGHTTP2_CANCEL);
+  private readonly send = (chunk: IteratorResult<Uint8Array>): void => {
+    const { stream } = this;
+    if (stream.destroyed) {
+      this.release();
+    } else if (chunk.done) {
+      endStream(stream);
+      this.isAnswered = true;
+      this.release();
+    } else if (chunk.value.length === 0 || stream.write(chunk.value)) {
+      this.goOn();
+    } else {
+      this.isFull = true;
+      stream.once("drain", () => this.goOn());
+    }
+  };
+
+  private goOn(): void {
+    this.isFull = false;
+    this.body?.next().then(this.send).catch(this.fail);
+  }
+
+  private release(): void {
+    this.body?.return?.()?.catch(ignore);
+    this.body = undefined;
+  }
 }
 
 /** A session that is closing has lost its socket, and throws when it is asked for it. */
@@ -90,39 +133,15 @@ function connectionAddress({ session }: ServerHttp2Stream): string | undefined {
   return session?.destroyed === false ? session.socket.remoteAddress : undefined;
 }
 
-/** Sends a response; false if the client left before it was whole. */
-async function respond(
-  stream: ServerHttp2Stream,
-  response: UniversalServerResponse,
-): Promise<boolean> {
-  const body = response.body?.[Symbol.asyncIterator]();
-  try {
-    // The head goes out with the first chunk, which of most streams is empty and there at once.
-    let chunk = await body?.next();
-    if (stream.destroyed) {
-      return false;
-    }
-    const { trailer } = response;
-    if (trailer) {
-      stream.once("wantTrailers", () => stream.sendTrailers(nodeTrailers(trailer)));
-    }
-    stream.respond(
-      { ":status": response.status, ...(response.header && nodeHeaders(response.header)) },
-      { waitForTrailers: trailer !== undefined },
-    );
-    for (; chunk && !chunk.done; chunk = await body?.next()) {
-      if (stream.destroyed) {
-        return false;
-      }
-      if (chunk.value.length > 0 && !stream.write(chunk.value)) {
-        await drained(stream);
-      }
-    }
-    endStream(stream);
-    return true;
-  } finally {
-    body?.return?.()?.catch(ignore);
+function sendHead(stream: ServerHttp2Stream, response: UniversalServerResponse): void {
+  const { status, header, trailer } = response;
+  if (trailer) {
+    stream.on("wantTrailers", () => stream.sendTrailers(nodeTrailers(trailer)));
   }
+  stream.respond(
+    { ":status": status, ...(header && nodeHeaders(header)) },
+    { waitForTrailers: trailer !== undefined },
+  );
 }
 
 /**
@@ -139,17 +158,6 @@ export function endStream(stream: ServerHttp2Stream, body = ""): void {
       stream.once("close", () => clearTimeout(timer));
     });
   }
-}
-
-/** Resolves when the stream takes more, or never will. */
-function drained(stream: ServerHttp2Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      stream.off("drain", done).off("close", done);
-      resolve();
-    };
-    stream.on("drain", done).on("close", done);
-  });
 }
 
 function clientLeft(code: number | undefined): ConnectError {

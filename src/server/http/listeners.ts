@@ -9,7 +9,7 @@ import { createContextValues } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { type PeerAddress, peerAddressKey } from "../service/peer-address.js";
-import { cutWire } from "../service/wire.js";
+import { wireKey } from "../service/wire.js";
 import { endUpload, writeResponse } from "./http1-response.js";
 import { endStream, handleStream } from "./http2-stream.js";
 import { http2Headers } from "./plain-answer.js";
@@ -69,7 +69,7 @@ async function handleRequest(
 ): Promise<void> {
   const address = addressOf(request.socket.remoteAddress, request.headers["x-forwarded-for"]);
   const values = createContextValues()
-    .set(cutWire, () => response.destroy())
+    .set(wireKey, { cut: () => response.destroy() })
     .set(peerAddressKey, address);
   try {
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);

@@ -1,6 +1,8 @@
 import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import type { StreamResponse } from "@connectrpc/connect";
 import { encodeEnvelope, type UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { EncodedWire } from "./encoded-wire.js";
+import type { End, Ending } from "./endings.js";
 import { clientLeftError } from "./errors.js";
 
 /** Runs of envelopes that a method hands over, and where it hears that they are through. */
@@ -10,21 +12,16 @@ interface Sending {
   reject(error: unknown): void;
 }
 
-export interface EndingOfRead {
-  /** Makes the response that ends the call. */
-  endBy(error: unknown): Promise<UniversalServerResponse>;
-  /** Gets its trailers. */
-  readonly trailer: Headers;
-}
-
 /**
  * The response body of a call that reads: what its method hands over as encoded runs, or
  * gives as messages, then what the call ends with.
  */
-export class ReadBody<Output extends DescMessage> implements AsyncIterableIterator<Uint8Array> {
+export class ReadBody<Output extends DescMessage>
+  implements AsyncIterableIterator<Uint8Array>, EncodedWire
+{
   /** True: the method has accepted the call. False: the call has ended before. */
   readonly accepted: Promise<boolean>;
-  private settle!: (accepted: boolean) => void;
+  private settle: ((accepted: boolean) => void) | undefined;
 
   private started = false;
   private messages: AsyncIterator<MessageShape<Output>> | undefined;
@@ -35,22 +32,37 @@ export class ReadBody<Output extends DescMessage> implements AsyncIterableIterat
   private rest: AsyncGenerator<Uint8Array> | undefined;
   private wake: (() => void) | undefined;
 
+  /** Of the response; undefined once it is sent. */
+  private header: Headers | undefined;
+  /** Of the response, and empty up to its end. */
+  private readonly trailer: Headers;
+
   constructor(
     private readonly output: Output,
-    private readonly ending: EndingOfRead,
+    private readonly ending: Ending,
+    private readonly contentType: string,
+    readonly maxMessageBytes: number,
+    { header, trailer }: Omit<End, "error">,
   ) {
+    this.header = header;
+    this.trailer = trailer;
     this.accepted = new Promise((resolve) => {
       this.settle = resolve;
     });
   }
 
-  readonly accept = (): void => this.settle(true);
+  accept(): void {
+    this.header = undefined;
+    this.settle?.(true);
+    this.settle = undefined;
+  }
 
-  readonly send = (envelopes: AsyncIterable<Uint8Array>): Promise<void> =>
-    new Promise((resolve, reject) => {
+  send(envelopes: AsyncIterable<Uint8Array>): Promise<void> {
+    return new Promise((resolve, reject) => {
       this.sending = { runs: envelopes[Symbol.asyncIterator](), resolve, reject };
       this.notify();
     });
+  }
 
   /** The response that ends the call, whole if nothing was accepted before. */
   get ended(): Promise<UniversalServerResponse> {
@@ -73,7 +85,7 @@ export class ReadBody<Output extends DescMessage> implements AsyncIterableIterat
     if (!this.started) {
       this.started = true;
       // Adapters send the head with the first chunk, so the first chunk is one at once.
-      return Promise.resolve({ done: false, value: new Uint8Array(0) });
+      return Promise.resolve({ done: false, value: nothing });
     }
     if (this.sending) {
       return this.sending.runs.next().then(this.onRun, this.onFault);
@@ -142,9 +154,10 @@ export class ReadBody<Output extends DescMessage> implements AsyncIterableIterat
     if (this.end) {
       return;
     }
-    this.end = this.ending.endBy(error);
+    const { header = new Headers(), trailer } = this;
+    this.end = this.ending(this.contentType, { error, header, trailer });
     this.sending?.runs.return?.().catch(() => {}); // The error above is what it ends with.
-    this.settle(false);
+    this.settle?.(false);
     this.notify();
   }
 
@@ -159,10 +172,12 @@ export class ReadBody<Output extends DescMessage> implements AsyncIterableIterat
       yield* body as AsyncIterable<Uint8Array>;
     }
     for (const [name, value] of trailer ?? []) {
-      this.ending.trailer.set(name, value);
+      this.trailer.set(name, value);
     }
   }
 }
+
+const nothing = new Uint8Array(0);
 
 /** In place of what a call ends with if nobody takes it. */
 const noResponse = Promise.resolve<UniversalServerResponse>({ status: 200 });

@@ -23,7 +23,7 @@ import { deadlineKey } from "./deadline.js";
 import { ReadBody } from "./direct-read-body.js";
 import { parse, splitMessages } from "./encoded-requests.js";
 import { encodedWire } from "./encoded-wire.js";
-import { createEnding, type End, type Ending } from "./endings.js";
+import { createEnding, type Ending } from "./endings.js";
 import { type ReadHead, readHead } from "./read-head.js";
 
 /*
@@ -86,24 +86,13 @@ async function answer<Method extends DescMethodServerStreaming>(
   request: UniversalServerRequest,
   head: ReadHead,
 ): Promise<UniversalServerResponse> {
-  const header = responseHeader(read.compressions, request, head);
+  const { method, ending, compressions, maxMessageBytes } = read;
+  const header = responseHeader(compressions, request, head);
   const trailer = new Headers();
-  const body = new ReadBody(read.method.output, endingOf(read, request, head, { header, trailer }));
+  const metadata = { header, trailer };
+  const body = new ReadBody(method.output, ending, head.contentType, maxMessageBytes, metadata);
   body.run(invoke(read, request, head, { header, trailer, body }));
   return (await body.accepted) ? { status: 200, header, body, trailer } : body.ended;
-}
-
-/** Apart from the rest, so that a long call does not hold its request. */
-function endingOf<Method extends DescMethodServerStreaming>(
-  { ending }: Read<Method>,
-  { httpVersion, url }: UniversalServerRequest,
-  { contentType }: ReadHead,
-  metadata: Omit<End, "error">,
-) {
-  return {
-    trailer: metadata.trailer,
-    endBy: (error: unknown) => ending({ httpVersion, url }, contentType, { error, ...metadata }),
-  };
 }
 
 /** Runs the interceptors, and by the innermost the method. */
@@ -113,9 +102,8 @@ function invoke<Method extends DescMethodServerStreaming>(
   { protocolName, timeoutMs }: ReadHead,
   answer: { header: Headers; trailer: Headers; body: ReadBody<Method["output"]> },
 ): Promise<StreamResponse> {
-  const { accept, send } = answer.body;
   const deadline = timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
-  contextValues.set(encodedWire, { accept, send, takeBody: undefined, maxMessageBytes });
+  contextValues.set(encodedWire, answer.body);
   contextValues.set(deadlineKey, deadline);
   const common = { stream: true, service: method.parent, method } as const;
 

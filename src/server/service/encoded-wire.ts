@@ -20,12 +20,12 @@ export interface EncodedWire {
    * Sends the envelopes after the head and resolves when the last one is on its way;
    * rejects with the error of the iterable. Undefined if the wire cannot take them.
    */
-  readonly send: ((envelopes: AsyncIterable<Uint8Array>) => Promise<void>) | undefined;
+  send?(envelopes: AsyncIterable<Uint8Array>): Promise<void>;
   /**
    * Gives the request's body as it comes, in place of the messages that Connect would make
    * of it. Undefined if these are JSON or compressed.
    */
-  readonly takeBody: (() => AsyncIterable<Uint8Array>) | undefined;
+  takeBody?(): AsyncIterable<Uint8Array>;
   /** Most bytes of one message of the body. */
   readonly maxMessageBytes: number;
 }
@@ -63,8 +63,8 @@ export function respond<Desc extends DescMessage>(
   envelopes: AsyncIterable<Uint8Array>,
 ): AsyncIterable<MessageShape<Desc>> {
   accept(context);
-  const send = context.values.get(encodedWire)?.send;
-  return send ? new NoMessages(send(envelopes)) : decoded(schema, envelopes);
+  const sent = context.values.get(encodedWire)?.send?.(envelopes);
+  return sent ? new NoMessages(sent) : decoded(schema, envelopes);
 }
 
 async function* decoded<Desc extends DescMessage>(
@@ -84,10 +84,13 @@ class NoMessages implements AsyncIterableIterator<never> {
     return this;
   }
 
-  async next(): Promise<IteratorReturnResult<undefined>> {
-    await this.sent;
-    return { done: true, value: undefined };
+  next(): Promise<IteratorReturnResult<undefined>> {
+    return this.sent.then(noneLeft);
   }
+}
+
+function noneLeft(): IteratorReturnResult<undefined> {
+  return { done: true, value: undefined };
 }
 
 /**

@@ -8,8 +8,8 @@ import {
 } from "@connectrpc/connect";
 import {
   createAsyncIterable,
+  createMethodUrl,
   encodeEnvelope,
-  type UniversalServerRequest,
   type UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
 
@@ -29,11 +29,7 @@ const endKey = createContextKey<End | undefined>(undefined, {
  * Makes the response of a call that ends, in the protocol of its request: with its error in
  * the trailers or in the end-of-stream message, as the protocol has it, and no messages.
  */
-export type Ending = (
-  request: Pick<UniversalServerRequest, "httpVersion" | "url">,
-  contentType: string,
-  end: End,
-) => Promise<UniversalServerResponse>;
+export type Ending = (contentType: string, end: End) => Promise<UniversalServerResponse>;
 
 /**
  * The endings of a method that reads: Connect makes them, from a method that does nothing
@@ -42,9 +38,10 @@ export type Ending = (
  * @param options those of the router that has the real method
  */
 export function createEnding(
-  { parent, localName }: DescMethodServerStreaming,
+  method: DescMethodServerStreaming,
   options: ConnectRouterOptions,
 ): Ending {
+  const { parent, localName } = method;
   async function* end(_request: unknown, context: HandlerContext): AsyncGenerator<never> {
     const { error, header, trailer } = context.values.get(endKey)!;
     copy(header, context.responseHeader);
@@ -60,9 +57,10 @@ export function createEnding(
     endOnly as object,
   );
   const handler = handlers.find(({ method }) => method.localName === localName)!;
-  return ({ httpVersion, url }, contentType, end) =>
+  const url = createMethodUrl("http://localhost", method);
+  return (contentType, end) =>
     handler({
-      httpVersion,
+      httpVersion: "2.0",
       method: "POST",
       url,
       header: new Headers({ "content-type": contentType }),

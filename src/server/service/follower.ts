@@ -26,7 +26,7 @@ export interface Following<T> {
  * No generator, and next to nothing that is made anew for each event: there is one of these
  * for each subscriber, and each event goes through all of them.
  */
-export class Follower<T> implements AsyncIterableIterator<T>, Sleeper {
+export class Follower<T> implements AsyncIterableIterator<T>, Sleeper, EventListenerObject {
   after: number;
   private state: "new" | "catching up" | "live" | "ended" = "new";
   /** The taker, while there is nothing for it. */
@@ -87,6 +87,11 @@ export class Follower<T> implements AsyncIterableIterator<T>, Sleeper {
     }
   }
 
+  /** The signal was aborted. */
+  handleEvent(): void {
+    this.fail(this.following.signal.reason);
+  }
+
   fail(error: unknown): void {
     this.end();
     this.taker?.reject(error);
@@ -97,17 +102,15 @@ export class Follower<T> implements AsyncIterableIterator<T>, Sleeper {
     const { signal } = this.following;
     this.state = "catching up";
     this.bell.join(this);
-    signal.addEventListener("abort", this.onAbort, { once: true });
+    signal.addEventListener("abort", this, { once: true });
   }
 
   private end(): void {
     this.state = "ended";
     this.bell.leave(this);
-    this.following.signal.removeEventListener("abort", this.onAbort);
+    this.following.signal.removeEventListener("abort", this);
     clearTimeout(this.idleTimer);
   }
-
-  private readonly onAbort = () => this.fail(this.following.signal.reason);
 
   /** What follows in the log; undefined if nothing does. */
   private take(): Taken<T> | Promise<Taken<T>> | undefined {

@@ -6,12 +6,13 @@ import { deadlineKey } from "./deadline.js";
 import { identityKey } from "./identity.js";
 import type { CallEnd, OpenCall, OpenCalls } from "./open-calls.js";
 import { peerAddressKey } from "./peer-address.js";
-import { cutWire } from "./wire.js";
+import { type Wire, wireKey } from "./wire.js";
 
 /** How long a method may take to end by itself after its signal; then the call is cut. */
 const graceMs = 250;
 /** How long the wire may then take to say so to its peer; then it is cut too. */
 const wireGraceMs = 500;
+const never = Number.POSITIVE_INFINITY;
 /** The longest that setTimeout can wait, in milliseconds; a longer one would end at once. */
 export const maxTimerMs = 2 ** 31 - 1;
 
@@ -45,23 +46,22 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
     const place = request.stream
       ? options.streams.enter(identity?.subject, contextValues.get(peerAddressKey))
       : undefined;
-    const cut = contextValues.get(cutWire);
-    const lifetime = new Lifetime(request.signal, options, identity, cut, place);
+    const wire = contextValues.get(wireKey);
+    const lifetime = new Lifetime(request.signal, options, identity, wire, place);
     contextValues.set(lifetimeKey, lifetime);
-    const deadline = contextValues.get(deadlineKey);
-    if (deadline !== undefined) {
-      lifetime.timeOutAt(deadline);
-    }
-    const expiresAt = identity?.expiresAt ?? Number.POSITIVE_INFINITY;
+    const deadline = contextValues.get(deadlineKey) ?? never;
+    const expiresAt = identity?.expiresAt ?? never;
     const { maxStreamAgeMs } = options.limits;
     const agedAt =
-      request.stream && maxStreamAgeMs > 0
-        ? Date.now() + withJitter(maxStreamAgeMs)
-        : Number.POSITIVE_INFINITY;
-    if (agedAt < expiresAt) {
-      lifetime.endAt(agedAt, aged);
-    } else if (Number.isFinite(expiresAt)) {
-      lifetime.endAt(expiresAt, expired);
+      request.stream && maxStreamAgeMs > 0 ? Date.now() + withJitter(maxStreamAgeMs) : never;
+    // The first of them ends the call: one timer is enough.
+    const first = Math.min(deadline, expiresAt, agedAt);
+    if (first === never) {
+      // It ends by itself, or with its client.
+    } else if (first === deadline) {
+      lifetime.timeOutAt(deadline);
+    } else {
+      lifetime.endAt(first, first === agedAt ? aged : expired);
     }
     try {
       const response = await lifetime.race(next({ ...request, signal: lifetime.signal }));
@@ -77,27 +77,29 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
   };
 }
 
-class Lifetime implements OpenCall {
-  private readonly controller = new AbortController();
+class Lifetime implements OpenCall, EventListenerObject {
+  private readonly controller: AbortController;
+  private aborted = false;
   private ended = false;
   private cut: { reason: unknown } | undefined;
   private rejectPending: ((reason: unknown) => void) | undefined;
   private graceTimer: NodeJS.Timeout | undefined;
-  private expiryTimer: NodeJS.Timeout | undefined;
-  private deadlineTimer: NodeJS.Timeout | undefined;
+  private endTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly outer: AbortSignal,
     private readonly options: LifetimeOptions,
     private readonly identity: Identity | undefined,
-    private readonly cutWire: (() => void) | undefined,
+    private readonly wire: Wire | undefined,
     /** Among the user's streams. */
     private readonly place: string | undefined,
   ) {
+    // There may be tens of thousands, and a signal takes a KiB: one for both, if it can be.
+    this.controller = wire?.controller?.signal === outer ? wire.controller : new AbortController();
     options.calls.enter(this);
-    outer.addEventListener("abort", this.onOuterAbort, { once: true });
+    outer.addEventListener("abort", this, { once: true });
     if (outer.aborted) {
-      this.onOuterAbort();
+      this.handleEvent();
     } else if (options.stopping.aborted) {
       this.stop();
     } else if (this.isRevoked) {
@@ -113,13 +115,13 @@ class Lifetime implements OpenCall {
   /** For the deadlines that Connect does not look after: at most 24 days off. */
   timeOutAt(time: number): void {
     const wait = Math.min(time - Date.now(), maxTimerMs);
-    this.deadlineTimer = setTimeout(() => this.abort(timedOut()), wait);
+    this.endTimer = setTimeout(() => this.abort(timedOut()), wait);
   }
 
   /** From this time on, in milliseconds since 1970, in its turn, with this reason. */
   endAt(time: number, reason: () => ConnectError): void {
     const wait = time - Date.now();
-    this.expiryTimer = setTimeout(
+    this.endTimer = setTimeout(
       () =>
         wait > maxTimerMs ? this.endAt(time, reason) : this.options.calls.endInTurn(this, reason()),
       Math.max(0, Math.min(wait, maxTimerMs)),
@@ -139,30 +141,7 @@ class Lifetime implements OpenCall {
 
   /** The same messages, until the cut. */
   iterate<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
-    const iterator = messages[Symbol.asyncIterator]();
-    const endIfDone = (result: IteratorResult<T>) => {
-      if (result.done) {
-        this.end();
-      }
-      return result;
-    };
-    const endWith = (error: unknown) => {
-      this.end();
-      throw error;
-    };
-    return {
-      [Symbol.asyncIterator]: () => ({
-        next: () => this.race(iterator.next()).then(endIfDone, endWith),
-        return: (value) => {
-          this.end();
-          return iterator.return?.(value) ?? Promise.resolve({ done: true, value });
-        },
-        throw: (error) => {
-          this.end();
-          return iterator.throw?.(error) ?? Promise.reject(error);
-        },
-      }),
-    };
+    return new UntilCut(messages[Symbol.asyncIterator](), this);
   }
 
   /** The call is over: nothing of it stays behind. */
@@ -172,16 +151,18 @@ class Lifetime implements OpenCall {
     }
     this.ended = true;
     clearTimeout(this.graceTimer);
-    clearTimeout(this.expiryTimer);
-    clearTimeout(this.deadlineTimer);
-    this.outer.removeEventListener("abort", this.onOuterAbort);
+    clearTimeout(this.endTimer);
+    this.outer.removeEventListener("abort", this);
     this.options.calls.leave(this);
     if (this.place !== undefined) {
       this.options.streams.leave(this.place);
     }
   }
 
-  private readonly onOuterAbort = () => this.abort(this.outer.reason);
+  /** The outer signal was aborted. */
+  handleEvent(): void {
+    this.abort(this.outer.reason);
+  }
 
   stop(): void {
     this.abort(this.options.stopping.reason);
@@ -199,23 +180,62 @@ class Lifetime implements OpenCall {
   }
 
   abort(reason: unknown): void {
-    if (this.ended || this.controller.signal.aborted) {
+    if (this.ended || this.aborted) {
       return;
     }
-    clearTimeout(this.expiryTimer);
-    clearTimeout(this.deadlineTimer);
+    this.aborted = true;
+    clearTimeout(this.endTimer);
     this.controller.abort(reason);
     if (reason !== this.options.stopping.reason) {
       this.graceTimer = setTimeout(() => {
         this.cut = { reason };
         this.rejectPending?.(reason);
         this.end();
-        if (this.cutWire) {
-          setTimeout(this.cutWire, wireGraceMs).unref();
+        const { wire } = this;
+        if (wire) {
+          setTimeout(() => wire.cut(), wireGraceMs).unref();
         }
       }, graceMs);
     }
   }
+}
+
+/** The messages of a call, which end with its lifetime. No generator: see direct-read.ts. */
+class UntilCut<T> implements AsyncIterableIterator<T> {
+  constructor(
+    private readonly messages: AsyncIterator<T>,
+    private readonly lifetime: Lifetime,
+  ) {}
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    return this.lifetime.race(this.messages.next()).then(this.onResult, this.onError);
+  }
+
+  return(value?: unknown): Promise<IteratorResult<T>> {
+    this.lifetime.end();
+    return this.messages.return?.(value) ?? Promise.resolve({ done: true, value });
+  }
+
+  throw(error: unknown): Promise<IteratorResult<T>> {
+    this.lifetime.end();
+    return this.messages.throw?.(error) ?? Promise.reject(error);
+  }
+
+  private readonly onResult = (result: IteratorResult<T>) => {
+    if (result.done) {
+      this.lifetime.end();
+    }
+    return result;
+  };
+
+  private readonly onError = (error: unknown) => {
+    this.lifetime.end();
+    throw error;
+  };
 }
 
 /** As Connect has it. */

@@ -1,4 +1,4 @@
-import { type ConnectError, createContextValues, type Interceptor } from "@connectrpc/connect";
+import { createContextValues, type Interceptor } from "@connectrpc/connect";
 import type {
   UniversalHandler,
   UniversalServerRequest,
@@ -74,7 +74,7 @@ export function createCallInterceptor(): Interceptor {
       if (!response.stream) {
         return response; // Connect does not mix the two.
       }
-      return { ...response, message: watch(response.message, call) };
+      return { ...response, message: new Watched(response.message[Symbol.asyncIterator](), call) };
     } catch (reason) {
       const error = asConnectError(reason);
       call.end(error);
@@ -106,27 +106,45 @@ function countReceived<T>(messages: AsyncIterable<T>, count: MessageCount): Asyn
 
 /**
  * The same messages, counted and each made as the observers want it, and the call ended with
- * them.
+ * them. No generator: see direct-read.ts.
  */
-async function* watch<T>(messages: AsyncIterable<T>, call: Call): AsyncGenerator<T> {
-  const iterator = messages[Symbol.asyncIterator]();
-  const next = () => call.run(() => iterator.next());
-  let outcome: { error?: ConnectError } | undefined;
-  try {
-    for (let result = await next(); !result.done; result = await next()) {
-      call.sent++;
-      yield result.value;
-    }
-    outcome = {};
-  } catch (reason) {
-    outcome = { error: asConnectError(reason) };
-    throw outcome.error;
-  } finally {
-    if (outcome) {
-      call.end(outcome.error);
-    } else {
-      call.end(clientLeftError());
-      await iterator.return?.();
-    }
+class Watched<T> implements AsyncIterableIterator<T> {
+  constructor(
+    private readonly messages: AsyncIterator<T>,
+    private readonly call: Call,
+  ) {}
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
+
+  next(): Promise<IteratorResult<T>> {
+    return this.call.run(() => this.messages.next()).then(this.onResult, this.onError);
+  }
+
+  /** Nobody takes the rest. */
+  return(value?: unknown): Promise<IteratorResult<T>> {
+    this.call.end(clientLeftError());
+    return this.messages.return?.(value) ?? Promise.resolve({ done: true, value });
+  }
+
+  throw(error: unknown): Promise<IteratorResult<T>> {
+    this.call.end(asConnectError(error));
+    return this.messages.throw?.(error) ?? Promise.reject(error);
+  }
+
+  private readonly onResult = (result: IteratorResult<T>) => {
+    if (result.done) {
+      this.call.end(undefined);
+    } else {
+      this.call.sent++;
+    }
+    return result;
+  };
+
+  private readonly onError = (reason: unknown) => {
+    const error = asConnectError(reason);
+    this.call.end(error);
+    throw error;
+  };
 }

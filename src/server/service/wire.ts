@@ -1,11 +1,19 @@
 import { createContextKey } from "@connectrpc/connect";
 
-/**
- * Set by every wire: cuts the call's stream or connection. Called when a call has ended
- * but its peer does not take the rest, which says why.
- */
-export const cutWire = createContextKey<(() => void) | undefined>(undefined, {
-  description: "cuts the call's wire",
+/** What a call comes by. */
+export interface Wire {
+  /**
+   * Cuts the call's stream or connection. Called when a call has ended but its peer does not
+   * take the rest, which says why.
+   */
+  cut(): void;
+  /** Of the request's signal: who ends the call may abort it in place of a signal of its own. */
+  readonly controller?: AbortController;
+}
+
+/** Set by every wire. */
+export const wireKey = createContextKey<Wire | undefined>(undefined, {
+  description: "the call's wire",
 });
 
 /** How a call came, as logs, metrics and traces name it. */

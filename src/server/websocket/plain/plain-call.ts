@@ -6,7 +6,7 @@ import { contentTypeStreamProto } from "@connectrpc/connect/protocol-connect";
 import { closeCodes } from "../../../client/tunnel-wire.js";
 import { requestIdHeader } from "../../service/request-id.js";
 import { cursorHeader } from "../../service/subscribe.js";
-import { cutWire } from "../../service/wire.js";
+import { wireKey } from "../../service/wire.js";
 import type { Upgrade } from "../route.js";
 import { callUrl, mergeHeaders } from "../tunnel-request.js";
 import { errorAnswer, missingHeader } from "./goa-error.js";
@@ -49,7 +49,7 @@ export async function servePlain(
         ? requestBody(() => toBinary(handler.method.input, request(query)))
         : { [Symbol.asyncIterator]: () => intake },
       signal: end.signal,
-      contextValues: contextValues(upgrade.request).set(cutWire, () => response?.cut()),
+      contextValues: contextValues(upgrade.request).set(wireKey, { cut: () => response?.cut() }),
     });
     response = await PlainResponse.begin(answer);
     const headers: Record<string, string> = { ...method.headers?.(query) };
