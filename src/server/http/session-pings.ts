@@ -4,6 +4,8 @@ import type { Http2Server, ServerHttp2Session } from "node:http2";
 const intervalMs = 25_000;
 /** A session that has not answered so many pings in a row is gone. */
 const missedPings = 2;
+/** How many are pinged in one turn of the event loop. */
+const pingedAtOnce = 100;
 
 export interface SessionPings {
   /** Milliseconds between pings. Default: 25,000. */
@@ -20,22 +22,50 @@ export function pingSessions(
   server: Http2Server,
   { pingIntervalMs = intervalMs, onSilent }: SessionPings = {},
 ): void {
-  server.on("session", (session: ServerHttp2Session) => {
-    let unanswered = 0;
-    const timer = setInterval(() => {
-      if (unanswered >= missedPings) {
-        session.destroy();
-        onSilent?.();
+  /** Of each session, how many pings in a row its peer has not answered. */
+  const unanswered = new Map<ServerHttp2Session, number>();
+  let timer: NodeJS.Timeout | undefined;
+
+  function ping(session: ServerHttp2Session): void {
+    if (session.destroyed) {
+      return; // Its "close" is on its way.
+    }
+    const missed = unanswered.get(session)!;
+    if (missed >= missedPings) {
+      session.destroy();
+      onSilent?.();
+      return;
+    }
+    unanswered.set(session, missed + 1);
+    session.ping((error) => {
+      if (!error && unanswered.has(session)) {
+        unanswered.set(session, 0);
+      }
+    });
+  }
+
+  function pingSome(sessions: Iterator<ServerHttp2Session>): void {
+    for (let left = pingedAtOnce; left > 0; left--) {
+      const next = sessions.next();
+      if (next.done) {
         return;
       }
-      unanswered++;
-      session.ping((error) => {
-        if (!error) {
-          unanswered = 0;
-        }
-      });
-    }, pingIntervalMs);
-    timer.unref();
-    session.on("close", () => clearInterval(timer));
+      ping(next.value);
+    }
+    setImmediate(pingSome, sessions);
+  }
+
+  function forget(this: ServerHttp2Session): void {
+    unanswered.delete(this);
+    if (unanswered.size === 0) {
+      clearInterval(timer);
+      timer = undefined;
+    }
+  }
+
+  server.on("session", (session) => {
+    unanswered.set(session, 0);
+    session.on("close", forget);
+    timer ??= setInterval(() => pingSome(unanswered.keys()), pingIntervalMs).unref();
   });
 }
