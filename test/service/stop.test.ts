@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { Code, createClient } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
+import { formatCursor } from "../../src/server/log/cursor.js";
 import { startChatter } from "../support/chatter-server.js";
 import { deafRoutes, OtherService } from "../support/deaf-service.js";
 import { FaultyLog } from "../support/faulty-log.js";
@@ -89,15 +90,26 @@ it("echo answers what it has read before a stop ends it", async () => {
   await withinMs(closed, graceMs - 1000);
 });
 
-it("a history that is being read ends with `unavailable` too", async () => {
-  const server = await startChatter();
-  await fill(server.log, Array(400).fill("x".repeat(60_000)));
-  const history = clientOf(server).history({})[Symbol.asyncIterator]();
-  await history.next();
-  const closed = server.server.close(graceMs);
-  const error = await errorOf({ [Symbol.asyncIterator]: () => history });
-  expect([Code[error.code], error.rawMessage]).toEqual(["Unavailable", "the server is stopping"]);
-  await withinMs(closed, graceMs - 1000);
+describe.each(mainWires)("over $name, a reader of what is stored", (wire) => {
+  it.each(["history", "subscribe"] as const)(
+    "of %s ends with `unavailable` too",
+    async (method) => {
+      const server = await startChatter();
+      await fill(server.log, Array(400).fill("x".repeat(60_000)));
+      const after = formatCursor(server.log.identity, 0);
+      const messages = clientOf(server, wire)[method]({ after })[Symbol.asyncIterator]();
+      await messages.next();
+      const closed = server.server.close(graceMs);
+      const error = await errorOf({
+        [Symbol.asyncIterator]: () => messages as AsyncIterator<unknown>,
+      });
+      expect([Code[error.code], error.rawMessage]).toEqual([
+        "Unavailable",
+        "the server is stopping",
+      ]);
+      await withinMs(closed, graceMs - 1000);
+    },
+  );
 });
 
 describe("a stop is not held up by", () => {

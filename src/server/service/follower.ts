@@ -52,7 +52,8 @@ export class Follower<T> implements AsyncIterableIterator<T>, Sleeper, EventList
     if (this.state === "new") {
       this.start();
     }
-    if (this.state === "ended") {
+    // Of one that the signal has ended meanwhile the taker is still to hear why.
+    if (this.state === "ended" && !this.following.signal.aborted) {
       return Promise.resolve({ done: true, value: undefined });
     }
     try {
