@@ -4,12 +4,27 @@ import { constants } from "node:http2";
 import { expect, test } from "vitest";
 import { createChatterClient } from "../../src/client/node.js";
 import { startChatter } from "../support/chatter-server.js";
+import {
+  callHeaders,
+  flag,
+  frame,
+  frameType,
+  goawayCodes,
+  headerBlock,
+  parseFrames,
+  preface,
+  settings,
+  settingsAck,
+} from "../support/http2-frames.js";
 import { texts } from "../support/log-messages.js";
+import { openRawConnection } from "../support/raw-connection.js";
 import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js";
 import { sleep, until } from "../support/streams.js";
 
+const pingIntervalMs = 50;
+
 test("an old HTTP/2 connection gets GOAWAY; what is on it goes on, and it closes with the last", async () => {
-  const server = await startChatter({ limits: { maxConnectionAgeMs: 300 } });
+  const server = await startChatter({ limits: { maxConnectionAgeMs: 300 } }, { pingIntervalMs });
   const session = await connectHttp2(server.url);
   const headers = { "content-type": "application/grpc", ...server.headers };
   const stream = post(session, "/chatter.v1.ChatterService/Echoer", headers);
@@ -23,6 +38,7 @@ test("an old HTTP/2 connection gets GOAWAY; what is on it goes on, and it closes
   expect(performance.now() - begun).toBeGreaterThan(250);
   await once(session, "goaway"); // This one is the last word.
 
+  await sleep(10 * pingIntervalMs); // It still answers, and is not taken for gone.
   const echoed = bytes;
   stream.write(envelope(Buffer.from([0x0a, 1, 0x78])));
   await until(() => bytes > echoed, "the call is answered as before");
@@ -30,6 +46,29 @@ test("an old HTTP/2 connection gets GOAWAY; what is on it goes on, and it closes
   stream.end();
   await once(stream, "close");
   await closed;
+});
+
+test("an old HTTP/2 connection whose client has gone is closed, whatever is on it", async () => {
+  const server = await startChatter({ limits: { maxConnectionAgeMs: 300 } }, { pingIntervalMs });
+  const connection = await openRawConnection(server.url);
+  const { socket, received } = connection;
+  const block = headerBlock(callHeaders("/chatter.v1.ChatterService/Echoer", server.headers));
+  const open = frame(frameType.headers, flag.endHeaders, 1, block);
+  socket.write(Buffer.concat([preface, settings(), settingsAck(), open]));
+  // Until the last word, it answers.
+  let answered = 0;
+  const answer = setInterval(() => {
+    const pings = parseFrames(received()).filter(({ type }) => type === frameType.ping);
+    for (const { payload } of pings.slice(answered)) {
+      socket.write(frame(frameType.ping, flag.ack, 0, payload));
+    }
+    answered = pings.length;
+  }, 5);
+  await until(() => goawayCodes(received()).length === 2, "the connection is old");
+  clearInterval(answer);
+  expect(server.chatter.openCalls).toBe(1);
+  await until(() => connection.ended, "the connection is cut");
+  await until(() => server.chatter.openCalls === 0, "its call is over");
 });
 
 test("an old HTTP/1.1 connection is closed with its next answer", async () => {

@@ -37,11 +37,17 @@ export function pingSessions(
       return;
     }
     unanswered.set(session, missed + 1);
-    session.ping((error) => {
+    const onAnswer = (error: Error | null) => {
       if (!error && unanswered.has(session)) {
         unanswered.set(session, 0);
       }
-    });
+    };
+    if (session.closed) {
+      // Its last streams go on, but after a GOAWAY Node sends no PING. SETTINGS are answered, too.
+      session.settings({}, onAnswer);
+    } else {
+      session.ping(onAnswer);
+    }
   }
 
   function pingSome(sessions: Iterator<ServerHttp2Session>): void {
