@@ -1,50 +1,49 @@
 import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 
 /**
- * So many streams are begun in one turn of the event loop, or one of each session that has
- * some if that is more. One takes a third of a millisecond, and a whole one at the start.
+ * So many streams are begun in one turn of the event loop. One takes a third of a
+ * millisecond, and a whole one at the start.
  */
 const begunAtOnce = 16;
 
 type Serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
-/** A session's streams that wait for one of the next turns. */
-interface Starts {
-  readonly waiting: { readonly stream: ServerHttp2Stream; readonly headers: IncomingHttpHeaders }[];
-  /** How many of these are done with. */
-  next: number;
-}
-
 /**
  * One packet can hold the heads of hundreds of streams, and many packets come at once. The
- * first few streams are served at once, the others some a turn, so that all others are read
- * and answered in between; and those whose reset came in the same packet are over by then,
- * and cost next to nothing.
+ * first few streams are served at once, the others some a turn, one of each session after
+ * the other, so that all others are read and answered in between; and those whose reset came
+ * in the same packet are over by then, and cost next to nothing.
  */
 export function createStreamStarts(serve: Serve): Serve {
-  const sessions = new Map<Http2Session, Starts>();
+  /** The streams that wait for one of the next turns. */
+  const waiting = new Map<Http2Session, Map<ServerHttp2Stream, IncomingHttpHeaders>>();
   /** In this turn. */
   let begun = 0;
 
+  function begin(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    if (begun++ === 0) {
+      setImmediate(onTurn);
+    }
+    serve(stream, headers);
+  }
+
   function onTurn(): void {
     begun = 0;
-    const share = Math.max(1, Math.floor(begunAtOnce / sessions.size));
-    for (const [session, starts] of sessions) {
-      const { waiting } = starts;
-      for (let left = share; left > 0 && starts.next < waiting.length; ) {
-        const { stream, headers } = waiting[starts.next++]!;
+    for (const [session, streams] of waiting) {
+      if (begun === begunAtOnce) {
+        return;
+      }
+      waiting.delete(session);
+      for (const [stream, headers] of streams) {
+        streams.delete(stream);
         if (!stream.closed) {
-          left--;
-          begun++;
-          serve(stream, headers);
+          begin(stream, headers);
+          break;
         }
       }
-      if (starts.next === waiting.length) {
-        sessions.delete(session);
+      if (streams.size > 0) {
+        waiting.set(session, streams); // At the end: the others come first.
       }
-    }
-    if (sessions.size > 0) {
-      setImmediate(onTurn);
     }
   }
 
@@ -52,22 +51,12 @@ export function createStreamStarts(serve: Serve): Serve {
     const { session } = stream;
     if (!session || stream.closed) {
       stream.on("error", ignore); // Over already: it cannot be answered.
-      return;
-    }
-    let starts = sessions.get(session);
-    if (!starts) {
-      if (sessions.size === 0) {
-        setImmediate(onTurn);
-      }
-      starts = { waiting: [], next: 0 };
-      sessions.set(session, starts);
-    }
-    if (begun < begunAtOnce && starts.waiting.length === 0) {
-      begun++;
-      serve(stream, headers);
+    } else if (begun < begunAtOnce) {
+      begin(stream, headers);
     } else {
       stream.on("error", ignore); // It may be reset while it waits.
-      starts.waiting.push({ stream, headers });
+      const streams = waiting.get(session) ?? new Map();
+      waiting.set(session, streams.set(stream, headers));
     }
   };
 }
