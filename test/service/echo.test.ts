@@ -1,9 +1,13 @@
+import { once } from "node:events";
+import { constants } from "node:http2";
+import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { EchoerRequestSchema } from "../../src/gen/chatter_pb.js";
 import { startChatter } from "../support/chatter-server.js";
 import { numbered } from "../support/fill.js";
 import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js";
-import { collect, Outbox, rounds } from "../support/streams.js";
+import { collect, Outbox, rounds, sleep, until } from "../support/streams.js";
 import { clientOf, mainWires } from "../support/wires.js";
 
 describe.each(mainWires.filter(({ http }) => http === "2"))("echo over $name", (wire) => {
@@ -76,3 +80,28 @@ it("how a client cuts its bytes into pieces makes no difference", async () => {
     { numRuns: rounds(10) },
   );
 });
+
+it.each(["application/grpc", "application/connect+json"])(
+  "a client that stops reading and leaves has not had its call to the end, by %s",
+  async (type) => {
+    const codes: unknown[] = [];
+    const write = ({ code }: { code?: unknown }) => void codes.push(code);
+    const server = await startChatter({ logger: { info: write, error: write } });
+    const path = "/chatter.v1.ChatterService/Echoer";
+    const headers = { "content-type": type, ...server.headers };
+    const stream = post(await connectHttp2(server.url), path, headers);
+    await once(stream, "response");
+    const message = create(EchoerRequestSchema, { message: "x".repeat(60_000) });
+    const bytes = type.endsWith("json")
+      ? toJsonString(EchoerRequestSchema, message)
+      : toBinary(EchoerRequestSchema, message);
+    for (let i = 0; i < 20; i++) {
+      stream.write(envelope(bytes)); // More than the answers' window takes.
+    }
+    await until(() => server.log.head > 0, "some are stored");
+    await sleep(100);
+    stream.close(constants.NGHTTP2_CANCEL);
+    await until(() => codes.length > 0, "the call is over");
+    expect(codes).toEqual(["canceled"]);
+  },
+);

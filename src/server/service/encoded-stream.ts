@@ -8,6 +8,7 @@ import {
 import type { DirectRead } from "./direct-read.js";
 import { cutBeforeTooLong } from "./encoded-requests.js";
 import { encodedWire } from "./encoded-wire.js";
+import { clientLeftError } from "./errors.js";
 
 /** Which way the messages of a call took. */
 export type Way = "encoded" | "ordinary";
@@ -165,7 +166,7 @@ class EncodedBody implements AsyncIterableIterator<Uint8Array> {
     this.sending = undefined;
     this.rest ??= this.end();
     if (sending) {
-      sending.to.resolve();
+      sending.to.reject(clientLeftError());
       await sending.runs.return?.();
     }
     await this.rest.return(undefined);
