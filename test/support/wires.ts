@@ -105,11 +105,10 @@ export function clientOf(
 }
 
 /** The same over the WebSocket tunnel. */
-export function tunnelClientOf({
-  url,
-  token,
-  ca,
-}: Pick<TestServer, "url" | "token"> & { readonly ca?: string }): Client<typeof ChatterService> {
+export function tunnelClientOf(
+  { url, token, ca }: Pick<TestServer, "url" | "token"> & { readonly ca?: string },
+  codec: Wire["codec"] = "binary",
+): Client<typeof ChatterService> {
   class Trusting extends WebSocket {
     constructor(address: string | URL, protocols?: string | string[]) {
       super(address, protocols, { ca });
@@ -117,7 +116,9 @@ export function tunnelClientOf({
   }
   const webSocket = Trusting as unknown as typeof globalThis.WebSocket;
   const interceptors = [withToken(token)];
-  const transport = createWebSocketTransport({ baseUrl: url, webSocket, interceptors });
+  const useBinaryFormat = codec === "binary";
+  const options = { baseUrl: url, webSocket, interceptors, useBinaryFormat };
+  const transport = createWebSocketTransport(options);
   return createClient(ChatterService, transport);
 }
 

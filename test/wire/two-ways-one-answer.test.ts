@@ -10,15 +10,18 @@ import {
   View,
 } from "../../src/gen/chatter_pb.js";
 import { formatCursor } from "../../src/server/log/cursor.js";
+import type { Logger } from "../../src/server/service/call-log.js";
 import type { Way } from "../../src/server/service/encoded-stream.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { fill, numbered } from "../support/fill.js";
 import { type Outcome, outcomeOf } from "../support/outcome.js";
-import { clientOf, gzipWires, type Wire, wires } from "../support/wires.js";
+import { Outbox, until } from "../support/streams.js";
+import { clientOf, gzipWires, tunnelClientOf, type Wire, wires } from "../support/wires.js";
 
 /*
  * Binary streams are sent and received past Connect's pipeline, JSON and compressed
- * requests go through it. What a client sees must be the same.
+ * requests go through it. What a client sees must be the same, and what the server says of
+ * the call in its log.
  */
 
 type ChatterClient = Client<typeof ChatterService>;
@@ -55,6 +58,17 @@ const posts: Record<string, readonly Post[]> = {
 const sizeOfWireMessage =
   /^message (?:size \d+ )?is (larger than .* \d+)(?: after decompression)?$/;
 
+/** The messages of a call whose client leaves when it has the first of them. */
+async function* leaveAfterOne<T>(
+  call: (signal: AbortSignal) => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const leaving = new AbortController();
+  for await (const message of call(leaving.signal)) {
+    yield message;
+    leaving.abort();
+  }
+}
+
 /** The three methods share what they do with a stream: each fault is tried with one of them. */
 const posting: Record<string, Run> = {
   ...Object.fromEntries(
@@ -84,10 +98,18 @@ const posting: Record<string, Run> = {
       ],
     ),
   ),
+  "Echoer: the client leaves": (client) => {
+    const outbox = new Outbox<Post>();
+    outbox.send({ message: "one" });
+    return outcomeOf(EchoerResponseSchema, (options) =>
+      leaveAfterOne((signal) => client.echoer(outbox, { ...options, signal })),
+    );
+  },
 };
 
+/** One that the server keeps, in either protocol's words, and the client's own code does not. */
 function deadline(options: CallOptions): CallOptions {
-  return { ...options, timeoutMs: 200 };
+  return { ...options, headers: { "connect-timeout-ms": "200", "grpc-timeout": "200m" } };
 }
 
 const reading: Record<string, Run> = {
@@ -113,6 +135,12 @@ const reading: Record<string, Run> = {
     ),
   "Subscribe: nothing until a deadline": (client) =>
     outcomeOf(SubscribeResponseSchema, (options) => client.subscribe({}, deadline(options))),
+  "Subscribe: the client leaves": (client, { log }) =>
+    outcomeOf(SubscribeResponseSchema, (options) =>
+      leaveAfterOne((signal) =>
+        client.subscribe({ after: formatCursor(log.identity, 99) }, { ...options, signal }),
+      ),
+    ),
   "Subscribe: beyond the head": (client, { log }) =>
     outcomeOf(SubscribeResponseSchema, (options) =>
       client.subscribe({ after: formatCursor(log.identity, 101) }, options),
@@ -123,18 +151,27 @@ const reading: Record<string, Run> = {
     ),
 };
 
-async function run(wire: Wire, given: Run, stored: number): Promise<{ way: Way; seen: Outcome }> {
+type ClientOf = (server: TestServer) => ChatterClient;
+
+async function run(client: ClientOf, given: Run, stored: number) {
   const ways: Way[] = [];
-  const server = await startChatter({ onStream: (way) => ways.push(way) });
+  const lines: object[] = [];
+  const write = ({ method, user, code, sent, error }: Record<string, unknown>) =>
+    void lines.push({ method, user, code, sent, error });
+  const server = await startChatter({
+    onStream: (way) => ways.push(way),
+    logger: { info: write, error: write } as Logger,
+  });
   if (stored > 0) {
     await fill(server.log, numbered(stored));
   }
-  const seen = await given(clientOf(server, wire), server);
-  expect(ways).toHaveLength(1);
+  const outcome = await given(client(server), server);
+  await until(() => lines.length > 0, "the call is over");
+  expect([ways.length, lines.length]).toEqual([1, 1]);
   return {
     way: ways[0]!,
     seen: JSON.parse(
-      JSON.stringify(seen, (_, value) => {
+      JSON.stringify({ ...outcome, line: lines[0] }, (_, value) => {
         const text = typeof value === "bigint" ? String(value) : value;
         return typeof text === "string" ? text.replace(sizeOfWireMessage, "$1") : text;
       }),
@@ -142,32 +179,49 @@ async function run(wire: Wire, given: Run, stored: number): Promise<{ way: Way; 
   };
 }
 
-const groups = wires
+interface Group {
+  readonly name: string;
+  readonly bothWaysAtOnce: boolean;
+  readonly binary: ClientOf;
+  readonly json: ClientOf;
+  /** The tunnel has no compression. */
+  readonly gzip?: ClientOf;
+}
+
+const overHttp = wires
   .filter(({ codec }) => codec === "binary")
-  .map((binary) => {
+  .map((binary): Group => {
     const isSame = ({ protocol, http }: Wire) =>
       protocol === binary.protocol && http === binary.http;
+    const json = wires.find((wire) => wire.codec === "json" && isSame(wire))!;
+    const gzip = gzipWires.find(isSame)!;
     return {
       name: binary.name.replace(", binary", ""),
-      http: binary.http,
-      binary,
-      json: wires.find((wire) => wire.codec === "json" && isSame(wire))!,
-      gzip: gzipWires.find(isSame)!,
+      bothWaysAtOnce: binary.http === "2",
+      binary: (server) => clientOf(server, binary),
+      json: (server) => clientOf(server, json),
+      gzip: (server) => clientOf(server, gzip),
     };
   });
+const tunnel: Group = {
+  name: "the tunnel",
+  bothWaysAtOnce: true,
+  binary: (server) => tunnelClientOf(server),
+  json: (server) => tunnelClientOf(server, "json"),
+};
 
-describe.each(groups)("$name", ({ http, binary, json, gzip }) => {
+describe.each([...overHttp, tunnel])("$name", ({ bothWaysAtOnce, binary, json, gzip }) => {
   const cases = Object.entries(posting).filter(
-    ([name]) => http === "2" || !name.startsWith("Echoer"),
+    ([name]) => bothWaysAtOnce || !name.startsWith("Echoer"),
   );
 
   it.each(cases)("%s", async (_, given) => {
     const encoded = await run(binary, given, 0);
     expect(encoded.way).toBe("encoded");
-    for (const wire of [json, gzip]) {
-      const ordinary = await run(wire, given, 0);
+    for (const client of gzip ? [json, gzip] : [json]) {
+      const ordinary = await run(client, given, 0);
       expect(ordinary.way).toBe("ordinary");
-      expect(ordinary.seen, wire.name).toEqual(encoded.seen);
+      expect(ordinary.seen).toEqual(encoded.seen);
     }
   });
 
