@@ -1,4 +1,6 @@
+import { appendFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { serversOfPairs } from "./pairs.js";
 
 export interface Options {
   /** Names of works; undefined: all. */
@@ -12,7 +14,7 @@ export interface Options {
   readonly verbose: boolean;
 }
 
-/** The options of `npm run bench`; ends the process if they are wrong. */
+/** The options of `npm run bench`; wrong ones end the process with status 2 and a line that says why. */
 export function parseOptions(works: readonly string[]): Options {
   const program = new Command("bench")
     .description("Chatter against what people would pick instead, on this machine, side by side.")
@@ -30,11 +32,28 @@ export function parseOptions(works: readonly string[]): Options {
       }
       return Number(text);
     })
-    .option("--json <file>", "write the results here (default: bench/results, if all was run)")
+    .option(
+      "--json <file>",
+      "write the results here (default: bench/results, if all was run)",
+      (file) => {
+        try {
+          appendFileSync(file, ""); // They come in half an hour: too late to find out.
+        } catch (error) {
+          throw new InvalidArgumentError((error as Error).message);
+        }
+        return file;
+      },
+    )
     .option("--quick", "small sizes, and only the pairs that have a figure to reach", false)
     .option("--profile <folder>", "write CPU profiles of the servers here")
     .option("--verbose", "show what the servers say on standard error", false)
+    .showSuggestionAfterError(false)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
     .parse();
   const given = program.opts<Options>();
+  const without = given.only?.find((name) => serversOfPairs(name).length === 0);
+  if (given.quick && without !== undefined) {
+    program.error(`error: --quick has no pair of ${without}: leave one of them out`);
+  }
   return { ...given, rounds: given.rounds ?? (given.quick ? 3 : 5) };
 }

@@ -25,10 +25,10 @@ export interface Row {
   /** Milliseconds. */
   readonly p50?: number;
   readonly p99?: number;
+  /** Resident memory of the server after a round; if there is a `startMs`, then. */
+  readonly rssMiB?: number;
   /** How long the server took to start, in milliseconds. */
   readonly startMs?: number;
-  /** Its resident memory then. */
-  readonly rssMiB?: number;
   readonly failed?: string;
 }
 
@@ -106,7 +106,8 @@ export function rowsTable(rows: readonly Row[]): string {
     row.failed === undefined ? `${row.cost} ${row.unit}` : `FAILED: ${row.failed}`,
     row.messagesPerSecond ? `${Math.round(row.messagesPerSecond).toLocaleString("en")}/s` : "",
     row.p99 === undefined ? "" : `p50 ${row.p50} ms, p99 ${row.p99} ms`,
-    row.startMs === undefined ? "" : `start ${row.startMs} ms, ${row.rssMiB} MiB`,
+    row.rssMiB === undefined ? "" : `${row.rssMiB} MiB`,
+    row.startMs === undefined ? "" : `start ${row.startMs} ms`,
   ]);
   return table(cells);
 }

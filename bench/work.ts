@@ -11,7 +11,7 @@ export interface Sample {
   readonly p99?: number;
   /** From the start of the server's process until it listens, in milliseconds. */
   readonly startMs?: number;
-  /** Resident memory of the server when it has started. */
+  /** Resident memory of the server after the round; if there is a `startMs`, then. */
   readonly rssMiB?: number;
 }
 
@@ -39,25 +39,32 @@ export interface Sizes {
   readonly quick: boolean;
 }
 
+/** What something took of a server. */
+export interface Measured {
+  readonly cpuMicros: number;
+  readonly seconds: number;
+  /** When it was done. */
+  readonly rssMiB: number;
+}
+
 /** Runs something and says what it took. */
-export async function measure(
-  server: Server,
-  run: () => Promise<void>,
-): Promise<{ cpuMicros: number; seconds: number }> {
+export async function measure(server: Server, run: () => Promise<void>): Promise<Measured> {
   const before = await server.usage();
   const start = performance.now();
   await run();
   const seconds = (performance.now() - start) / 1000;
   const after = await server.usage();
-  return { cpuMicros: after.cpuMicros - before.cpuMicros, seconds };
+  return {
+    cpuMicros: after.cpuMicros - before.cpuMicros,
+    seconds,
+    rssMiB: after.rss / 2 ** 20,
+  };
 }
 
 /** The sample of so many messages. */
-export function perMessage(
-  messages: number,
-  { cpuMicros, seconds }: { cpuMicros: number; seconds: number },
-): Sample {
-  return { cost: cpuMicros / messages, perSecond: messages / seconds };
+export function perMessage(messages: number, found: Measured): Sample {
+  const { cpuMicros, seconds, rssMiB } = found;
+  return { cost: cpuMicros / messages, perSecond: messages / seconds, rssMiB };
 }
 
 /** The p50 and p99 of latencies; sorts them. */

@@ -77,19 +77,21 @@ export const fanOutLatency: Work = {
         subscribers.onEvent = (event) => {
           latencies[received++] = performance.now() - sentAt[event - first]!;
         };
-        await new Promise<void>((resolve) => {
-          const timer = setInterval(() => {
-            sentAt[subscribers.next - first] = performance.now();
-            subscribers.post();
-            if (subscribers.next - first === events) {
-              clearInterval(timer);
-              resolve();
-            }
-          }, intervalMs);
+        const { rssMiB } = await measure(server, async () => {
+          await new Promise<void>((resolve) => {
+            const timer = setInterval(() => {
+              sentAt[subscribers.next - first] = performance.now();
+              subscribers.post();
+              if (subscribers.next - first === events) {
+                clearInterval(timer);
+                resolve();
+              }
+            }, intervalMs);
+          });
+          await subscribers.complete();
         });
-        await subscribers.complete();
         const { p50, p99 } = percentiles(latencies);
-        return { cost: p99, p50, p99 };
+        return { cost: p99, p50, p99, rssMiB };
       },
       end: () => subscribers.close(),
     };

@@ -25,7 +25,7 @@ export const idleRss: Work = {
         const after = await server.usage();
         all.post();
         await all.complete(); // They are all there.
-        return { cost: (after.rss - before.rss) / count / 1024 };
+        return { cost: (after.rss - before.rss) / count / 1024, rssMiB: after.rss / 2 ** 20 };
       },
       end: () => all?.close(),
     };

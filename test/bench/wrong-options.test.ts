@@ -1,0 +1,24 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+
+const main = fileURLToPath(new URL("../../bench/main.ts", import.meta.url));
+
+it.each([
+  [["--nonsense"], "unknown option '--nonsense'"],
+  [["--only", "replay,nothing"], 'There is no work "nothing"'],
+  [["--rounds", "0"], "It must be 1 to 99"],
+  [["--json", "/no/such/folder/results.json"], "no such file or directory"],
+  [["--quick", "--only", "ingest-16"], "--quick has no pair of ingest-16"],
+  [["replay"], "too many arguments"],
+])("npm run bench -- %j is refused in a line, with status 2", (args, reason) => {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ["--import", "tsx", main, ...args],
+    {
+      encoding: "utf8",
+    },
+  );
+  expect([status, stdout, stderr.trim().split("\n").length]).toEqual([2, "", 1]);
+  expect(stderr).toContain(reason);
+});
