@@ -65,7 +65,7 @@ test("nothing is answered before its commit is durable, repeats of it included",
   await result;
 });
 
-test("a commit is bounded, by messages and by bytes", async () => {
+test("a commit is bounded, by messages, their ids and their bytes", async () => {
   const { group, write } = create();
   const many = group.append(posts(20_000));
   let last = 0;
@@ -76,6 +76,16 @@ test("a commit is bounded, by messages and by bytes", async () => {
     done();
   }
   expect(sequences(await many)).toEqual(Array.from({ length: 20_000 }, (_, i) => i + 1));
+
+  const { group: third, write: thirdWrite } = create();
+  const withIds = third.append(posts(3_000).map(({ text }, i) => post(text, `id ${i}`)));
+  for (let i = 0, end = 0; end < 3_000; i++) {
+    const { commit, done } = await thirdWrite(i);
+    expect(commit.last - end).toBeLessThanOrEqual(1024); // Ids take longer than the rest.
+    end = commit.last;
+    done();
+  }
+  await withIds;
 
   const { group: other, write: otherWrite } = create();
   const big = other.append(posts(200).map(({ text }) => post(text.padEnd(65_536, "x"))));

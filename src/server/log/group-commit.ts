@@ -7,11 +7,14 @@ import type { LogObserver } from "./log-observer.js";
 import type { AppendResult, NewMessage, Position } from "./message-log.js";
 
 /*
- * Bounds of one commit. The count keeps the time that encoding takes from the event loop
- * to a few milliseconds; the bytes keep one write short. What is beyond waits for the next.
+ * Bounds of one commit. The work keeps the time that it takes from the event loop to a few
+ * milliseconds; the bytes keep one write short. What is beyond waits for the next.
  */
 const maxCommitBytes = 4 * 1024 * 1024;
-const maxCommitMessages = 4096;
+/** In messages without an id. */
+const maxCommitWork = 4096;
+/** What one with an id takes, which is hashed and looked up. */
+const idWork = 4;
 
 /** Characters of text that may wait for a commit, of all callers together. */
 const maxWaitingLength = 256 * 1024 * 1024;
@@ -201,14 +204,14 @@ export class GroupCommit {
     const sentAt = Math.max(Date.now(), place.sentAt);
     const builder = new CommitBuilder(this.#identity, sentAt, place.head, place.totalBytes);
     let taken = 0;
-    let looked = 0;
+    let work = 0;
     while (taken < this.#queue.length) {
       const job = this.#queue[taken]!;
       while (job.next < job.messages.length && job.refused === undefined) {
-        if (builder.bytes >= maxCommitBytes || looked >= maxCommitMessages) {
+        if (builder.bytes >= maxCommitBytes || work >= maxCommitWork) {
           return this.#gathered(builder, sentAt, taken);
         }
-        looked++;
+        work += job.messages[job.next]!.messageId === "" ? 1 : idWork;
         this.#take(job, builder, sentAt);
       }
       taken++;
