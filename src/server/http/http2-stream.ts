@@ -119,7 +119,7 @@ class StreamCall implements Wire {
 
   private goOn(): void {
     this.isFull = false;
-    this.body?.next().then(this.send).catch(this.fail);
+    this.body?.next().then(this.send, this.fail);
   }
 
   private release(): void {

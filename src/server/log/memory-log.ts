@@ -13,7 +13,7 @@ import type {
   StoredId,
 } from "./message-log.js";
 import { Recent } from "./recent.js";
-import { isSurplus, type RetentionOptions } from "./retention.js";
+import { hasLimits, isSurplus, type RetentionOptions } from "./retention.js";
 import { Waiters } from "./waiters.js";
 
 /** Options of `createMemoryLog`. */
@@ -117,6 +117,9 @@ class MemoryLog implements MessageLog {
   }
 
   #retain(): void {
+    if (!hasLimits(this.#retention)) {
+      return; // Each reader comes by for each message.
+    }
     const place = { head: this.head, totalBytes: this.#totalBytes };
     for (;;) {
       const { oldest } = this.#recent;

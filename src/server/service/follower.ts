@@ -115,7 +115,6 @@ export class Follower<T> implements AsyncIterableIterator<T>, Sleeper, EventList
 
   /** What follows in the log; undefined if nothing does. */
   private take(): Taken<T> | Promise<Taken<T>> | undefined {
-    this.following.signal.throwIfAborted();
     const batch = this.log.read(this.after, this.following);
     if (batch instanceof Promise) {
       return batch.then(
