@@ -200,7 +200,10 @@ class Lifetime implements OpenCall, EventListenerObject {
   }
 }
 
-/** The messages of a call, which end with its lifetime. No generator: see direct-read.ts. */
+/**
+ * The messages of a call, which end with its lifetime. No generator: it would hold a KiB for
+ * each of the calls that last for days.
+ */
 class UntilCut<T> implements AsyncIterableIterator<T> {
   constructor(
     private readonly messages: AsyncIterator<T>,

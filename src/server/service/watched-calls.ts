@@ -106,7 +106,7 @@ function countReceived<T>(messages: AsyncIterable<T>, count: MessageCount): Asyn
 
 /**
  * The same messages, counted and each made as the observers want it, and the call ended with
- * them. No generator: see direct-read.ts.
+ * them. No generator: it would hold a KiB for each of the calls that last for days.
  */
 class Watched<T> implements AsyncIterableIterator<T> {
   constructor(
