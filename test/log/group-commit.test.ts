@@ -65,6 +65,39 @@ test("nothing is answered before its commit is durable, repeats of it included",
   await result;
 });
 
+test("the calls of one commit are answered in order, some in each turn of the event loop", async () => {
+  const { group, write } = create();
+  const answered: number[] = [];
+  const calls = posts(500).map((message, index) =>
+    group.append([message]).then(() => answered.push(index)),
+  );
+  (await write(0)).done();
+  const perTurn: number[] = [];
+  for (let before = 0; before < 500; before = answered.length) {
+    await new Promise(setImmediate);
+    perTurn.push(answered.length - before);
+  }
+  expect(Math.max(...perTurn)).toBeLessThan(100);
+  await Promise.all(calls);
+  expect(answered).toEqual(calls.map((_, index) => index));
+});
+
+test("commits go on while calls of the last are still to be answered", async () => {
+  const { group, writes, write } = create();
+  let answered = 0;
+  const calls = posts(500).map((message) => group.append([message]).then(() => answered++));
+  const { done } = await write(0);
+  const next = group.append([post("next")]);
+  done();
+  await new Promise(setImmediate);
+  expect(writes[1]?.commit.last).toBe(501);
+  expect(answered).toBeLessThan(500);
+  writes[1]!.done();
+  await next;
+  expect(answered).toBe(500);
+  await Promise.all(calls);
+});
+
 test("a commit is bounded, by messages, their ids and their bytes", async () => {
   const { group, write } = create();
   const many = group.append(posts(20_000));
@@ -118,6 +151,30 @@ test("a failed commit fails all that wait, but not what was durable before", asy
   (await write(2)).done();
   expect(sequences(await again)).toEqual([4097]);
   expect(group.fault).toBeUndefined();
+});
+
+test("what is durable is answered so, though a later commit fails or the log closes", async () => {
+  for (const end of ["fail", "close"] as const) {
+    const { group, write } = create();
+    const order: string[] = [];
+    const calls = posts(500).map((message) =>
+      group.append([message]).then(({ positions }) => order.push(`at ${positions[0]?.sequence}`)),
+    );
+    const first = await write(0);
+    const late = group.append([post("late")]).then(({ error }) => order.push(String(error?.code)));
+    first.done();
+    const second = await write(1);
+    if (end === "fail") {
+      second.fail();
+    } else {
+      const closed = group.close();
+      second.done();
+      await closed;
+    }
+    await Promise.all([...calls, late]);
+    expect(order.slice(0, 500)).toEqual(calls.map((_, index) => `at ${index + 1}`));
+    expect(order[500]).toBe(end === "fail" ? String(Code.Unavailable) : "undefined");
+  }
 });
 
 test("times never go back", async () => {

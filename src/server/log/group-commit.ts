@@ -1,10 +1,12 @@
 import { setImmediate } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { Answers } from "./answers.js";
+import { AppendCall } from "./append-call.js";
 import { type Commit, CommitBuilder } from "./commit.js";
 import { type DedupeWindow, hashId } from "./dedupe-window.js";
 import { backlogError, closedError, idTakenError } from "./log-errors.js";
 import type { LogObserver } from "./log-observer.js";
-import type { AppendResult, NewMessage, Position } from "./message-log.js";
+import type { AppendResult, NewMessage } from "./message-log.js";
 
 /*
  * Bounds of one commit. The work keeps the time that it takes from the event loop to a few
@@ -16,7 +18,7 @@ const maxCommitWork = 4096;
 /** What one with an id takes, which is hashed and looked up. */
 const idWork = 4;
 
-/** Characters of text that may wait for a commit, of all callers together. */
+/** Characters of text that may wait for a commit and an answer, of all callers together. */
 const maxWaitingLength = 256 * 1024 * 1024;
 
 /** Ids that are dropped from the window at each commit, at least: more than come in. */
@@ -32,21 +34,6 @@ export interface LogPlace {
   readonly totalBytes: number;
 }
 
-interface Job {
-  readonly messages: readonly NewMessage[];
-  /** Characters of its texts. */
-  readonly length: number;
-  /** Of the messages up to `next`. */
-  readonly positions: Position[];
-  /** How many of the positions are durable. */
-  settled: number;
-  /** The message to take next. */
-  next: number;
-  /** Why the message at `next` was refused. */
-  refused: ConnectError | undefined;
-  readonly resolve: (result: AppendResult) => void;
-}
-
 /**
  * Turns calls of `append` into commits, one at a time: what arrives while one is under way
  * is gathered for the next. Ids are looked up when a message is taken into a commit, so that
@@ -60,7 +47,8 @@ export class GroupCommit {
   readonly #window: DedupeWindow;
   readonly #write: (commit: Commit) => Promise<void>;
   readonly #observer: LogObserver | undefined;
-  readonly #queue: Job[] = [];
+  readonly #queue: AppendCall[] = [];
+  readonly #answers = new Answers();
   #waitingLength = 0;
   #place: LogPlace | undefined;
   #fault: ConnectError | undefined;
@@ -95,10 +83,9 @@ export class GroupCommit {
   stop(fault: ConnectError): void {
     this.#place = undefined;
     this.#fault = fault;
-    this.#waitingLength = 0;
-    for (const job of this.#queue.splice(0)) {
-      job.positions.length = job.settled;
-      job.resolve({ positions: job.positions, error: fault });
+    this.#answers.flush();
+    for (const call of this.#queue.splice(0)) {
+      call.fail(fault);
     }
   }
 
@@ -132,15 +119,11 @@ export class GroupCommit {
     this.#waitingLength += length;
     this.#observer?.appended();
     return new Promise((resolve) => {
-      this.#queue.push({
-        messages,
-        length,
-        positions: [],
-        settled: 0,
-        next: 0,
-        refused: undefined,
-        resolve,
-      });
+      const answer = (result: AppendResult) => {
+        this.#waitingLength -= length;
+        resolve(result);
+      };
+      this.#queue.push(new AppendCall(messages, answer));
       this.#run();
     });
   }
@@ -184,35 +167,25 @@ export class GroupCommit {
         // Nothing but repeats: let others have the event loop, as a write would have.
         await setImmediate();
       }
-      const open = this.#queue[0];
-      if (open !== undefined) {
-        open.settled = open.positions.length;
-      }
-      for (const job of done) {
-        this.#waitingLength -= job.length;
-        job.resolve(
-          job.refused === undefined
-            ? { positions: job.positions }
-            : { positions: job.positions, error: job.refused },
-        );
-      }
+      this.#queue[0]?.settle();
+      this.#answers.add(done);
     }
   }
 
   /** Takes messages from the queue. `done` are the calls that need no further commit. */
-  #gather(place: LogPlace): { commit: Commit | undefined; done: Job[] } {
+  #gather(place: LogPlace): { commit: Commit | undefined; done: AppendCall[] } {
     const sentAt = Math.max(Date.now(), place.sentAt);
     const builder = new CommitBuilder(this.#identity, sentAt, place.head, place.totalBytes);
     let taken = 0;
     let work = 0;
     while (taken < this.#queue.length) {
-      const job = this.#queue[taken]!;
-      while (job.next < job.messages.length && job.refused === undefined) {
+      const call = this.#queue[taken]!;
+      for (let message = call.next; message !== undefined; message = call.next) {
         if (builder.bytes >= maxCommitBytes || work >= maxCommitWork) {
           return this.#gathered(builder, sentAt, taken);
         }
-        work += job.messages[job.next]!.messageId === "" ? 1 : idWork;
-        this.#take(job, builder, sentAt);
+        work += message.messageId === "" ? 1 : idWork;
+        this.#take(message, call, builder, sentAt);
       }
       taken++;
     }
@@ -227,11 +200,11 @@ export class GroupCommit {
     };
   }
 
-  #take(job: Job, builder: CommitBuilder, sentAt: number): void {
-    const { text, sender, messageId } = job.messages[job.next]!;
+  /** Gives the message that is the call's next its place, or refuses it. */
+  #take(message: NewMessage, call: AppendCall, builder: CommitBuilder, sentAt: number): void {
+    const { text, sender, messageId } = message;
     if (messageId === "") {
-      job.positions.push({ sequence: builder.add(text, sender, undefined), sentAt });
-      job.next++;
+      call.take({ sequence: builder.add(text, sender, undefined), sentAt });
       return;
     }
     const hashed = hashId(sender, messageId, text);
@@ -239,14 +212,12 @@ export class GroupCommit {
     if (known === undefined) {
       const sequence = builder.add(text, sender, hashed);
       this.#window.add(hashed, sequence, sentAt);
-      job.positions.push({ sequence, sentAt });
+      call.take({ sequence, sentAt });
     } else if (known.sameText) {
-      job.positions.push({ sequence: known.sequence, sentAt: known.sentAt });
+      call.take({ sequence: known.sequence, sentAt: known.sentAt });
       this.#observer?.repeated();
     } else {
-      job.refused = idTakenError(messageId);
-      return;
+      call.refuse(idTakenError(messageId));
     }
-    job.next++;
   }
 }
