@@ -1,8 +1,14 @@
 import type { Readable } from "node:stream";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { TurnQueue } from "../turn-queue.js";
 
 /** How much of a body may lie here before its stream is paused: then its sender waits. */
 const maxPendingBytes = 256 * 1024;
+
+/** Bodies whose chunks are handed on in one turn of the event loop, of all requests. */
+const handedOnAtOnce = 64;
+
+const arrivals = new TurnQueue<BodyReader>(handedOnAtOnce, (reader) => reader.handOn());
 
 /**
  * A request's body as it comes: everything that arrived in one turn of the event loop, or
@@ -21,7 +27,8 @@ class BodyReader implements AsyncIterator<Uint8Array> {
   private outcome: { error?: ConnectError } | undefined;
   private started = false;
   private wake = () => {};
-  private woken: NodeJS.Immediate | undefined;
+  /** Whether what came is still to be handed on. */
+  private isArriving = false;
 
   constructor(private readonly stream: Readable) {}
 
@@ -72,7 +79,6 @@ class BodyReader implements AsyncIterator<Uint8Array> {
       this.outcome = outcome;
       this.stream.off("data", this.onData).off("end", this.onEnd).off("close", this.onClose);
     }
-    clearImmediate(this.woken);
     this.wake();
   }
 
@@ -84,13 +90,17 @@ class BodyReader implements AsyncIterator<Uint8Array> {
     }
     // HTTP/2 gives each DATA frame by itself, and promises would run between them: what
     // came in the same packet is to be taken together.
-    this.woken ??= setImmediate(this.onTurnEnd);
+    if (!this.isArriving) {
+      this.isArriving = true;
+      arrivals.add(this);
+    }
   };
 
-  private readonly onTurnEnd = () => {
-    this.woken = undefined;
+  /** The turn has come of what arrived. */
+  handOn(): void {
+    this.isArriving = false;
     this.wake();
-  };
+  }
 
   private readonly onEnd = () => {
     // Node lets a stream of HTTP/2 end whose connection was cut, too.

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { Answers } from "./answers.js";
+import { TurnQueue } from "../turn-queue.js";
 import { AppendCall } from "./append-call.js";
 import { type Commit, CommitBuilder } from "./commit.js";
 import { type DedupeWindow, hashId } from "./dedupe-window.js";
@@ -20,6 +20,12 @@ const idWork = 4;
 
 /** Characters of text that may wait for a commit and an answer, of all callers together. */
 const maxWaitingLength = 256 * 1024 * 1024;
+
+/**
+ * Calls that are answered in one turn of the event loop. What an answer sets going, up to the
+ * write to its client, takes its time.
+ */
+const answeredAtOnce = 64;
 
 /** Ids that are dropped from the window at each commit, at least: more than come in. */
 const expiredAtOnce = 1024;
@@ -48,7 +54,8 @@ export class GroupCommit {
   readonly #write: (commit: Commit) => Promise<void>;
   readonly #observer: LogObserver | undefined;
   readonly #queue: AppendCall[] = [];
-  readonly #answers = new Answers();
+  /** Calls that need no further commit. */
+  readonly #answers = new TurnQueue<AppendCall>(answeredAtOnce, (call) => call.answer());
   #waitingLength = 0;
   #place: LogPlace | undefined;
   #fault: ConnectError | undefined;
@@ -168,7 +175,9 @@ export class GroupCommit {
         await setImmediate();
       }
       this.#queue[0]?.settle();
-      this.#answers.add(done);
+      for (const call of done) {
+        this.#answers.add(call);
+      }
     }
   }
 

@@ -60,8 +60,8 @@ export async function* splitMessages<T>(
     if (failure) {
       throw failure.error;
     }
-    pieces = [bytes.subarray(offset)];
     pieceBytes = bytes.length - offset;
+    pieces = pieceBytes > 0 ? [bytes.subarray(offset)] : []; // Else the next is copied for it.
   }
   if (pieceBytes > 0) {
     throw new ConnectError("protocol error: incomplete envelope", Code.InvalidArgument);

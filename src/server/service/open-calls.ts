@@ -1,3 +1,5 @@
+import { TurnQueue } from "../turn-queue.js";
+
 /** So many calls are told at once; more are told one after the other. */
 const fewCalls = 50;
 /** Calls that are told each second, at least. */
@@ -9,8 +11,10 @@ const endsPerTurn = 20;
 /** The calls that are under way, so that a stop can tell them and wait for them. */
 export class OpenCalls {
   private readonly open = new Set<OpenCall>();
-  /** Those whose turn to end comes, with the reasons. */
-  private readonly ending = new Map<CallEnd, unknown>();
+  private readonly ending = new TurnQueue<{ call: CallEnd; reason: unknown }>(
+    endsPerTurn,
+    ({ call, reason }) => call.abort(reason),
+  );
   private waiting: (() => void)[] = [];
 
   /** How many calls are under way. */
@@ -69,23 +73,8 @@ export class OpenCalls {
    * thousands, often end together: a few a turn, so that others are served meanwhile.
    */
   endInTurn(call: CallEnd, reason: unknown): void {
-    if (this.ending.size === 0) {
-      setImmediate(this.endSome);
-    }
-    this.ending.set(call, reason);
+    this.ending.add({ call, reason });
   }
-
-  private readonly endSome = () => {
-    let ended = 0;
-    for (const [call, reason] of this.ending) {
-      if (ended++ === endsPerTurn) {
-        setImmediate(this.endSome);
-        return;
-      }
-      call.abort(reason);
-      this.ending.delete(call);
-    }
-  };
 
   /** Resolves when no call is under way. */
   async none(): Promise<void> {
