@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { openAccounts } from "./accounts.js";
 import { createChatter } from "./chatter.js";
+import { keepObjectsYoung } from "./heap.js";
 import { listen } from "./http/server.js";
 import { watchCertificate } from "./http/watched-certificate.js";
 import { openLevelLog } from "./log/level-log.js";
@@ -21,6 +22,7 @@ import { startTracing } from "./tracing/open-telemetry.js";
  * a reason for people if it cannot start.
  */
 export async function serve(settings: ServeSettings): Promise<void> {
+  keepObjectsYoung();
   const logger = await createLogger({ level: settings.report.logLevel });
   const tracing = await startTracing(process.env, logger);
   const accounts = await openAccounts(settings.accounts, settings.log.dataDir, logger);
