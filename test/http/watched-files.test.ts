@@ -34,10 +34,12 @@ it("a file that is written or replaced is read again", async () => {
   expect(file.value).toBe("ok 1");
   await replaceFile(path, "ok 2");
   await until(() => file.value === "ok 2", "the new file is read");
+  expect(errors).toEqual([]);
   await writeFile(path, "ok 3");
   await until(() => file.value === "ok 3", "the written file is read");
   expect(changes.at(-1)).toBe("ok 3");
-  expect(errors).toEqual([]);
+  // It is empty for a moment, which may be the one when it is looked at.
+  expect(errors.filter((error) => error !== "bad: ")).toEqual([]);
 });
 
 it("a file that a symbolic link leads to elsewhere is read again, as Kubernetes has it", async () => {

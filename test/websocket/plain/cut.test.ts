@@ -68,6 +68,7 @@ test.each(posting)(
       raw.write(text('"a"'), text('"b"'), close(1000));
       await until(() => server.ends.length === 1, "the end of the call");
       expect(server.ends).toEqual(["ok"]);
+      await until(() => raw.closeCode !== undefined, "the server's close frame");
       expect(raw.closeCode).toBe(1000);
       expect(await storedTexts(server)).toEqual(["a", "b"]);
     }
