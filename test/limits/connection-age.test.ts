@@ -1,8 +1,10 @@
 import { once } from "node:events";
-import { Agent, get } from "node:http";
-import { constants } from "node:http2";
+import { Agent, createServer as createHttp1Server, get } from "node:http";
+import { constants, createServer, type ServerHttp2Session } from "node:http2";
+import { type AddressInfo, connect } from "node:net";
 import { expect, test } from "vitest";
 import { createChatterClient } from "../../src/client/node.js";
+import { limitConnectionAge } from "../../src/server/limits/connection-age.js";
 import { startChatter } from "../support/chatter-server.js";
 import {
   callHeaders,
@@ -11,10 +13,12 @@ import {
   frameType,
   goawayCodes,
   headerBlock,
+  initialWindowSize,
   parseFrames,
   preface,
   settings,
   settingsAck,
+  uint32,
 } from "../support/http2-frames.js";
 import { texts } from "../support/log-messages.js";
 import { openRawConnection } from "../support/raw-connection.js";
@@ -88,6 +92,39 @@ test("an old HTTP/1.1 connection is closed with its next answer", async () => {
   } finally {
     agent.destroy();
   }
+});
+
+test("a connection that is destroyed, but not yet closed, when it gets old is left alone", async () => {
+  const http2 = createServer();
+  limitConnectionAge(createHttp1Server(), http2, { maxConnectionAgeMs: 200 });
+  const destroyed = new Promise<ServerHttp2Session>((resolve) => {
+    http2.on("stream", (stream) => {
+      const session = stream.session as ServerHttp2Session;
+      stream.on("error", () => {});
+      stream.respond();
+      // Nobody takes it: a session is closed when what it has written has gone out.
+      stream.write(Buffer.alloc(64 * 1024 * 1024));
+      setTimeout(() => {
+        session.destroy();
+        resolve(session);
+      }, 50);
+    });
+  });
+  await new Promise<void>((resolve) => http2.listen(0, "127.0.0.1", resolve));
+  const socket = connect((http2.address() as AddressInfo).port).on("error", () => {});
+  socket.pause();
+  const open = frame(frameType.headers, flag.endHeaders, 1, headerBlock(callHeaders("/")));
+  const widen = frame(frameType.windowUpdate, 0, 0, uint32(2 ** 30));
+  const wide = settings({ [initialWindowSize]: 2 ** 30 });
+  socket.write(Buffer.concat([preface, wide, settingsAck(), widen, open]));
+  let closed = false;
+  (await destroyed).once("close", () => {
+    closed = true;
+  });
+  await sleep(300);
+  expect(closed).toBe(false);
+  socket.destroy();
+  await new Promise((resolve) => http2.close(resolve));
 });
 
 test("a client that posts and reads all the time notices nothing", async () => {

@@ -41,6 +41,9 @@ export function limitConnectionAge(
 
 /** Says first that there will be an end, so that no call that is on its way is lost. */
 function retire(session: ServerHttp2Session): void {
+  if (session.destroyed) {
+    return; // It throws, and is closed when its last write has gone out.
+  }
   session.goaway(constants.NGHTTP2_NO_ERROR, highestStream);
   const timer = setTimeout(() => session.close(), noticeMs).unref();
   session.once("close", () => clearTimeout(timer));
