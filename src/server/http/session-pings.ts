@@ -1,4 +1,5 @@
 import type { Http2Server, ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
 
 /** How often a session is pinged, in milliseconds. */
 const intervalMs = 25_000;
@@ -16,7 +17,9 @@ export interface SessionPings {
 
 /**
  * Pings every HTTP/2 session, and destroys those whose peer has gone without a word: a
- * stream without traffic would otherwise stay open for ever.
+ * stream without traffic would otherwise stay open for ever. A session that was destroyed,
+ * for whatever reason, has until the next ping to send what it has written; then its connection
+ * is cut, which would otherwise stay open until a peer that does not read has read all.
  */
 export function pingSessions(
   server: Http2Server,
@@ -24,11 +27,15 @@ export function pingSessions(
 ): void {
   /** Of each session, how many pings in a row its peer has not answered. */
   const unanswered = new Map<ServerHttp2Session, number>();
+  const sockets = new WeakMap<ServerHttp2Session, Socket>();
+  /** The connection that becomes a session next. */
+  let latest: Socket;
   let timer: NodeJS.Timeout | undefined;
 
   function ping(session: ServerHttp2Session): void {
     if (session.destroyed) {
-      return; // Its "close" is on its way.
+      sockets.get(session)?.destroy();
+      return;
     }
     const missed = unanswered.get(session)!;
     if (missed >= missedPings) {
@@ -69,7 +76,12 @@ export function pingSessions(
     }
   }
 
+  // A session does not give its socket away: Node makes it of the connection, there and then.
+  server.prependListener("connection", (socket) => {
+    latest = socket;
+  });
   server.on("session", (session) => {
+    sockets.set(session, latest);
     unanswered.set(session, 0);
     session.on("close", forget);
     timer ??= setInterval(() => pingSome(unanswered.keys()), pingIntervalMs).unref();
