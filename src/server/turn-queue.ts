@@ -3,7 +3,7 @@
  * comes in hundreds at once does not keep everybody else waiting until the last is done.
  */
 export class TurnQueue<T> {
-  readonly #waiting: T[] = [];
+  readonly #waiting = new Set<T>();
   readonly #perTurn: number;
   readonly #hand: (item: T) => void;
   #turn: NodeJS.Immediate | undefined;
@@ -17,26 +17,36 @@ export class TurnQueue<T> {
     this.#hand = hand;
   }
 
-  /** To be handed on at the end of this turn, or of one that follows. */
+  /** To be handed on at the end of this turn, or of one that follows. One that waits keeps its place. */
   add(item: T): void {
-    this.#waiting.push(item);
+    this.#waiting.add(item);
     this.#turn ??= setImmediate(this.#onTurn);
+  }
+
+  /** Not to be handed on any more. */
+  delete(item: T): void {
+    this.#waiting.delete(item);
   }
 
   /** Hands on all that wait, now. */
   flush(): void {
     clearImmediate(this.#turn);
     this.#turn = undefined;
-    this.#handOn(this.#waiting.length);
+    this.#handOn(this.#waiting.size);
   }
 
   readonly #onTurn = () => {
-    this.#turn = this.#waiting.length > this.#perTurn ? setImmediate(this.#onTurn) : undefined;
+    this.#turn = this.#waiting.size > this.#perTurn ? setImmediate(this.#onTurn) : undefined;
     this.#handOn(this.#perTurn);
   };
 
   #handOn(count: number): void {
-    for (const item of this.#waiting.splice(0, count)) {
+    let left = count;
+    for (const item of this.#waiting) {
+      if (left-- === 0) {
+        return;
+      }
+      this.#waiting.delete(item);
       this.#hand(item);
     }
   }

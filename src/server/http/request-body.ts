@@ -1,14 +1,9 @@
 import type { Readable } from "node:stream";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { TurnQueue } from "../turn-queue.js";
+import { type Arrival, arrivals } from "../service/arrivals.js";
 
 /** How much of a body may lie here before its stream is paused: then its sender waits. */
 const maxPendingBytes = 256 * 1024;
-
-/** Bodies whose chunks are handed on in one turn of the event loop, of all requests. */
-const handedOnAtOnce = 64;
-
-const arrivals = new TurnQueue<BodyReader>(handedOnAtOnce, (reader) => reader.handOn());
 
 /**
  * A request's body as it comes: everything that arrived in one turn of the event loop, or
@@ -21,14 +16,12 @@ export function readBody(stream: Readable): AsyncIterable<Uint8Array> {
   return { [Symbol.asyncIterator]: () => new BodyReader(stream) };
 }
 
-class BodyReader implements AsyncIterator<Uint8Array> {
+class BodyReader implements AsyncIterator<Uint8Array>, Arrival {
   private pending: Uint8Array[] = [];
   private pendingBytes = 0;
   private outcome: { error?: ConnectError } | undefined;
   private started = false;
   private wake = () => {};
-  /** Whether what came is still to be handed on. */
-  private isArriving = false;
 
   constructor(private readonly stream: Readable) {}
 
@@ -45,6 +38,7 @@ class BodyReader implements AsyncIterator<Uint8Array> {
         this.wake = resolve;
       });
     }
+    arrivals.delete(this);
     const value = this.pending.length === 1 ? this.pending[0]! : Buffer.concat(this.pending);
     this.pending = [];
     this.pendingBytes = 0;
@@ -79,6 +73,7 @@ class BodyReader implements AsyncIterator<Uint8Array> {
       this.outcome = outcome;
       this.stream.off("data", this.onData).off("end", this.onEnd).off("close", this.onClose);
     }
+    arrivals.delete(this);
     this.wake();
   }
 
@@ -90,15 +85,11 @@ class BodyReader implements AsyncIterator<Uint8Array> {
     }
     // HTTP/2 gives each DATA frame by itself, and promises would run between them: what
     // came in the same packet is to be taken together.
-    if (!this.isArriving) {
-      this.isArriving = true;
-      arrivals.add(this);
-    }
+    arrivals.add(this);
   };
 
   /** The turn has come of what arrived. */
   handOn(): void {
-    this.isArriving = false;
     this.wake();
   }
 

@@ -1,3 +1,5 @@
+import { afterArrivals } from "./arrivals.js";
+
 /** How much may lie between a source and its taker. */
 export interface GatherLimits {
   readonly maxItems: number;
@@ -31,11 +33,7 @@ export async function* gather<T>(
     wakeTaker();
     wakeReader();
   }
-  // What came in the same turn of the event loop is still on its way through promises.
-  let ending: NodeJS.Immediate | undefined;
-  const onAbort = () => {
-    ending = setImmediate(() => end({ error: signal.reason }));
-  };
+  const onAbort = () => afterArrivals(() => end({ error: signal.reason }));
 
   async function readAhead(): Promise<void> {
     while (!outcome) {
@@ -87,7 +85,6 @@ export async function* gather<T>(
     }
   } finally {
     signal.removeEventListener("abort", onAbort);
-    clearImmediate(ending);
     end({});
     // Not awaited: a source that waits for its peer would hold the end up.
     iterator.return?.()?.catch(() => {});

@@ -11,10 +11,12 @@ const endsPerTurn = 20;
 /** The calls that are under way, so that a stop can tell them and wait for them. */
 export class OpenCalls {
   private readonly open = new Set<OpenCall>();
-  private readonly ending = new TurnQueue<{ call: CallEnd; reason: unknown }>(
-    endsPerTurn,
-    ({ call, reason }) => call.abort(reason),
-  );
+  private readonly ending = new TurnQueue<CallEnd>(endsPerTurn, (call) => {
+    const reason = this.reasons.get(call);
+    this.reasons.delete(call);
+    call.abort(reason);
+  });
+  private readonly reasons = new Map<CallEnd, unknown>();
   private waiting: (() => void)[] = [];
 
   /** How many calls are under way. */
@@ -73,7 +75,8 @@ export class OpenCalls {
    * thousands, often end together: a few a turn, so that others are served meanwhile.
    */
   endInTurn(call: CallEnd, reason: unknown): void {
-    this.ending.add({ call, reason });
+    this.reasons.set(call, reason);
+    this.ending.add(call);
   }
 
   /** Resolves when no call is under way. */
