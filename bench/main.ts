@@ -1,5 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { attacks } from "./attacks/attacks.js";
+import { attackTable, lostTrials, runAttacks } from "./attacks/main.js";
+import { abandonTrials } from "./attacks/trial.js";
 import { buildServers, root } from "./build.js";
 import { parseOptions } from "./options.js";
 import { serversOfPairs } from "./pairs.js";
@@ -14,10 +17,13 @@ import { growingFanOut, growingLog } from "./works/growth.js";
 import { idleRss } from "./works/idle.js";
 import { ingestWorks } from "./works/ingest.js";
 import { replay } from "./works/replay.js";
-import { unary } from "./works/unary.js";
+import { roomWorks } from "./works/rooms.js";
+import { postUnary, unary, unaryHttp1Json } from "./works/unary.js";
 
 const works: readonly Work[] = [
   unary,
+  unaryHttp1Json,
+  postUnary,
   echoPipelined,
   echoPingPong,
   ...ingestWorks,
@@ -25,16 +31,21 @@ const works: readonly Work[] = [
   ...fanOutWorks,
   fanOutLatency,
   idleRss,
+  ...roomWorks,
   ...growingFanOut,
   ...growingLog,
 ];
 
-const options = parseOptions(works.map(({ name }) => name));
+const options = parseOptions({
+  works: works.map(({ name }) => name),
+  attacks: attacks.map(({ name }) => name),
+});
 const progress = createProgress();
 const build = await buildServers();
 let removed: Promise<void> | undefined;
 const cleanUp = () => {
   abandonServers();
+  abandonTrials();
   removed ??= build.remove();
   return removed;
 };
@@ -42,42 +53,68 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => void cleanUp().finally(() => process.exit(1)));
 }
 
-const results: Result[] = [];
-try {
-  for (const work of works) {
-    const servers = options.quick ? serversOfPairs(work.name) : work.servers;
-    if (servers.length > 0 && (options.only?.includes(work.name) ?? true)) {
-      const found = await runWork(work, servers, {
-        build,
-        rounds: options.rounds,
-        sizes: { quick: options.quick },
-        profileTo: options.profile && join(options.profile, work.name),
-        verbose: options.verbose,
-        progress: progress.say,
-      });
-      results.push(...found);
-      progress.clear();
-      process.stdout.write(`${rowsTable(makeReport(found).rows)}\n\n`);
+if (options.attacks) {
+  await reportAttacks(options.attacks);
+} else {
+  await reportWorks();
+}
+
+async function reportAttacks(names: readonly string[]): Promise<void> {
+  const chosen = attacks.filter(({ name }) => names.includes(name));
+  const { quick } = options;
+  try {
+    const report = await runAttacks(chosen, { build, quick, progress: progress.say });
+    progress.clear();
+    process.stdout.write(`${attackTable(report)}\n`);
+    const isWhole = chosen.length === attacks.length && !quick;
+    await save(report, isWhole ? `attacks-${report.date.slice(0, 10)}` : undefined);
+    for (const { attack, lost, during, after } of lostTrials(report)) {
+      const failures = during.failures + after.failures;
+      process.stderr.write(`${attack}: ${lost ?? `${failures} failures, or memory that stays`}\n`);
+      process.exitCode = 1;
     }
+  } finally {
+    await cleanUp();
   }
-} finally {
-  await cleanUp();
 }
 
-const report = makeReport(results);
-process.stdout.write(`${ratiosTable(report.ratios)}\n`);
-const file = options.json ?? (options.only || options.quick ? undefined : await resultsFile());
-if (file !== undefined) {
-  // Numbers of one list on one line, as the formatter has them.
-  const json = JSON.stringify(report, null, 2).replace(/\[[\d.,\s]+\]/g, (list) =>
-    list.replace(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]"),
-  );
-  await writeFile(file, `${json}\n`);
+async function reportWorks(): Promise<void> {
+  const results: Result[] = [];
+  try {
+    for (const work of works) {
+      const servers = options.quick ? serversOfPairs(work.name) : work.servers;
+      if (servers.length > 0 && (options.only?.includes(work.name) ?? true)) {
+        const found = await runWork(work, servers, {
+          build,
+          rounds: options.rounds,
+          sizes: { quick: options.quick },
+          profileTo: options.profile && join(options.profile, work.name),
+          verbose: options.verbose,
+          progress: progress.say,
+        });
+        results.push(...found);
+        progress.clear();
+        process.stdout.write(`${rowsTable(makeReport(found).rows)}\n\n`);
+      }
+    }
+  } finally {
+    await cleanUp();
+  }
+  const report = makeReport(results);
+  process.stdout.write(`${ratiosTable(report.ratios)}\n`);
+  await save(report, options.only || options.quick ? undefined : report.date.slice(0, 10));
+  process.exitCode = report.rows.some(({ failed }) => failed !== undefined) ? 1 : 0;
 }
-process.exitCode = report.rows.some(({ failed }) => failed !== undefined) ? 1 : 0;
 
-async function resultsFile(): Promise<string> {
-  const folder = join(root, "bench", "results");
-  await mkdir(folder, { recursive: true });
-  return join(folder, `${report.date.slice(0, 10)}.json`);
+/** Writes a report to the file that was asked for, or else to `bench/results`, if all was run. */
+async function save(report: object, name: string | undefined): Promise<void> {
+  const file = options.json ?? (name && join(root, "bench", "results", `${name}.json`));
+  if (file !== undefined) {
+    await mkdir(dirname(file), { recursive: true });
+    // Numbers of one list on one line, as the formatter has them.
+    const json = JSON.stringify(report, null, 2).replace(/\[[\d.,\s]+\]/g, (list) =>
+      list.replace(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]"),
+    );
+    await writeFile(file, `${json}\n`);
+  }
 }

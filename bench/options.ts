@@ -5,6 +5,8 @@ import { serversOfPairs } from "./pairs.js";
 export interface Options {
   /** Names of works; undefined: all. */
   readonly only?: readonly string[];
+  /** Names of attacks; undefined: works are run, and no attacks. */
+  readonly attacks?: readonly string[];
   readonly rounds: number;
   /** Where the results go. */
   readonly json?: string;
@@ -14,18 +16,32 @@ export interface Options {
   readonly verbose: boolean;
 }
 
+/** What can be run. */
+interface Known {
+  readonly works: readonly string[];
+  readonly attacks: readonly string[];
+}
+
 /** The options of `npm run bench`; wrong ones end the process with status 2 and a line that says why. */
-export function parseOptions(works: readonly string[]): Options {
+export function parseOptions({ works, attacks }: Known): Options {
   const program = new Command("bench")
     .description("Chatter against what people would pick instead, on this machine, side by side.")
-    .option("--only <works>", `some works, with commas between: ${works.join(", ")}`, (text) => {
-      const names = text.split(",").map((name) => name.trim());
-      const unknown = names.find((name) => !works.includes(name));
-      if (unknown !== undefined) {
-        throw new InvalidArgumentError(`There is no work ${JSON.stringify(unknown)}.`);
-      }
-      return names;
-    })
+    .option(
+      "--only <names>",
+      `some works, with commas between: ${works.join(", ")}; or attacks: "attacks" for all ` +
+        `of them, or some: ${attacks.join(", ")}`,
+      (text) => {
+        const names = text
+          .split(",")
+          .map((name) => name.trim())
+          .flatMap((name) => (name === "attacks" ? attacks : [name]));
+        const unknown = names.find((name) => !works.includes(name) && !attacks.includes(name));
+        if (unknown !== undefined) {
+          throw new InvalidArgumentError(`There is no work ${JSON.stringify(unknown)}.`);
+        }
+        return names;
+      },
+    )
     .option("--rounds <count>", "rounds of each work (default: 5; 3 with --quick)", (text) => {
       if (!/^[1-9]\d?$/.test(text)) {
         throw new InvalidArgumentError("It must be 1 to 99.");
@@ -51,6 +67,13 @@ export function parseOptions(works: readonly string[]): Options {
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
     .parse();
   const given = program.opts<Options>();
+  if (given.only?.some((name) => attacks.includes(name))) {
+    const work = given.only.find((name) => works.includes(name));
+    if (work !== undefined) {
+      program.error(`error: attacks are run by themselves: leave ${work} out`);
+    }
+    return { ...given, rounds: 1, attacks: given.only };
+  }
   const without = given.only?.find((name) => serversOfPairs(name).length === 0);
   if (given.quick && without !== undefined) {
     program.error(`error: --quick has no pair of ${without}: leave one of them out`);

@@ -24,8 +24,10 @@ export const pairs: readonly Pair[] = [
   { work: "echo-pipelined", peer: "grpc-js", log: "memory", least: 3, aim: 7 },
   { work: "echo-pipelined", peer: "grpc-js", log: "durable", least: 1.5, aim: 3 },
   { work: "idle-rss", peer: "grpc-js", log: "memory", least: 0.9, aim: 1.3 },
-  { work: "unary", peer: "connect-node", log: "memory", least: 0.9, aim: 2 },
-  { work: "unary", peer: "grpc-js", log: "memory" },
+  { work: "unary", peer: "connect-node", log: "memory", least: 3.5, aim: 6 },
+  { work: "unary", peer: "grpc-js", log: "memory", least: 0.55, aim: 0.9 },
+  { work: "unary-http1-json", peer: "fastify", log: "memory", least: 0.4, aim: 0.7 },
+  { work: "post-unary", peer: "grpc-js", log: "memory", least: 0.5, aim: 0.8 },
   { work: "fanout-latency", peer: "grpc-js", log: "memory", least: 1, aim: 1.3 },
 ];
 

@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import { type Pair, pairs } from "./pairs.js";
 import type { Result } from "./rounds.js";
+import type { ServerName } from "./servers.js";
 
 /** The results as they are written: `--json FILE`. */
 export interface Report {
@@ -14,7 +15,7 @@ export interface Report {
 /** A work on a server: medians of its rounds, or why there are none. */
 export interface Row {
   readonly work: string;
-  readonly server: "chatter" | "grpc-js" | "connect-node" | "ws";
+  readonly server: "chatter" | Exclude<ServerName, `chatter-${string}`>;
   /** Chatter's. */
   readonly log?: "memory" | "durable";
   readonly unit: string;

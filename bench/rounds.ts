@@ -16,7 +16,7 @@ export interface Result {
 export interface RunOptions extends StartOptions {
   readonly rounds: number;
   readonly sizes: Sizes;
-  /** Hears what is being done. */
+  /** Called with what is being done. */
   readonly progress: (text: string) => void;
 }
 
@@ -65,16 +65,21 @@ class Entrant {
   failed: string | undefined;
   #server: Server | undefined;
   #session: Session | undefined;
+  readonly #work: Work;
+  readonly #options: RunOptions;
 
   constructor(
-    private readonly work: Work,
+    work: Work,
     readonly name: ServerName,
-    private readonly options: RunOptions,
-  ) {}
+    options: RunOptions,
+  ) {
+    this.#work = work;
+    this.#options = options;
+  }
 
   async start(): Promise<void> {
-    this.#server = await startServer(this.name, this.options);
-    this.#session = await this.work.prepare(this.#server, this.options.sizes);
+    this.#server = await startServer(this.name, this.#options);
+    this.#session = await this.#work.prepare(this.#server, this.#options.sizes);
   }
 
   async warmUp(): Promise<void> {

@@ -93,7 +93,7 @@ function portOf(child: ChildProcess): Promise<number> {
   });
 }
 
-/** Rejects after so long; holds nothing up. */
+/** Rejects after that time; holds nothing up. */
 function timeout(ms: number): Promise<never> {
   return new Promise((_, reject) => {
     setTimeout(() => reject(new Error(`the server has not started in ${ms} ms`)), ms).unref();

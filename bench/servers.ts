@@ -16,6 +16,7 @@ export const serverNames = [
   "grpc-js",
   "connect-node",
   "ws",
+  "fastify",
 ] as const;
 export type ServerName = (typeof serverNames)[number];
 
@@ -66,7 +67,7 @@ export async function startServer(name: ServerName, options: StartOptions): Prom
   async function start(): Promise<ServerProcess> {
     const started = await startServerProcess({
       module: options.build.file(
-        isChatter ? "src/client/cli/main.js" : `bench/servers/${moduleOf[name]}.js`,
+        isChatter ? "src/program/main.js" : `bench/servers/${moduleOf[name]}.js`,
       ),
       args: dataDir ? chatterArguments(name, dataDir) : [],
       usageModule: options.build.file("bench/servers/usage.js"),
@@ -121,10 +122,11 @@ const moduleOf: Readonly<Record<string, string>> = {
   "grpc-js": "grpc-js",
   "connect-node": "connect-node",
   ws: "ws-json",
+  fastify: "fastify",
 };
 
 function chatterArguments(name: ServerName, dataDir: string): string[] {
-  const engine = name === "chatter-memory" ? "memory" : "level";
+  const engine = name === "chatter-memory" ? "memory" : "file";
   return [
     ...["serve", "--demo", "--port", "0", "--log", engine, "--data-dir", dataDir],
     ...["--token-lifetime", "86400", "--shutdown-grace", "1"],

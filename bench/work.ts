@@ -61,7 +61,7 @@ export async function measure(server: Server, run: () => Promise<void>): Promise
   };
 }
 
-/** The sample of so many messages. */
+/** The sample of this many messages. */
 export function perMessage(messages: number, found: Measured): Sample {
   const { cpuMicros, seconds, rssMiB } = found;
   return { cost: cpuMicros / messages, perSecond: messages / seconds, rssMiB };

@@ -3,8 +3,8 @@
 // else from the built files.
 import { existsSync } from "node:fs";
 
-const source = new URL("../src/client/cli/main.ts", import.meta.url);
-const built = new URL("../dist/client/cli/main.js", import.meta.url);
+const source = new URL("../src/program/main.ts", import.meta.url);
+const built = new URL("../dist/program/main.js", import.meta.url);
 
 /** Makes `import` understand TypeScript; false if tsx is not installed. */
 async function registerTypeScript() {
@@ -20,13 +20,28 @@ async function registerTypeScript() {
   }
 }
 
-if (existsSync(source) && (await registerTypeScript())) {
-  await import(source.href);
-} else if (existsSync(built)) {
-  await import(built.href);
-} else {
-  process.stderr.write(
-    "chatter: neither tsx nor the built files are here: run `npm ci`, or `npm run build` where the development packages are installed\n",
-  );
+/** Runs what is there; resolves to why nothing can be run, or to undefined. */
+async function run() {
+  if (existsSync(source) && (await registerTypeScript())) {
+    await import(source.href);
+  } else if (existsSync(built)) {
+    await import(built.href);
+  } else {
+    return "neither tsx nor the built files are here: run `npm ci`, or `npm run build` where the development packages are installed";
+  }
+  return undefined;
+}
+
+/** The modules are files, too: with too few descriptors some of them cannot be opened. */
+function describe(error) {
+  if (error.code === "EMFILE" || error.code === "ENFILE") {
+    return "too many files are open: raise the limit (ulimit -n)";
+  }
+  throw error;
+}
+
+const fault = await run().catch(describe);
+if (fault !== undefined) {
+  process.stderr.write(`chatter: ${fault}\n`);
   process.exitCode = 1;
 }

@@ -19,8 +19,10 @@ const auth: Auth = {
     return { subject: "robot", scopes: ["stream:write"], tokenId: "robot-1", expiresAt };
   },
 };
-const log = createMemoryLog(); // To keep messages: await openLevelLog({ dir: "./data" })
-const chatter = createChatter({ log, auth }); // `routes` takes more services.
+const log = createMemoryLog(); // To keep messages: await openFileLog({ dir: "./data" })
+// No page of a name that points to this machine may use it. `routes` takes more services.
+const allowedHosts = ["localhost", "*.localhost", "127.0.0.0/8", "[::1]"];
+const chatter = createChatter({ log, auth, allowedHosts });
 
 // Uploads may last longer than the five minutes that Node gives a request.
 const server = createServer({ requestTimeout: 0 }, (request, response) =>

@@ -1,4 +1,4 @@
-// Asks the registry for known holes in the dependencies that the package brings to others,
+// Asks the registry for known vulnerabilities in the dependencies that the package brings to others,
 // and fails if one is high or critical. A registry that cannot be reached, or that has no
 // such service, as mirrors often have none, is passed over with a line that says so.
 import { spawnSync } from "node:child_process";
@@ -21,7 +21,7 @@ if (found) {
     console.log(`${severity}: ${name} ${range}`);
   }
   const grave = found.high + found.critical;
-  console.log(`npm audit: ${found.total} known holes, ${grave} of them high or critical`);
+  console.log(`npm audit: ${found.total} known vulnerabilities, ${grave} of them high or critical`);
   process.exitCode = grave > 0 ? 1 : 0;
 } else {
   const { statusCode, message = "" } = report;

@@ -72,11 +72,14 @@ describe("the schema", () => {
     expect(service.typeName).toBe("chatter.v1.ChatterService");
     expect(service.methods.map(({ name, methodKind }) => `${name} ${methodKind}`)).toEqual([
       "Login unary",
+      "Post unary",
+      "Read unary",
       "Listener client_streaming",
       "Summary client_streaming",
       "Subscribe server_streaming",
       "History server_streaming",
       "Echoer bidi_streaming",
+      "Rooms server_streaming",
     ]);
     const text = readFileSync(join(root, "proto", "chatter.proto"), "utf8");
     expect(messages.map(({ name }) => name)).toEqual(

@@ -54,10 +54,10 @@ export async function startDeployment(
       // They share the folder for the demo's key, which is all that is in it on NATS.
       servers.push(
         await startServerProcess({
-          module: build.file("src/client/cli/main.js"),
+          module: build.file("src/program/main.js"),
           args: [
             ...["serve", "--demo", "--port", "0", "--data-dir", dataDir],
-            ...["--log", nodes?.url ?? "level", "--nats-timeout", "60", "--shutdown-grace", "1"],
+            ...["--log", nodes?.url ?? "file", "--nats-timeout", "60", "--shutdown-grace", "1"],
           ],
           usageModule: build.file("bench/servers/usage.js"),
           profileTo,

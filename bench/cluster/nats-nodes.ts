@@ -30,7 +30,7 @@ export function killNodes(): void {
   }
 }
 
-/** Starts so many nodes on free ports of the loopback, with their files in a temporary folder. */
+/** Starts this many nodes on free ports of the loopback, with their files in a temporary folder. */
 export async function startNodes(count: number): Promise<NatsNodes> {
   const folder = await mkdtemp(join(tmpdir(), "chatter-bench-nats-"));
   const ports = await freePorts(2 * count);

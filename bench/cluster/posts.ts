@@ -20,7 +20,7 @@ export interface PostSample {
   readonly cpuMicros: Cpu;
 }
 
-/** Posts for so long, each stream the next one when an echo is back; checks every echo. */
+/** Posts for that long, each stream the next one when an echo is back; checks every echo. */
 export async function measurePosts(
   deployment: Deployment,
   { streams, outstanding }: PostLoad,

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** What the time of a profile is told by: the first that fits the place of a function. */
+/** What the time of a profile is assigned by: the first that fits the place of a function. */
 const parts: readonly (readonly [name: string, isIn: RegExp])[] = [
   ["client of NATS (@nats-io)", /@nats-io/],
   ["engine on NATS (src/server/log)", /src\/server\/log\//],

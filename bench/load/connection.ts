@@ -17,15 +17,18 @@ export interface Channel {
    * WebSocket's has the reason of its close, gRPC's is empty.
    */
   readonly whole: Promise<string>;
-  /** Posts so many of the texts, going on after the last one that was posted here. */
+  /** Posts this many of the texts, going on after the last one that was posted here. */
   post(count: number): void;
+  /** Posts the next text to a room. gRPC alone. */
+  postTo?(room: string): void;
   /** Ends the request when everything is posted. */
   end(): void;
 }
 
 /** One connection to a server. A fault of it rejects its open channels' promises. */
 export interface Connection {
-  open(method: Method, receive: Receive): Channel;
+  /** @param rooms what a subscription selects; gRPC alone. Default: `main` */
+  open(method: Method, receive: Receive, rooms?: readonly string[]): Channel;
   close(): void;
 }
 

@@ -8,7 +8,7 @@ import {
 import { Http2Connection, type Http2Stream, type StreamEvents } from "./http2-connection.js";
 import {
   frame,
-  frameHeadLength,
+  frameHeaderLength,
   frameTypes,
   headerBlock,
   saysGrpcOk,
@@ -18,6 +18,28 @@ import { textCount, textLength, texts } from "./texts.js";
 
 /** An empty message in its envelope: HistoryRequest, SubscribeRequest, HealthCheckRequest. */
 const emptyMessage = Buffer.alloc(5);
+/** A SubscribeRequest of these rooms in its envelope. */
+function subscribeRequest(rooms: readonly string[]): Buffer {
+  const fields = rooms.map((room) =>
+    Buffer.concat([Buffer.of(0x1a, room.length), Buffer.from(room)]),
+  );
+  const message = Buffer.concat(fields);
+  const envelope = Buffer.alloc(5);
+  envelope.writeUInt32BE(message.length, 1);
+  return Buffer.concat([envelope, message]);
+}
+
+/** A post of a text to a room in its envelope. */
+function postRequest(text: string, room: string): Buffer {
+  const length = 2 + textLength + 2 + room.length;
+  return Buffer.concat([
+    Buffer.of(0, 0, 0, 0, length, 0x0a, textLength),
+    Buffer.from(text),
+    Buffer.of(0x1a, room.length),
+    Buffer.from(room),
+  ]);
+}
+
 /** Bytes of an enveloped post: envelope, tag, length, text. */
 const postLength = 5 + 2 + textLength;
 /** Posts that are written at once at most. */
@@ -33,12 +55,14 @@ const postFrames = Buffer.concat(
     return frame(frameTypes.data, 0, 0, post);
   }),
 );
-const postFrameLength = frameHeadLength + postLength;
+const postFrameLength = frameHeaderLength + postLength;
 
 /** gRPC over one connection of HTTP/2. */
 export interface GrpcConnection extends Connection {
   /** Health.Check; resolves when the answer is whole. */
   check(): Promise<void>;
+  /** Post, of one text after the other; resolves when the answer is whole. */
+  postOne(): Promise<void>;
 }
 
 export async function openGrpcConnection(address: Address): Promise<GrpcConnection> {
@@ -53,28 +77,38 @@ export async function openGrpcConnection(address: Address): Promise<GrpcConnecti
       ...(token && { authorization: `Bearer ${token}` }),
     });
   const checkBlock = blockOf("/grpc.health.v1.Health/Check");
+  const postBlock = blockOf("/chatter.v1.ChatterService/Post", address.token);
+  let posted = 0;
+
+  async function unary(block: Buffer, message: Uint8Array): Promise<void> {
+    let answers = 0;
+    const call = new GrpcCall(() => {
+      answers++;
+    });
+    connection.request(block, call).end(message);
+    await call.whole;
+    if (answers !== 1) {
+      throw new Error(`${answers} answers to one call`);
+    }
+  }
+
   return {
-    open(method, receive) {
+    open(method, receive, rooms = []) {
       const name = method.charAt(0).toUpperCase() + method.slice(1);
       const block = blockOf(`/chatter.v1.ChatterService/${name}`, address.token);
       const call = new GrpcCall(receive);
       call.stream = connection.request(block, call);
       if (method === "history" || method === "subscribe") {
-        call.stream.end(emptyMessage);
+        call.stream.end(rooms.length > 0 ? subscribeRequest(rooms) : emptyMessage);
       }
       return call;
     },
 
-    async check() {
-      let answers = 0;
-      const call = new GrpcCall(() => {
-        answers++;
-      });
-      connection.request(checkBlock, call).end(emptyMessage);
-      await call.whole;
-      if (answers !== 1) {
-        throw new Error(`${answers} answers to one check`);
-      }
+    check: () => unary(checkBlock, emptyMessage),
+
+    postOne() {
+      const start = (posted++ % textCount) * postFrameLength + frameHeaderLength;
+      return unary(postBlock, postFrames.subarray(start, start + postLength));
     },
 
     close: () => connection.close(),
@@ -93,8 +127,11 @@ class GrpcCall implements Channel, StreamEvents {
   #next = 0;
   #toPost = 0;
   #ending = false;
+  readonly #receive: Receive;
 
-  constructor(private readonly receive: Receive) {}
+  constructor(receive: Receive) {
+    this.#receive = receive;
+  }
 
   get head(): Promise<void> {
     return this.#head.promise;
@@ -139,7 +176,7 @@ class GrpcCall implements Channel, StreamEvents {
       if (from[at] !== 0) {
         throw new Error(`a message with flags ${from[at]}`);
       }
-      this.receive(from, at + 5, next);
+      this.#receive(from, at + 5, next);
       at = next;
     }
     // A copy: what is here is overwritten by what comes next.
@@ -154,6 +191,15 @@ class GrpcCall implements Channel, StreamEvents {
   post(count: number): void {
     this.#toPost += count;
     this.writable();
+  }
+
+  postTo(room: string): void {
+    const post = postRequest(texts[this.#next]!, room);
+    if (this.stream.room < post.length) {
+      throw new Error("too much is on its way to rooms");
+    }
+    this.stream.writeFrames(frame(frameTypes.data, 0, this.stream.id, post), post.length);
+    this.#next = (this.#next + 1) % textCount;
   }
 
   end(): void {

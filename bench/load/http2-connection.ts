@@ -4,7 +4,7 @@ import {
   defaultWindow,
   flags,
   frame,
-  frameHeadLength,
+  frameHeaderLength,
   frameTypes,
   initialWindowSetting,
   maxWindow,
@@ -13,11 +13,11 @@ import {
 } from "./http2-frames.js";
 import { corkForTurn, openSocket } from "./socket.js";
 
-/** Hears of one stream. What it throws ends the connection. */
+/** Called with the events of one stream. What it throws ends the connection. */
 export interface StreamEvents {
   /** A header block: the response's head, or its trailers if `end`. */
   headers(block: Buffer, end: boolean): void;
-  /** A piece of the response's body, gone after the call. */
+  /** A chunk of the response's body, gone after the call. */
   data(bytes: Buffer, start: number, end: number): void;
   /** The stream, or the connection with it, has failed. */
   failed(error: Error): void;
@@ -41,13 +41,13 @@ export class Http2Connection {
   #unrefilled = 0;
 
   /** The frame that is being read: its head, as far as it is here, and what is missing. */
-  readonly #head = Buffer.alloc(frameHeadLength);
+  readonly #head = Buffer.alloc(frameHeaderLength);
   #headHas = 0;
   #left = 0;
   #type = 0;
   #flag = 0;
   #stream: Http2Stream | undefined;
-  /** The payload of a frame that is no DATA. */
+  /** The payload of a frame that is not DATA. */
   #payload = Buffer.alloc(0);
   #payloadHas = 0;
   readonly #settled: Promise<void>;
@@ -109,25 +109,25 @@ export class Http2Connection {
   #read(buffer: Buffer, length: number): void {
     let at = 0;
     while (at < length) {
-      if (this.#headHas < frameHeadLength) {
-        const piece = Math.min(frameHeadLength - this.#headHas, length - at);
-        buffer.copy(this.#head, this.#headHas, at, at + piece);
-        this.#headHas += piece;
-        at += piece;
-        if (this.#headHas < frameHeadLength) {
+      if (this.#headHas < frameHeaderLength) {
+        const part = Math.min(frameHeaderLength - this.#headHas, length - at);
+        buffer.copy(this.#head, this.#headHas, at, at + part);
+        this.#headHas += part;
+        at += part;
+        if (this.#headHas < frameHeaderLength) {
           return;
         }
         this.#begin();
       }
-      const piece = Math.min(this.#left, length - at);
+      const part = Math.min(this.#left, length - at);
       if (this.#type === frameTypes.data) {
-        this.#stream?.events.data(buffer, at, at + piece);
+        this.#stream?.events.data(buffer, at, at + part);
       } else {
-        buffer.copy(this.#payload, this.#payloadHas, at, at + piece);
-        this.#payloadHas += piece;
+        buffer.copy(this.#payload, this.#payloadHas, at, at + part);
+        this.#payloadHas += part;
       }
-      at += piece;
-      this.#left -= piece;
+      at += part;
+      this.#left -= part;
       if (this.#left === 0) {
         this.#headHas = 0;
         this.#end();
@@ -258,24 +258,28 @@ export class Http2Connection {
 
 /** One request and its response. */
 export class Http2Stream {
+  readonly #connection: Http2Connection;
+
   constructor(
-    private readonly connection: Http2Connection,
+    connection: Http2Connection,
     readonly id: number,
     /** How much the server takes on this stream. */
     public sendWindow: number,
     readonly events: StreamEvents,
-  ) {}
+  ) {
+    this.#connection = connection;
+  }
 
   /** How much can be written now. */
   get room(): number {
-    return this.connection.takesMore ? Math.min(this.sendWindow, this.connection.sendWindow) : 0;
+    return this.#connection.takesMore ? Math.min(this.sendWindow, this.#connection.sendWindow) : 0;
   }
 
   /** Writes whole DATA frames of this stream that have `payload` bytes in all. */
   writeFrames(frames: Uint8Array, payload: number): void {
     this.sendWindow -= payload;
-    this.connection.sendWindow -= payload;
-    this.connection.write(frames);
+    this.#connection.sendWindow -= payload;
+    this.#connection.write(frames);
   }
 
   /** Sends a last DATA frame. */

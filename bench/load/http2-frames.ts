@@ -13,7 +13,7 @@ export const frameTypes = {
 
 export const flags = { ack: 1, endStream: 1, endHeaders: 4, padded: 8, priority: 32 } as const;
 
-export const frameHeadLength = 9;
+export const frameHeaderLength = 9;
 
 export const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
@@ -24,12 +24,12 @@ export function frame(
   stream: number,
   payload: Uint8Array = new Uint8Array(0),
 ): Buffer {
-  const bytes = Buffer.allocUnsafe(frameHeadLength + payload.length);
+  const bytes = Buffer.allocUnsafe(frameHeaderLength + payload.length);
   bytes.writeUIntBE(payload.length, 0, 3);
   bytes[3] = type;
   bytes[4] = flag;
   bytes.writeUInt32BE(stream, 5);
-  bytes.set(payload, frameHeadLength);
+  bytes.set(payload, frameHeaderLength);
   return bytes;
 }
 

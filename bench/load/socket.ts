@@ -42,7 +42,7 @@ export function openSocket(port: number, events: SocketEvents): Promise<Socket> 
   });
 }
 
-/** Has what is written from now until the end of this turn go out in one piece. */
+/** Has what is written from now until the end of this turn go out in one chunk. */
 export function corkForTurn(socket: Socket): void {
   if (socket.writableCorked === 0) {
     socket.cork();

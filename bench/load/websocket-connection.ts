@@ -61,12 +61,11 @@ class WebSocketChannel implements Channel {
   #next = 0;
   #toPost = 0;
   #ending = false;
+  readonly #receive: Receive;
 
-  constructor(
-    address: Address,
-    method: Method,
-    private readonly receive: Receive,
-  ) {
+  constructor(address: Address, method: Method, receive: Receive) {
+    this.#receive = receive;
+
     openSocket(address.port, {
       bytes: (buffer, length) => this.#read(buffer, length),
       drain: () => this.#write(),
@@ -197,7 +196,7 @@ class WebSocketChannel implements Channel {
   #take(first: number, bytes: Buffer, start: number, end: number): void {
     switch (first) {
       case fin | opcodes.text:
-        this.receive(bytes, start, end);
+        this.#receive(bytes, start, end);
         break;
       case fin | opcodes.ping:
         this.#socket?.write(clientFrame(opcodes.pong, Buffer.from(bytes.subarray(start, end))));

@@ -23,23 +23,23 @@ const subscribers = new Set<Subscriber>();
 
 /** Events that wait for their subscriber to take them. */
 class Subscriber {
-  private events: SubscribeResponse[] = [];
-  private wake = () => {};
+  #events: SubscribeResponse[] = [];
+  #wake = () => {};
 
   push(event: SubscribeResponse): void {
-    this.events.push(event);
-    this.wake();
+    this.#events.push(event);
+    this.#wake();
   }
 
   async *take(signal: AbortSignal): AsyncGenerator<SubscribeResponse> {
-    signal.addEventListener("abort", () => this.wake(), { once: true });
+    signal.addEventListener("abort", () => this.#wake(), { once: true });
     while (!signal.aborted) {
-      const events = this.events;
-      this.events = [];
+      const events = this.#events;
+      this.#events = [];
       yield* events;
-      if (this.events.length === 0 && !signal.aborted) {
+      if (this.#events.length === 0 && !signal.aborted) {
         await new Promise<void>((resolve) => {
-          this.wake = resolve;
+          this.#wake = resolve;
         });
       }
     }

@@ -48,6 +48,14 @@ function store(message: string): Stored {
 }
 
 const implementation = {
+  post(
+    { request: { message } }: grpc.ServerUnaryCall<PostRequest, unknown>,
+    answer: grpc.sendUnaryData<unknown>,
+  ) {
+    const { sequence, cursor, sentAt } = store(message);
+    answer(null, { sequence, cursor, sentAt });
+  },
+
   listener(
     call: grpc.ServerReadableStream<PostRequest, unknown>,
     answer: grpc.sendUnaryData<unknown>,

@@ -33,7 +33,7 @@ export const ingestWorks: readonly Work[] = [1, 16].map((streams) => ({
 interface Poster {
   readonly connection: Connection;
   readonly channel: Channel;
-  /** Posts so many, ends the stream, and checks that as many were stored. */
+  /** Posts this many, ends the stream, and checks that as many were stored. */
   postAll(count: number): Promise<void>;
 }
 

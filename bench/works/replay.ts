@@ -33,7 +33,7 @@ export const replay: Work = {
   },
 };
 
-/** Posts so many messages on one stream. */
+/** Posts this many messages on one stream. */
 export async function fillLog(server: Server, count: number): Promise<void> {
   const { connection, postAll } = await openPoster(server);
   try {
@@ -54,7 +54,7 @@ export async function replayRepeatedly(server: Server, count: number): Promise<n
   return messages;
 }
 
-/** Reads the whole log and checks that it has so many messages, in order. */
+/** Reads the whole log and checks that it has this many messages, in order. */
 async function replayAll(server: Server, count: number): Promise<void> {
   const connection = await server.connect(server.name === "ws" ? "ws" : "grpc");
   const checker = new TextChecker();

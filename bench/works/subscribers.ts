@@ -28,9 +28,9 @@ export class Subscribers {
   #firstPending = 0;
   #posted = 0;
 
-  /** Hears that a subscriber has received an event, by its number from 0. */
+  /** Called when a subscriber has received an event, by its number from 0. */
   onEvent: (event: number) => void = () => {};
-  /** Hears that all subscribers have received an event. */
+  /** Called when all subscribers have received an event. */
   onComplete: (event: number) => void = () => {};
 
   private constructor(readonly size: number) {}
@@ -96,7 +96,7 @@ export class Subscribers {
   }
 
   /**
-   * Posts so many events, with at most `outstanding` on their way: the next one is posted
+   * Posts this many events, with at most `outstanding` on their way: the next one is posted
    * when the first of them has reached everybody.
    */
   async run(events: number, outstanding: number): Promise<void> {

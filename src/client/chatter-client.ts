@@ -1,18 +1,38 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import { ChatterService, type HistoryResponse } from "../gen/chatter_pb.js";
-import { createAuthorizedTransport } from "./authorized-transport.js";
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import {
+  ChatterService,
+  type HistoryResponse,
+  type PostResponse,
+  type ReadResponse,
+  type RoomsResponse,
+} from "../gen/chatter_pb.js";
+import { keepByteOrderMarks } from "../protocol/text-encoding.js";
 import type { CallSource } from "./call-source.js";
+import {
+  clientClosed,
+  invalidUrl,
+  missingUrl,
+  notATransport,
+  urlWithCredentials,
+  urlWithQuery,
+  wrongUrlScheme,
+} from "./errors.js";
 import { type HistoryOptions, readHistory } from "./history.js";
-import { type Publisher, type PublisherOptions, ResumingPublisher } from "./publisher.js";
+import { type PostOptions, post } from "./posting/post.js";
+import { type Publisher, type PublisherOptions, ResumingPublisher } from "./posting/publisher.js";
+import { type ReadOptions, read } from "./read.js";
+import { listRooms, type RoomsOptions } from "./rooms.js";
 import { ResumingSubscription, type SubscribeOptions, type Subscription } from "./subscription.js";
 import { type ClientAuth, createTokenSource, type DatedToken } from "./token-source.js";
+import { createAuthorizedTransport } from "./transport/authorized.js";
+import { withJsonResults } from "./transport/json-results.js";
 
 /**
  * The wires. "connect", "grpc" and "grpc-web" go over HTTP/2 in Node. "ws" is the WebSocket
  * tunnel, in Node and in browsers. In browsers "connect" and "grpc-web" go by fetch, which
- * can read but not post, and there is no "grpc".
+ * can read but not send a stream, and there is no "grpc".
  */
 export type TransportName = "connect" | "grpc" | "grpc-web" | "ws";
 
@@ -50,11 +70,40 @@ export interface ChatterClient {
    */
   clientOf<Service extends DescService>(service: Service): Client<Service>;
 
-  /** What is added to the log, from now or after a cursor, until the loop is left. */
+  /** Messages that are added to the rooms, from now on or after a cursor, until the loop ends. */
   subscribe(options?: SubscribeOptions): Subscription;
 
-  /** Posts messages, each stored once. */
+  /** Posts many messages over one stream, in order, each stored once. */
   publisher(options?: PublisherOptions): Publisher;
+
+  /**
+   * Posts a text, 1 to 65,536 bytes of UTF-8, with one unary call, and resolves when it is durable.
+   * As in a publisher, it is sent again until it is answered, and is stored once.
+   *
+   * Rejects with a `ConnectError`: `invalid_argument` if the text or the room is not a valid one;
+   * `deadline_exceeded` if it was sent and not answered for `resendMs`, so that it is unknown
+   * whether it is stored; with another final code; and with the signal's reason.
+   */
+  post(text: string, options?: PostOptions): Promise<PostResponse>;
+
+  /**
+   * Reads messages after a cursor with one unary call, which can wait for the first one: at most
+   * `limit`, and at most 1 MiB. Pass the `cursor` of the result as `after` to the next call, also
+   * if there were no messages. Tries again when the connection drops.
+   *
+   * Rejects with a RangeError or TypeError for invalid options, with a `ConnectError` with a
+   * final code, and with the signal's reason.
+   */
+  read(options?: ReadOptions): Promise<ReadResponse>;
+
+  /**
+   * The rooms that the token may read, in the order of their names, with the number of messages
+   * they keep, and the sequence and time of the last one. The room "main" has this name here.
+   * Continues after dropped connections.
+   *
+   * Throws a RangeError for an invalid count; the loop throws a `ConnectError` with a final code.
+   */
+  rooms(options?: RoomsOptions): AsyncIterable<RoomsResponse>;
 
   /**
    * What is stored, oldest first, up to the head. A page is a `limit`, and the last
@@ -62,7 +111,7 @@ export interface ChatterClient {
    * message's `sequence` is the next page's `before`. Goes on through dropped connections.
    * The loop throws a `ConnectError` with a final code, as a subscription's does.
    *
-   * Throws a RangeError for a count that is none, a TypeError for `after` with `last`.
+   * Throws a RangeError for an invalid count, a TypeError for `after` with `last`.
    */
   history(options?: HistoryOptions): AsyncIterable<HistoryResponse>;
 
@@ -89,7 +138,9 @@ export function createClientWith(
   createTransport: TransportFactory,
   options: ChatterClientOptions,
 ): ChatterClient {
-  const { transport, dropConnections } = open(createTransport, options);
+  keepByteOrderMarks();
+  const { transport: bare, dropConnections } = open(createTransport, options);
+  const transport = withJsonResults(bare);
   const plain = createClient(ChatterService, transport);
   const tokens = createTokenSource(options.auth, (user, password, signal) =>
     login(plain, user, password, signal),
@@ -107,9 +158,12 @@ export function createClientWith(
     clientOf: (service) => createClient(service, authorized),
     subscribe: (options = {}) => new ResumingSubscription(source, options),
     publisher: (options = {}) => new ResumingPublisher(source, options),
+    post: (text, options = {}) => post(source, text, options),
+    read: (options = {}) => read(source, options),
+    rooms: (options = {}) => listRooms(source, options),
     history: (options = {}) => readHistory(source, options),
     close() {
-      closing.abort(new ConnectError("the client was closed", Code.Canceled));
+      closing.abort(clientClosed());
       dropConnections();
     },
   };
@@ -121,12 +175,12 @@ function open(
 ): OpenTransport {
   if (typeof transport === "object") {
     if (typeof transport?.unary !== "function" || typeof transport.stream !== "function") {
-      throw new TypeError(`"transport" is an object, but no transport of Connect's`);
+      throw notATransport();
     }
     return { transport, dropConnections: () => {} };
   }
   if (url === undefined) {
-    throw new TypeError(`"url" is missing: it says where Chatter is`);
+    throw missingUrl();
   }
   return createTransport(transport, baseOf(url));
 }
@@ -137,18 +191,16 @@ function baseOf(url: string | URL): string {
   try {
     base = new URL(url);
   } catch {
-    throw new TypeError(
-      `"url" is no URL: it must be like http://localhost:8080 or https://chatter.example`,
-    );
+    throw invalidUrl();
   }
   if (base.protocol !== "http:" && base.protocol !== "https:") {
-    throw new TypeError(`"url" begins with ${base.protocol} but must begin with http: or https:`);
+    throw wrongUrlScheme({ scheme: base.protocol });
   }
   if (base.username + base.password !== "") {
-    throw new TypeError(`"url" has a user or a password: these go into "auth"`);
+    throw urlWithCredentials();
   }
   if (base.search + base.hash !== "") {
-    throw new TypeError(`"url" has a query or a fragment: it can have a path at most`);
+    throw urlWithQuery();
   }
   return base.href.replace(/\/$/, "");
 }

@@ -14,7 +14,7 @@ export type ConnectionState =
   | { readonly status: "closed"; readonly reason?: ConnectError };
 
 /**
- * Is told each change of state, at once. What it throws is an uncaught exception of the
+ * Called with each change of state, at once. What it throws is an uncaught exception of the
  * program, as with listeners of events: it does not come between the client and the server.
  */
 export type StateListener = (state: ConnectionState) => void;

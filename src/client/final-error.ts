@@ -1,8 +1,11 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
+import { chatterHeader } from "../protocol/headers.js";
 
 /**
- * The codes that a try again does not help against. Everything else is retried: what is
- * final must be known to be, for a cut connection has many faces.
+ * The codes that a try again does not help against, if it is Chatter that says so: in the
+ * protocol's own form of an error, in a response that has its header `chatter-server`.
+ * Everything else is retried, an HTTP status alone too: what is final must be known to be, for
+ * a cut connection has many faces, and so has what stands in between.
  *
  * `unauthenticated` is among them when a renewed token was refused too, and `unimplemented`
  * only before the server has ever answered: later it is a proxy that has no server now.
@@ -22,21 +25,27 @@ export const finalCodes: ReadonlySet<Code> = new Set([
  * @param wasLive whether the server has accepted such a call before
  */
 export function isFinal(error: ConnectError, wasLive: boolean): boolean {
-  switch (error.code) {
-    case Code.InvalidArgument:
-      return cameFromServer(error);
-    case Code.Unimplemented:
-      return !wasLive;
-    default:
-      return finalCodes.has(error.code);
-  }
+  const isCertain = decided.has(error) || isFromChatter(error);
+  return isCertain && finalCodes.has(error.code) && !(error.code === Code.Unimplemented && wasLive);
 }
 
-/**
- * A body that breaks off in the middle is `invalid_argument` to Connect's decoder, though
- * no argument was wrong. An error that the server sent has the response's headers or
- * trailers as metadata; one that was made on this side has none.
- */
-function cameFromServer(error: ConnectError): boolean {
-  return !error.metadata.keys().next().done;
+/** Errors that were made on this side, by who knows that a try again would not help. */
+const decided = new WeakSet<ConnectError>();
+
+/** The same error, which is final if its code is: no server need have said so. */
+export function asDecided(error: ConnectError): ConnectError {
+  decided.add(error);
+  return error;
+}
+
+/** Whether it is the error of Chatter itself. */
+export function isFromChatter(error: ConnectError): boolean {
+  // An error in the protocol's own form has the headers of its response, and its trailers, as
+  // metadata. One that was made on this side, say of a body that breaks off, has none.
+  return error.metadata.has(chatterHeader) && !isStatusAlone(error);
+}
+
+/** Whether Connect made the error of an HTTP status, for the answer had no error in it. */
+export function isStatusAlone({ rawMessage }: ConnectError): boolean {
+  return /^HTTP \d{3}$/.test(rawMessage);
 }

@@ -1,7 +1,7 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { pause } from "../async/abort.js";
 import { RetryInfoSchema } from "../gen/google/rpc/retry_info_pb.js";
-import { pause } from "./abort.js";
 import { backoffMs } from "./backoff.js";
 import type { StateListener } from "./connection-state.js";
 import { isFinal } from "./final-error.js";
@@ -16,7 +16,9 @@ export class Retry {
   #isLive = false;
   #wasLive = false;
   #failures = 0;
+  /** How often in a row Chatter has refused the token, and how often somebody else may have. */
   #refusals = 0;
+  #doubts = 0;
 
   /** Aborting `signal` ends every wait, with its reason. */
   constructor(tokens: TokenSource, signal: AbortSignal, onState: StateListener) {
@@ -40,6 +42,7 @@ export class Retry {
       this.#isLive = true;
       this.#wasLive = true;
       this.#refusals = 0;
+      this.#doubts = 0;
       this.#onState({ status: "live" });
     }
   }
@@ -60,7 +63,7 @@ export class Retry {
   async afterFailure(cause: unknown): Promise<void> {
     this.#signal.throwIfAborted();
     const reason = ConnectError.from(cause);
-    if (reason.code === Code.Unauthenticated ? !this.#mayRenew() : isFinal(reason, this.#wasLive)) {
+    if (!this.#mayTryAgain(reason)) {
       throw reason;
     }
     const delayMs = backoffMs(++this.#failures) + askedDelayMs(reason);
@@ -68,9 +71,18 @@ export class Retry {
     await pause(delayMs, this.#signal);
   }
 
-  /** Once in a row; never if no call was made, for then Login itself has refused. */
-  #mayRenew(): boolean {
-    return this.#token !== undefined && this.#tokens.refuse(this.#token) && ++this.#refusals === 1;
+  #mayTryAgain(reason: ConnectError): boolean {
+    const isLast = isFinal(reason, this.#wasLive);
+    // If no call was made, Login itself has refused.
+    if (reason.code !== Code.Unauthenticated || this.#token === undefined) {
+      return !isLast;
+    }
+    if (!isLast && ++this.#doubts > 1) {
+      return true; // It may be a proxy who refuses tokens: they are not to blame again and again.
+    }
+    const { mayRenew, isOver } = this.#tokens.refuse(this.#token);
+    // Once in a row; a token whose time was over on the way says nothing.
+    return !isLast || (mayRenew && (isOver || ++this.#refusals === 1));
   }
 }
 

@@ -1,12 +1,19 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
+import { LinkedAbort } from "../async/abort.js";
 import type { SubscribeResponse } from "../gen/chatter_pb.js";
-import { LinkedAbort } from "./abort.js";
 import type { CallSource } from "./call-source.js";
+import { checkCount, checkRooms } from "./checks.js";
 import { type ConnectionState, type StateListener, tellState } from "./connection-state.js";
+import { subscriptionEnded } from "./errors.js";
 import { Retry } from "./retry.js";
 import { watchCall } from "./watched-call.js";
 
 export interface SubscribeOptions {
+  /**
+   * Names and patterns of rooms, at most 1,000: "team/alpha", "team/*" for those below "team", "*"
+   * for all that the token may read. Default: the room "main".
+   */
+  readonly rooms?: readonly string[] | undefined;
   /**
    * A cursor: what was added after it comes first, then what is added. Default: what is
    * added from the moment the server accepts the call.
@@ -15,23 +22,24 @@ export interface SubscribeOptions {
   /** Ends the subscription: its loop ends without an error. Default: none. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The server sends a sign of life when nothing was added for so many seconds, 1 to 3,600;
-   * when three are missing, the connection is taken for dead and made anew. Default: 15.
+   * The server sends a sign of life when nothing was added for this many seconds, 1 to 3,600;
+   * when three are missing, the connection is considered dead and replaced. Default: 15.
    */
   readonly bookmarkSeconds?: number | undefined;
-  /** Is told each change of `state`, at once. Default: nobody. */
+  /** Called with each change of `state`, at once. Default: nothing is called. */
   readonly onState?: StateListener | undefined;
 }
 
 /**
- * The messages that are added, each once and in order, for one `for await` loop. It goes on
+ * The messages that are added, each once and in order, for one `for await` loop. It continues
  * through restarts, dropped connections and expired tokens; it ends by the signal or by
  * leaving the loop, and throws a `ConnectError` only with one of the final codes:
  *
  * - `out_of_range`: the cursor is of another log or beyond the head, or what follows it was
- *   removed by retention; `invalid_argument`: it is no cursor
+ *   removed by retention; `invalid_argument`: it is not a valid cursor
  * - `unauthenticated`: the login failed, or a renewed token was refused too
- * - `permission_denied`: the token does not have the scope "stream:read" or "stream:write"
+ * - `permission_denied`: the token does not have the scope "stream:read" or "stream:write", or
+ *   not for one of the rooms, which the text names
  * - `data_loss`: the log is damaged
  * - `unimplemented`: there is no Chatter at the URL
  */
@@ -43,7 +51,10 @@ export interface Subscription extends AsyncIterable<SubscribeResponse> {
    * `history` as `after`. Undefined until the server has accepted the call.
    */
   readonly cursor: string | undefined;
-  /** The next message, for who does not use a loop. */
+  /**
+   * The next message, for programs that use no loop; `done` after the signal or `return`. Call it
+   * again when it has resolved. Rejects as the loop throws, with a final code.
+   */
   next(): Promise<IteratorResult<SubscribeResponse, undefined>>;
   /** Ends the subscription, as leaving the loop does. */
   return(): Promise<IteratorResult<SubscribeResponse, undefined>>;
@@ -53,7 +64,7 @@ export interface Subscription extends AsyncIterable<SubscribeResponse> {
 /** Response header of Subscribe: the cursor that it starts after. */
 const cursorHeader = "chatter-cursor";
 const defaultBookmarkSeconds = 15;
-/** So many bookmarks may be missing. */
+/** How many bookmarks may be missing. */
 const missingBookmarks = 3;
 
 /** A subscription that resumes. It starts at once, and reads as its loop takes. */
@@ -61,6 +72,7 @@ export class ResumingSubscription implements Subscription {
   readonly #source: CallSource;
   readonly #end: LinkedAbort;
   readonly #retry: Retry;
+  readonly #rooms: string[];
   readonly #bookmarkSeconds: number;
   readonly #onState: StateListener | undefined;
   readonly #events: AsyncGenerator<SubscribeResponse, undefined>;
@@ -71,10 +83,9 @@ export class ResumingSubscription implements Subscription {
 
   constructor(source: CallSource, options: SubscribeOptions) {
     const { bookmarkSeconds = defaultBookmarkSeconds } = options;
-    if (!Number.isInteger(bookmarkSeconds) || bookmarkSeconds < 1 || bookmarkSeconds > 3600) {
-      throw new RangeError(`bookmarkSeconds is ${bookmarkSeconds}: it must be 1 to 3600`);
-    }
+    checkCount("bookmarkSeconds", bookmarkSeconds, 1, 3600);
     this.#source = source;
+    this.#rooms = checkRooms(options.rooms ?? []);
     this.#cursor = options.after || undefined;
     this.#bookmarkSeconds = bookmarkSeconds;
     this.#onState = options.onState;
@@ -115,7 +126,7 @@ export class ResumingSubscription implements Subscription {
   }
 
   async *#run(): AsyncGenerator<SubscribeResponse, undefined> {
-    // Who subscribes is told of no state before it has the subscription.
+    // Who subscribes is notified of no state before it has the subscription.
     await undefined;
     const { signal } = this.#end;
     const close = (state: ConnectionState) => {
@@ -147,7 +158,11 @@ export class ResumingSubscription implements Subscription {
   /** One call, until it breaks. */
   async *#follow(): AsyncGenerator<SubscribeResponse, never> {
     const headers = await this.#retry.begin();
-    const request = { after: this.#cursor, bookmarkSeconds: this.#bookmarkSeconds };
+    const request = {
+      after: this.#cursor,
+      bookmarkSeconds: this.#bookmarkSeconds,
+      rooms: this.#rooms,
+    };
     const onHeader = (header: Headers) => this.#takeHead(header);
     const events = watchCall(
       this.#source,
@@ -164,12 +179,12 @@ export class ResumingSubscription implements Subscription {
         yield event;
       }
     }
-    throw new ConnectError("the server has ended the subscription", Code.Unavailable);
+    throw subscriptionEnded();
   }
 
   #takeHead(header: Headers): void {
     const start = header.get(cursorHeader);
-    // A refused call has a head too, over some wires, but starts nowhere.
+    // A refused call has headers too, over some wires, but starts nowhere.
     if (start !== null) {
       this.#cursor ??= start;
       this.#retry.accepted();

@@ -1,17 +1,21 @@
-import { Code, ConnectError } from "@connectrpc/connect";
-import { LinkedAbort, orAborted } from "./abort.js";
+import { ConnectError } from "@connectrpc/connect";
+import { LinkedAbort, orAborted } from "../async/abort.js";
+import { elapsedMs, type Moment, now } from "../async/elapsed-time.js";
+import { invalidAuth, tokenLate, unsendableToken } from "./errors.js";
+import { asDecided, isStatusAlone } from "./final-error.js";
 
 /**
  * Who calls: an account, whose token is fetched by Login and renewed; a fixed token; or a
  * function that gets one from elsewhere and is asked again when it must be renewed. If the
- * function throws, that is retried, unless it is a ConnectError with a final code.
+ * function throws, that is retried, unless it is a ConnectError with a final code, and not of
+ * an HTTP status alone.
  */
 export type ClientAuth =
   | { readonly user: string; readonly password: string }
   | { readonly token: string }
   | ((signal: AbortSignal) => string | Promise<string>);
 
-/** A token and, if that is known, when it stops to be accepted, in ms since 1970. */
+/** A token and, if that is known, when it stops being accepted, in ms since 1970. */
 export interface DatedToken {
   readonly token: string;
   readonly expiresAt: number | undefined;
@@ -21,31 +25,49 @@ export interface DatedToken {
 export interface TokenSource {
   /** The token to call with now. Rejects as its source does, and with the signal's reason. */
   get(signal: AbortSignal): Promise<string>;
-  /** The server refused the token. Returns whether another one may be had. */
-  refuse(token: string): boolean;
+  /** The server refused the token. */
+  refuse(token: string): RefusedToken;
+}
+
+/** What is known of a token that was refused. */
+export interface RefusedToken {
+  /** Another one may be had. */
+  readonly mayRenew: boolean;
+  /** Its time was over, which says nothing against the next one: a call can be long on its way. */
+  readonly isOver: boolean;
 }
 
 /** Exchanges a name and a password for a token. */
 export type Login = (user: string, password: string, signal: AbortSignal) => Promise<DatedToken>;
 
-/** Throws a TypeError if `auth` is none of its kinds. */
+/** Throws a TypeError if `auth` is of no valid kind. */
 export function createTokenSource(auth: ClientAuth, login: Login): TokenSource {
   if (typeof auth === "function") {
     return new RenewingTokens(async (signal) => {
-      const token = sendable(await auth(signal));
+      const token = sendable(await askFor(auth, signal));
       return { token, expiresAt: expiryOf(token) };
     });
   }
   const { token, user, password } = (auth ?? {}) as Record<string, unknown>;
   if (typeof token === "string") {
-    return { get: async () => sendable(token), refuse: () => false };
+    return { get: async () => sendable(token), refuse: () => ({ mayRenew: false, isOver: false }) };
   }
   if (typeof user === "string" && typeof password === "string") {
     return new RenewingTokens((signal) => login(user, password, signal));
   }
-  throw new TypeError(
-    `"auth" must be { user, password }, { token } or a function that returns a token`,
-  );
+  throw invalidAuth();
+}
+
+/** A function's token. What it throws is its own decision, whoever it has asked. */
+async function askFor(
+  auth: (signal: AbortSignal) => string | Promise<string>,
+  signal: AbortSignal,
+): Promise<string> {
+  try {
+    return await auth(signal);
+  } catch (error) {
+    throw error instanceof ConnectError && !isStatusAlone(error) ? asDecided(error) : error;
+  }
 }
 
 /**
@@ -53,22 +75,23 @@ export function createTokenSource(auth: ClientAuth, login: Login): TokenSource {
  * own: those of the platform repeat the token.
  */
 function sendable(token: unknown): string {
-  const fault = (what: string) =>
-    new ConnectError(`the token ${what}: it must have visible ASCII alone`, Code.Unauthenticated);
+  const refusal = (fault: string) => asDecided(unsendableToken({ fault }));
   if (typeof token !== "string") {
-    throw fault(`is no string but ${token === null ? "null" : typeof token}`);
+    throw refusal(`is not a string but ${token === null ? "null" : typeof token}`);
   }
   const text = token.trim(); // files end with a line's end
   if (!/^[\x21-\x7e]+$/.test(text)) {
-    throw fault(text === "" ? "is empty" : "has spaces or other characters that no token has");
+    throw refusal(text === "" ? "is empty" : "has spaces or other characters that no token has");
   }
   return text;
 }
 
-/** A token is renewed when so much of its life is over. */
+/** The part of a token's life after which it is renewed. */
 const renewAfter = 0.9;
 /** How long a renewal may take, in milliseconds. */
 const renewalLimitMs = 30_000;
+/** Of how many tokens it is known when they end: there may still be calls with earlier ones. */
+const rememberedTokens = 8;
 
 interface Renewal {
   readonly abort: LinkedAbort;
@@ -76,11 +99,23 @@ interface Renewal {
   waiters: number;
 }
 
+interface KnownToken {
+  readonly token: string;
+  readonly since: Moment;
+  /** From then on; Infinity if it is not known. */
+  readonly lifeMs: number;
+}
+
+/** Whether this part of a token's life is over. */
+function isOver({ since, lifeMs }: KnownToken, share = 1): boolean {
+  return elapsedMs(since) >= lifeMs * share;
+}
+
 class RenewingTokens implements TokenSource {
   readonly #fetchToken: (signal: AbortSignal) => Promise<DatedToken>;
-  #current:
-    | { readonly token: string; readonly renewAt: number; readonly until: number }
-    | undefined;
+  #current: KnownToken | undefined;
+  /** The last ones, the newest last. */
+  readonly #known: KnownToken[] = [];
   #renewal: Renewal | undefined;
 
   constructor(fetchToken: (signal: AbortSignal) => Promise<DatedToken>) {
@@ -89,7 +124,7 @@ class RenewingTokens implements TokenSource {
 
   async get(signal: AbortSignal): Promise<string> {
     signal.throwIfAborted();
-    if (this.#current && Date.now() < this.#current.renewAt) {
+    if (this.#current && !isOver(this.#current, renewAfter)) {
       return this.#current.token;
     }
     this.#renewal ??= this.#startRenewal();
@@ -98,7 +133,7 @@ class RenewingTokens implements TokenSource {
     try {
       return await orAborted(renewal.outcome, signal);
     } catch (error) {
-      if (!signal.aborted && this.#current && Date.now() < this.#current.until) {
+      if (!signal.aborted && this.#current && !isOver(this.#current)) {
         // Renewing ahead of time has failed; the old one still lives.
         return this.#current.token;
       }
@@ -111,18 +146,18 @@ class RenewingTokens implements TokenSource {
     }
   }
 
-  refuse(token: string): boolean {
+  refuse(token: string): RefusedToken {
     if (this.#current?.token === token) {
       this.#current = undefined;
     }
-    return true;
+    const known = this.#known.find((each) => each.token === token);
+    return { mayRenew: true, isOver: known !== undefined && isOver(known) };
   }
 
   #startRenewal(): Renewal {
     const abort = new LinkedAbort();
     const timer = setTimeout(() => {
-      const text = `no token came within ${renewalLimitMs / 1000} s`;
-      abort.abort(new ConnectError(text, Code.Unavailable));
+      abort.abort(tokenLate({ seconds: renewalLimitMs / 1000 }));
     }, renewalLimitMs);
     const renewal: Renewal = {
       abort,
@@ -144,17 +179,21 @@ class RenewingTokens implements TokenSource {
   }
 
   #keep({ token, expiresAt }: DatedToken): string {
-    const now = Date.now();
+    const since = now();
     // A token that is over when it comes: this computer's clock is wrong. The server will
     // say when it is over.
-    const lifeMs = expiresAt === undefined || expiresAt <= now ? Infinity : expiresAt - now;
-    this.#current = { token, renewAt: now + lifeMs * renewAfter, until: now + lifeMs };
+    const lifeMs =
+      expiresAt === undefined || expiresAt <= since.date ? Infinity : expiresAt - since.date;
+    this.#current = { token, since, lifeMs };
+    if (this.#known.push(this.#current) > rememberedTokens) {
+      this.#known.shift();
+    }
     return token;
   }
 }
 
-/** When a JWT expires, in ms since 1970; undefined if it does not say, or is no JWT. */
-function expiryOf(token: string): number | undefined {
+/** When a JWT expires, in ms since 1970; undefined if it does not say, or is not a valid JWT. */
+export function expiryOf(token: string): number | undefined {
   try {
     const payload = token.split(".")[1] ?? "";
     const { exp } = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));

@@ -1,12 +1,12 @@
-import { Code, ConnectError } from "@connectrpc/connect";
-import { LinkedAbort } from "./abort.js";
+import { LinkedAbort } from "../async/abort.js";
+import { InactivityTimer } from "../async/inactivity-timer.js";
 import type { CallSource } from "./call-source.js";
-import { Silence } from "./silence.js";
+import { serverSilent } from "./errors.js";
 
 /**
  * The messages of one call. It ends when its reader leaves, with the reason of `end` when
  * that is aborted, and with `unavailable` when a message is waited for longer than
- * `silenceLimitMs`: a connection can die without a word. A slow reader is no silence.
+ * `silenceLimitMs`: a connection can die without a word. A slow reader does not count.
  *
  * @param open makes the call
  */
@@ -17,16 +17,16 @@ export async function* watchCall<T>(
   silenceLimitMs: number,
 ): AsyncGenerator<T, void> {
   const call = new LinkedAbort(end);
-  const silence = new Silence(silenceLimitMs, () => {
-    call.abort(silent(silenceLimitMs));
+  const inactivity = new InactivityTimer(silenceLimitMs, () => {
+    call.abort(serverSilent({ seconds: silenceLimitMs / 1000 }));
     source.dropConnection();
   });
   try {
     const messages = open(call.signal)[Symbol.asyncIterator]();
     for (;;) {
-      silence.begin();
+      inactivity.begin();
       const { done, value } = await messages.next();
-      silence.end();
+      inactivity.end();
       if (done) {
         return;
       }
@@ -35,12 +35,7 @@ export async function* watchCall<T>(
   } catch (error) {
     throw call.signal.aborted ? call.signal.reason : error;
   } finally {
-    silence.stop();
+    inactivity.stop();
     call.abort();
   }
-}
-
-/** The error of a call that is given up since nothing came. */
-export function silent(ms: number): ConnectError {
-  return new ConnectError(`the server has been silent for ${ms / 1000} s`, Code.Unavailable);
 }

@@ -4,8 +4,9 @@ import type { Auth } from "./auth/auth.js";
 import type { Limits } from "./limits/limits.js";
 import type { MessageLog } from "./log/message-log.js";
 import type { Metrics } from "./metrics/metrics.js";
-import type { Logger } from "./service/call-log.js";
-import type { Way } from "./service/encoded-stream.js";
+import type { RouteAccess } from "./service/call/method-access.js";
+import type { MessagePath } from "./service/passthrough/stream.js";
+import type { Logger } from "./util/logger.js";
 import type { WebSocketBridgeOptions } from "./websocket/bridge.js";
 
 /** What can be set for WebSockets, for all endpoints or for one. */
@@ -21,24 +22,38 @@ export interface ChatterOptions {
   readonly auth: Auth;
   /**
    * More services on the same port, behind the same interceptors: their methods need a
-   * token, of any scope, and find the caller with `callerOf`. Default: none.
+   * token, of any scope, and find the caller with `callerOf`. `access` says which of them anyone
+   * may call, and which need a scope. Default: none.
    */
-  readonly routes?: (router: ConnectRouter) => void;
-  /** More interceptors, run after Chatter's own, just before the method. Default: none. */
+  readonly routes?: (router: ConnectRouter, access: RouteAccess) => void;
+  /**
+   * More interceptors, just before the method: the call is then logged, its token and scope are
+   * checked, and it ends at its deadline, with its token or with its client. An error that is not
+   * a `ConnectError` becomes `internal` with the text "internal error". Default: none.
+   */
   readonly interceptors?: readonly Interceptor[];
   /** Gets a line for each call. Default: nothing is logged. */
-  readonly logger?: Logger;
+  readonly logger?: Pick<Logger, "info" | "error">;
   /** Its figures, for `GET /metrics`. Default: nothing is measured, and there is no such page. */
   readonly metrics?: Metrics;
   /** False: no `GET /metrics` here. Default: true, if there are `metrics`, for loopback alone. */
   readonly metricsPage?: boolean;
-  /** Told for each stream which way its messages take. Default: nobody. */
-  readonly onStream?: (way: Way, handler: UniversalHandler) => void;
+  /** Called for each stream with the path that its messages take. Default: nothing is called. */
+  readonly onStream?: (path: MessagePath, handler: UniversalHandler) => void;
   /**
    * Web pages of these origins may make calls and open WebSockets, besides those of the same
    * host: "https://app.example". Default: none.
    */
   readonly allowedOrigins?: readonly string[];
+  /**
+   * The hosts that requests are answered for, whatever their port: names ("chatter.example"),
+   * all names below one ("*.chatter.example"), addresses ("192.0.2.1", "[2001:db8::1]"),
+   * networks ("10.0.0.0/8"), or "*" for every one. Others get 421. Default: every one. A server
+   * on a loopback address should have `["localhost", "*.localhost", "127.0.0.0/8", "[::1]"]`,
+   * as `chatter serve` has there without TLS: pages of others could use it otherwise, by a name
+   * that points to this machine.
+   */
+  readonly allowedHosts?: readonly string[];
   /** How WebSockets are set up. */
   readonly webSocket?: WebSocketSettings;
   /**

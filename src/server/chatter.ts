@@ -2,90 +2,69 @@ import { setMaxListeners } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { maxTimerMs } from "../async/max-timer.js";
 import { ChatterService } from "../gen/chatter_pb.js";
+import { keepByteOrderMarks } from "../protocol/text-encoding.js";
+import { parseBearerToken } from "./auth/bearer-token.js";
 import type { ChatterOptions } from "./chatter-options.js";
 import { createHandlers } from "./handlers.js";
-import { withCors } from "./http/cors.js";
-import { withExplainedRefusals } from "./http/explained-refusals.js";
-import { withLateHead } from "./http/late-head.js";
-import {
-  createRequestListener,
-  createStreamListener,
-  type RequestListener,
-  type StreamListener,
-} from "./http/listeners.js";
-import { createPage } from "./http/page.js";
+import { CallAdmission } from "./http/admission/call-admission.js";
+import { createUpgradeListener } from "./http/admission/upgrade-admission.js";
+import { createMisdirectedAnswer } from "./http/host-check.js";
+import { createRequestListener, createStreamListener } from "./http/listeners.js";
+import { createPage } from "./http/page/page.js";
 import { createRoute } from "./http/router.js";
+import type { Servable } from "./http/servable.js";
+import { withCors } from "./http/wrappers/cors.js";
+import { withDeferredHeaders } from "./http/wrappers/deferred-headers.js";
+import { withErrorText } from "./http/wrappers/error-text.js";
+import { withMediaTypes } from "./http/wrappers/media-type.js";
 import { defaultLimits, type Limits } from "./limits/limits.js";
+import { UnreadBytes } from "./limits/unread-bytes.js";
+import { createUploadTimeouts } from "./limits/upload-timeouts.js";
 import { createMetricsPage } from "./metrics/metrics-page.js";
-import { stoppingError } from "./service/errors.js";
-import { maxTimerMs } from "./service/lifetime.js";
-import { OpenCalls } from "./service/open-calls.js";
-import { parseOrigins } from "./service/origins.js";
-import {
-  createPeerAddress,
-  createTrustedProxies,
-  type IsTrustedProxy,
-  peerAddressKey,
-} from "./service/peer-address.js";
-import { keepByteOrderMarks } from "./service/text.js";
-import { type CallProtocol, wireProtocol } from "./service/wire.js";
-import { createWebSocketBridge, type WebSocketBridge } from "./websocket/bridge.js";
-import { createPlainLogin } from "./websocket/plain/login.js";
-import { createPlainRoutes, plainPaths } from "./websocket/plain/routes.js";
+import { createHostCheck } from "./net/allowed-hosts.js";
+import { parseOrigins } from "./net/origins.js";
+import { createPeerAddress, createTrustedProxies, peerAddressKey } from "./net/peer-address.js";
+import { createRefusedOrigins } from "./net/refused-origins.js";
+import { type CallProtocol, wireProtocol } from "./service/call/context.js";
+import { asConnectError, isServerFault, stoppingError } from "./service/call/errors.js";
+import { OpenCalls } from "./service/call/open-calls.js";
+import { createWebSocketBridge } from "./websocket/bridge.js";
+import { createPlainLogin } from "./websocket/goa/login.js";
+import { createGoaRoutes, goaPaths } from "./websocket/goa/routes.js";
 
 /** Chatter, to be served by any Node server. */
-export interface Chatter {
+export interface Chatter extends Servable {
   /** Every method of every service, for adapters of other kinds. */
   readonly handlers: readonly UniversalHandler[];
-  /**
-   * Answers everything that comes by HTTP: the methods by Connect, gRPC and gRPC-Web,
-   * goa's POST /login, the page at /, the probes /livez and /readyz, /metrics, the keys of
-   * /.well-known/jwks.json, 404 for the rest. For the "request" event of a server of
-   * `node:http`, which is enough for all but gRPC and bidirectional streams, or `node:http2`.
-   */
-  readonly requestListener: RequestListener;
-  /** The same for the "stream" event of a server of `node:http2`, and faster there. */
-  readonly streamListener: StreamListener;
-  /**
-   * Opens WebSockets: goa's at /listener and so on, the tunnel at the path of each method.
-   * For the "upgrade" event of a server of `node:http`, or of `node:http2` with
-   * `allowHTTP1`. It answers every upgrade request.
-   */
-  readonly upgradeListener: WebSocketBridge["upgrade"];
-  /** The limits in force: those of calls are kept, those of connections are the server's to keep. */
-  readonly limits: Limits;
-  /** Whether connections from an address are a proxy's, on behalf of many clients. */
-  readonly isTrustedProxy: IsTrustedProxy;
   /** Whether new calls are welcome: the log takes writes and the server does not stop. */
   readonly isReady: () => boolean;
   /** How many calls are under way. */
   readonly openCalls: number;
   /** How many connections are WebSockets. */
   readonly openWebSockets: number;
-  /**
-   * Stops: not ready from now on; streams end with `unavailable` ("the server is
-   * stopping"), posting ones when what they have read is stored and answered; WebSockets
-   * are closed with 1001. Resolves when no call is under way and no WebSocket is open; there
-   * is no time limit.
-   *
-   * When there are many streams (more than 50), they end spread over time, 500 a second or
-   * more, so that their clients do not all come back in the same instant.
-   *
-   * @param spreadMs within how many milliseconds they are told to end; 0: all at once.
-   *   Default: 5,000.
-   */
-  stop(spreadMs?: number): Promise<void>;
 }
 
 /**
- * Puts Chatter together: its six methods, the log's export, health and reflection, over one log.
+ * Puts Chatter together: its methods, the log's export, health and reflection, over one log.
  *
- * Throws a TypeError for `trustedProxies` and `allowedOrigins` that are none.
+ * It listens on no port: mount its listeners on servers of your own, or use `listen`. A server of
+ * `node:http` should have `requestTimeout` 0, for uploads that last, and `maxHeadersCount` 0, for
+ * Node drops headers otherwise. Call `stop` before you close the log, which stays yours.
+ *
+ * Throws a TypeError for invalid `trustedProxies`, `allowedOrigins` and `allowedHosts`.
  *
  * @example
- * const chatter = createChatter({ log: createMemoryLog(), auth });
- * http2.createServer().on("stream", chatter.streamListener).listen(8080);
+ * ```ts
+ * const log = createMemoryLog();
+ * const chatter = createChatter({ log, auth });
+ * const server = http2.createServer().on("stream", chatter.streamListener).listen(8080);
+ *
+ * server.close();
+ * await chatter.stop();
+ * await log.close();
+ * ```
  */
 export function createChatter(options: ChatterOptions): Chatter {
   const { log, auth, logger, metrics, page = true } = options;
@@ -103,7 +82,14 @@ export function createChatter(options: ChatterOptions): Chatter {
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // Each call under way has one.
   const isReady = () => !stopping.signal.aborted && log.writeFault === undefined;
-  const handlers = createHandlers(options, { limits, calls, stopping: stopping.signal, isReady });
+  const unread = new UnreadBytes(limits);
+  const handlers = createHandlers(options, {
+    limits,
+    calls,
+    stopping: stopping.signal,
+    isReady,
+    unread,
+  });
   const isTrustedProxy = createTrustedProxies(options.trustedProxies);
   const addressOf = createPeerAddress(isTrustedProxy);
   const contextValuesOf =
@@ -112,17 +98,38 @@ export function createChatter(options: ChatterOptions): Chatter {
       createContextValues()
         .set(wireProtocol, protocol)
         .set(peerAddressKey, addressOf(socket.remoteAddress, headers["x-forwarded-for"]));
+  const misdirected = createMisdirectedAnswer(createHostCheck(options.allowedHosts ?? ["*"]), () =>
+    limits.onRefused?.("allowed_hosts"),
+  );
+  const onRefusedOrigin = createRefusedOrigins((origin) =>
+    logger?.info(
+      { origin },
+      "a page of this origin was refused: --allowed-origins (CHATTER_ALLOWED_ORIGINS) names those that may call",
+    ),
+  );
   const bridge = createWebSocketBridge({
     ...options.webSocket,
     origins: options.allowedOrigins ?? [],
+    refuse: ({ url = "", headers }) => misdirected({ target: url, headers }),
     handlers,
     contextValues: contextValuesOf("websocket-tunnel"),
-    routes: createPlainRoutes(handlers, {
+    routes: createGoaRoutes(handlers, {
       contextValues: contextValuesOf("websocket-plain"),
       stopping: stopping.signal,
       maxPayload: options.webSocket?.socket?.maxPayload ?? limits.maxMessageBytes,
     }),
-    onSilent: () => metrics?.silent("websocket"),
+    guards: {
+      identify: async (header) => {
+        const token = parseBearerToken(header.get("authorization"));
+        return (await auth.verify(token)).subject;
+      },
+      unreadOf: ({ socket, headers }) =>
+        unread.open(addressOf(socket.remoteAddress, headers["x-forwarded-for"])),
+      idle: createUploadTimeouts({ ...limits, firstMessageTimeoutMs: limits.uploadIdleTimeoutMs }),
+      onRefused: limits.onRefused,
+    },
+    onRefusedOrigin,
+    onSilent: () => metrics?.recordUnresponsive("websocket"),
     onError: (error) => logger?.error({ err: error }, "WebSocket failed"),
   });
   const login = handlers.find(({ method }) => method === ChatterService.method.login)!;
@@ -131,25 +138,40 @@ export function createChatter(options: ChatterOptions): Chatter {
     : [];
   const metricsPages = metrics && options.metricsPage !== false ? [createMetricsPage(metrics)] : [];
   const callable = [
-    ...handlers.map(withLateHead).map(withExplainedRefusals),
+    ...handlers.map(withDeferredHeaders).map(withErrorText).map(withMediaTypes),
     createPlainLogin(login),
   ];
   const route = withCors(
     createRoute({
       handlers: [...callable, ...pageFiles, ...metricsPages],
-      webSocketPaths: plainPaths,
+      webSocketPaths: goaPaths,
       isReady,
       publicKeys: auth.publicKeys && (() => auth.publicKeys!()),
     }),
-    { handlers: callable, origins: parseOrigins(options.allowedOrigins) },
+    {
+      handlers: callable,
+      origins: parseOrigins(options.allowedOrigins),
+      onRefused: onRefusedOrigin,
+    },
   );
+  const admission = new CallAdmission({ isTrustedProxy, addressOf });
+  const onError = (error: unknown) => {
+    // What a client did wrong is in the line of its call.
+    if (isServerFault(asConnectError(error))) {
+      logger?.error({ err: error }, "request failed");
+    }
+  };
+  const served = { route, addressOf, misdirected, unread, admission, onError };
   return {
     handlers,
     limits,
     isTrustedProxy,
-    requestListener: createRequestListener(route, addressOf, limits.requestTimeoutMs),
-    streamListener: createStreamListener(route, addressOf),
-    upgradeListener: bridge.upgrade,
+    requestListener: createRequestListener(served, {
+      waitMs: limits.requestTimeoutMs,
+      onRefused: limits.onRefused,
+    }),
+    streamListener: createStreamListener(served, bridge.upgrade),
+    upgradeListener: createUpgradeListener(bridge.upgrade, admission),
     isReady,
     get openCalls() {
       return calls.count;

@@ -1,36 +1,47 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import { type ConnectRouterOptions, createConnectRouter } from "@connectrpc/connect";
+import type { ConnectRouterOptions } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
-import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { ChatterService } from "../gen/chatter_pb.js";
 import { Health } from "../gen/health/v1/health_pb.js";
 import { LogService } from "../gen/log_pb.js";
+import { LoginAttempts } from "./auth/login-attempts.js";
 import type { ChatterOptions } from "./chatter-options.js";
 import type { Limits } from "./limits/limits.js";
-import { LoginAttempts } from "./limits/login-attempts.js";
 import { createRequests, withRequestTime } from "./limits/request-time.js";
-import { createUploads } from "./limits/uploads.js";
+import type { UnreadBytes } from "./limits/unread-bytes.js";
+import { createUploadTimeouts } from "./limits/upload-timeouts.js";
 import { UserStreams } from "./limits/user-streams.js";
-import { createAccessInterceptor } from "./service/access.js";
-import type { CallObserver } from "./service/call.js";
-import { createCallLog } from "./service/call-log.js";
-import { createDirectReads } from "./service/direct-read.js";
+import { createAccessInterceptor, createAdmission } from "./service/call/access.js";
+import type { CallObserver } from "./service/call/call.js";
+import { createCallLog } from "./service/call/call-log.js";
+import { compressions } from "./service/call/compressions.js";
+import { createLifetimeInterceptor } from "./service/call/lifetime.js";
+import { withLongDeadlines } from "./service/call/long-deadline.js";
+import { MethodAccess } from "./service/call/method-access.js";
+import type { OpenCalls } from "./service/call/open-calls.js";
+import { createCallInterceptor, withCalls } from "./service/call/watched-calls.js";
+import { withWholeMessage } from "./service/call/whole-messages.js";
 import { createEchoer } from "./service/echoer.js";
-import { withEncodedStream } from "./service/encoded-stream.js";
 import { createExport } from "./service/export.js";
-import { HeadBell } from "./service/head-bell.js";
 import { createHealth } from "./service/health.js";
 import { createHistory } from "./service/history.js";
-import { createLifetimeInterceptor, maxTimerMs } from "./service/lifetime.js";
+import { jsonOptions } from "./service/json-options.js";
 import { createListener } from "./service/listener.js";
 import { createLogin } from "./service/login.js";
-import type { OpenCalls } from "./service/open-calls.js";
-import { createPosting } from "./service/posting.js";
+import { createDirectReads } from "./service/passthrough/direct-read.js";
+import { withPassthrough } from "./service/passthrough/stream.js";
+import { createPost } from "./service/post.js";
+import { PostPace } from "./service/posting/post-pace.js";
+import { createPosting } from "./service/posting/posting.js";
+import { createRead } from "./service/read.js";
+import { HeadNotifier } from "./service/reading/head-notifier.js";
+import { ReadTurns } from "./service/reading/read-turns.js";
 import { addReflection } from "./service/reflection.js";
+import { createRooms } from "./service/rooms.js";
 import { createSubscribe } from "./service/subscribe.js";
 import { createSummary } from "./service/summary.js";
-import { jsonOptions } from "./service/text.js";
-import { createCallInterceptor, withCalls } from "./service/watched-calls.js";
+import { createServiceRouter } from "./service/unary/router.js";
+import { withUnaryCalls } from "./service/unary/unary-call.js";
 import { createCallSpans } from "./tracing/call-spans.js";
 
 /**
@@ -47,15 +58,17 @@ export interface CallEnvironment {
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
   readonly isReady: () => boolean;
+  /** Counts what was received and is not used yet. */
+  readonly unread: UnreadBytes;
 }
 
 /**
  * Every method of every service, as handlers for any wire: behind the same interceptors,
- * with messages that take the fast way where they can.
+ * with messages that take the passthrough path where they can.
  */
 export function createHandlers(
   options: ChatterOptions,
-  { limits, calls, stopping, isReady }: CallEnvironment,
+  { limits, calls, stopping, isReady, unread }: CallEnvironment,
 ): readonly UniversalHandler[] {
   const { log, auth, logger, metrics, reflection = true } = options;
   const observers: CallObserver[] = [createCallSpans()];
@@ -66,14 +79,14 @@ export function createHandlers(
     observers.push(createCallLog(logger));
   }
 
+  const access = new MethodAccess();
   const routerOptions: ConnectRouterOptions = {
     readMaxBytes: limits.maxMessageBytes,
-    maxTimeoutMs: maxTimerMs,
     jsonOptions,
-    acceptCompression: [compressionGzip, compressionBrotli],
+    acceptCompression: [...compressions],
     interceptors: [
       createCallInterceptor(),
-      createAccessInterceptor(auth),
+      createAccessInterceptor(auth, access),
       createLifetimeInterceptor({
         calls,
         stopping,
@@ -84,49 +97,78 @@ export function createHandlers(
       ...(options.interceptors ?? []),
     ],
   };
-  const router = createConnectRouter(routerOptions);
+  const router = createServiceRouter(routerOptions);
   const services = () => [...new Set(router.handlers.map(({ service }) => service))];
-  const bell = new HeadBell(log);
-  const uploads = createUploads(limits);
-  const posting = createPosting(log, limits, uploads);
-  const reading = { subscribe: createSubscribe(log, bell), history: createHistory(log) };
-  const attempts = limits.maxLoginAttempts > 0 ? new LoginAttempts(limits) : undefined;
+  const notifier = new HeadNotifier(log);
+  const uploads = createUploadTimeouts(limits);
+  const posting = createPosting(log, limits, uploads, new PostPace(log, notifier));
+  const reads = new ReadTurns();
+  const reading = {
+    subscribe: createSubscribe(log, notifier, reads),
+    history: createHistory(log, reads),
+  };
+  const attempts = new LoginAttempts(limits);
   const open = { readMaxBytes: Math.min(maxOpenMessageBytes, limits.maxMessageBytes) };
   const { method } = ChatterService;
   router
     .rpc(method.login, createLogin(auth, attempts), open)
+    .rpc(method.post, createPost(posting))
+    .rpc(method.read, createRead(log, notifier, reads))
     .rpc(method.listener, createListener(posting))
     .rpc(method.summary, createSummary(posting))
     .rpc(method.subscribe, reading.subscribe)
     .rpc(method.history, reading.history)
     .rpc(method.echoer, createEchoer(posting))
-    .service(LogService, { export: createExport(log) })
+    .rpc(method.rooms, createRooms(log))
+    .service(LogService, { export: createExport(log, reads) })
     .service(Health, createHealth({ services: () => services().map(typeName), isReady }), open);
   if (reflection) {
     addReflection(router, services, open);
   }
-  options.routes?.(router);
+  const own = new Set(router.handlers);
+  options.routes?.(router, access);
 
   const directReads = createDirectReads(reading, routerOptions);
   const requests = createRequests(limits);
+  const admission = createAdmission(auth);
   const handlers = router.handlers.map((handler) => {
-    const encoded = withEncodedStream(handler, {
-      maxMessageBytes: limits.maxMessageBytes,
-      onCall(way) {
-        metrics?.took(way);
-        options.onStream?.(way, handler);
+    const maxMessageBytes =
+      own.has(handler) && access.isOpen(handler.method)
+        ? open.readMaxBytes
+        : limits.maxMessageBytes;
+    const passthrough = withPassthrough(withWholeMessage(handler, maxMessageBytes), {
+      maxMessageBytes,
+      onCall(path) {
+        metrics?.recordPath(path);
+        options.onStream?.(path, handler);
       },
       direct: directReads.get(handler.requestPath),
     });
     const timed = takesOne(handler.method)
-      ? withRequestTime(encoded, requests)
+      ? withRequestTime(passthrough, requests)
       : handler.service === ChatterService
-        ? encoded
-        : withRequestTime(encoded, uploads);
-    metrics?.know(handler.method);
-    return withCalls(timed, observers);
+        ? passthrough
+        : withRequestTime(passthrough, uploads);
+    const decoded = withLongDeadlines(timed);
+    const unary = router.unaryMethodOf(handler);
+    metrics?.registerMethod(handler.method);
+    const seenByOthers = !own.has(handler) || (options.interceptors?.length ?? 0) > 0;
+    return withCalls(
+      unary
+        ? withUnaryCalls(decoded, unary, {
+            ...{ maxMessageBytes, requests, seenByOthers },
+            admission: access.isOpen(handler.method) ? undefined : admission,
+          })
+        : decoded,
+      observers,
+    );
   });
-  metrics?.watch({ log, isReady, subscribers: () => bell.places() });
+  metrics?.observeServer({
+    log,
+    isReady,
+    subscribers: () => notifier.places(),
+    unreadBytes: () => unread.total,
+  });
   return handlers;
 }
 

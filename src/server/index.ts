@@ -3,13 +3,16 @@
  */
 export type { Auth, Identity, IssuedToken } from "./auth/auth.js";
 export { type AuthOptions, createAuth } from "./auth/create-auth.js";
-export { createIssuerKeys, type IssuerKeys, type IssuerKeysOptions } from "./auth/issuer-keys.js";
+export {
+  createIssuerKeys,
+  type IssuerKeys,
+  type IssuerKeysOptions,
+} from "./auth/issuer/issuer-keys.js";
 export {
   createIssuerTokens,
   type IssuerTokens,
   type IssuerTokensOptions,
-} from "./auth/issuer-tokens.js";
-export { createRevocations, type RevocationList, type Revocations } from "./auth/revocations.js";
+} from "./auth/issuer/issuer-tokens.js";
 export {
   type PublicKey,
   parseSigningKey,
@@ -17,24 +20,31 @@ export {
   readSigningKey,
   readSigningKeys,
   type SigningKey,
-} from "./auth/signing-key.js";
+} from "./auth/keys/signing-key.js";
 export {
   type SigningKeys,
   type WatchedSigningKeys,
   watchSigningKeys,
-} from "./auth/signing-keys.js";
+} from "./auth/keys/signing-keys.js";
+export {
+  createRevocations,
+  type RevocationList,
+  type Revocations,
+} from "./auth/revocations/revocations.js";
+export {
+  type WatchedRevocations,
+  watchRevocationsFile,
+} from "./auth/revocations/watched-revocations.js";
 export { createTokens, type Tokens, type TokensOptions } from "./auth/tokens.js";
-export { createUsers, type NewUser, newUser, type User, type Users } from "./auth/users.js";
-export { readUsersFile } from "./auth/users-file.js";
-export { type WatchedRevocations, watchRevocationsFile } from "./auth/watched-revocations.js";
-export { type WatchedUsers, watchUsersFile } from "./auth/watched-users.js";
+export { createUsers, type NewUser, newUser, type User, type Users } from "./auth/users/users.js";
+export { readUsersFile } from "./auth/users/users-file.js";
+export { type WatchedUsers, watchUsersFile } from "./auth/users/watched-users.js";
 export { type Chatter, createChatter } from "./chatter.js";
 export type { ChatterOptions, WebSocketSettings } from "./chatter-options.js";
-export type { Certificate } from "./http/certificate.js";
 export { type ChatterServer, type ListenOptions, listen } from "./http/server.js";
+export type { Certificate } from "./http/tls/certificate.js";
 export { defaultLimits, type LimitName, type Limits } from "./limits/limits.js";
-export { openLevelLog } from "./log/level-log.js";
-export type { CommitFigures, LogObserver } from "./log/log-observer.js";
+export { openFileLog } from "./log/file/file-log.js";
 export { createMemoryLog } from "./log/memory-log.js";
 export type {
   AppendResult,
@@ -44,10 +54,12 @@ export type {
   Position,
   ReadOptions,
 } from "./log/message-log.js";
-export { type NatsLogOptions, openNatsLog } from "./log/nats-log.js";
+export { type NatsLogOptions, openNatsLog } from "./log/nats/nats-log.js";
+export type { CommitFigures, LogObserver } from "./log/observer.js";
 export { createMetrics, type Metrics, type MetricsOptions } from "./metrics/metrics.js";
-export type { Logger } from "./service/call-log.js";
-export { callerOf } from "./service/identity.js";
+export { callerOf } from "./service/call/context.js";
+export type { RouteAccess } from "./service/call/method-access.js";
+export type { Logger } from "./util/logger.js";
 export {
   type CloseOptions,
   createWebSocketBridge,
@@ -55,7 +67,8 @@ export {
   type WebSocketBridgeOptions,
 } from "./websocket/bridge.js";
 export type { HttpAnswer } from "./websocket/http-answer.js";
-export type { Message, MessageSocket, MessageSocketOptions } from "./websocket/message-socket.js";
+export type { Message } from "./websocket/message.js";
+export type { MessageSocket, MessageSocketOptions } from "./websocket/message-socket.js";
 export { type PingPolicyOptions, pingPolicy } from "./websocket/ping-policy.js";
 export type {
   AcceptOptions,

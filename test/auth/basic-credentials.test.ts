@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseBasicCredentials } from "../../src/server/auth/basic-credentials.js";
 import { refusalText } from "./connect-errors.js";
 
 const encode = (text: string | Buffer) => Buffer.from(text as string).toString("base64");
 
 describe("credentials", () => {
-  it.each([
+  test.each([
     ["goa:rocks", "goa", "rocks"],
     ["goa:ro:ck:s", "goa", "ro:ck:s"],
     ["goa::", "goa", ":"],
@@ -20,7 +20,7 @@ describe("credentials", () => {
     }
   });
 
-  it("of RFC 7617's own example", () => {
+  test("of RFC 7617's own example", () => {
     expect(parseBasicCredentials("Basic dGVzdDoxMjPCow==")).toEqual({
       user: "test",
       password: "123£",
@@ -31,7 +31,7 @@ describe("credentials", () => {
 describe("what is refused", () => {
   const right = ': send "Authorization: Basic " and the base64 of "user:password"';
 
-  it.each([
+  test.each([
     [null, "missing credentials"],
     ["", "missing credentials"],
     [`Bearer ${encode("goa:rocks")}`, '"Authorization" is not of the scheme Basic'],

@@ -1,15 +1,15 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { parseBearerToken } from "../../src/server/auth/bearer-token.js";
 import { refusalText } from "./connect-errors.js";
 
-it.each(["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "Bearer   a.b.c", "a.b.c"])(
+test.each(["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "Bearer   a.b.c", "a.b.c"])(
   "%j has a token",
   (header) => {
     expect(parseBearerToken(header)).toBe("a.b.c");
   },
 );
 
-it.each([
+test.each([
   null,
   "",
   " ",

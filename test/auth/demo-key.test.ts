@@ -1,7 +1,7 @@
 import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, it } from "vitest";
-import { loadOrCreateDemoKeys } from "../../src/server/auth/demo-key.js";
+import { expect, test } from "vitest";
+import { loadOrCreateDemoKeys } from "../../src/server/auth/keys/demo-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
 import { tempDir } from "../support/temp-dir.js";
 import { refusalText } from "./connect-errors.js";
@@ -9,7 +9,7 @@ import { refusalText } from "./connect-errors.js";
 const tokensOf = async (dir: string) =>
   createTokens({ key: { list: await loadOrCreateDemoKeys(dir) } });
 
-it("is made with mode 0600, and its folder with it", async () => {
+test("is made with mode 0600, and its folder with it", async () => {
   const dir = join(tempDir(), "new", "data");
   const [key] = await loadOrCreateDemoKeys(dir);
   expect(key?.algorithm).toBe("HS256");
@@ -18,7 +18,7 @@ it("is made with mode 0600, and its folder with it", async () => {
   expect(await readdir(dir)).toEqual(["signing-key"]);
 });
 
-it("is the same after a restart, so tokens stay valid", async () => {
+test("is the same after a restart, so tokens stay valid", async () => {
   const dir = tempDir();
   const before = await tokensOf(dir);
   const file = await readFile(join(dir, "signing-key"), "utf8");
@@ -28,14 +28,14 @@ it("is the same after a restart, so tokens stay valid", async () => {
   expect(await readFile(join(dir, "signing-key"), "utf8")).toBe(file);
 });
 
-it("is another one in another folder", async () => {
+test("is another one in another folder", async () => {
   const here = await tokensOf(tempDir());
   const there = await tokensOf(tempDir());
   const { token } = await here.issue({ subject: "goa", scopes: [] });
   expect(await refusalText(() => there.verify(token))).toBe("Unauthenticated: invalid token");
 });
 
-it("is one key when several start together", async () => {
+test("is one key when several start together", async () => {
   const dir = tempDir();
   const [one, ...others] = await Promise.all(Array.from({ length: 8 }, () => tokensOf(dir)));
   const { token } = await one!.issue({ subject: "goa", scopes: [] });
@@ -45,7 +45,7 @@ it("is one key when several start together", async () => {
   expect(await readdir(dir)).toEqual(["signing-key"]);
 });
 
-it.each([0o640, 0o604, 0o620, 0o666])("is refused with mode %o", async (mode) => {
+test.each([0o640, 0o604, 0o620, 0o666])("is refused with mode %o", async (mode) => {
   const dir = tempDir();
   await loadOrCreateDemoKeys(dir);
   await chmod(join(dir, "signing-key"), mode);
@@ -54,7 +54,7 @@ it.each([0o640, 0o604, 0o620, 0o666])("is refused with mode %o", async (mode) =>
   );
 });
 
-it("is refused if it was cut short", async () => {
+test("is refused if it was cut short", async () => {
   const dir = tempDir();
   await writeFile(join(dir, "signing-key"), "short\n", { mode: 0o600 });
   expect(await refusalText(() => loadOrCreateDemoKeys(dir))).toMatch(
@@ -62,10 +62,10 @@ it("is refused if it was cut short", async () => {
   );
 });
 
-it("says so if the folder cannot be", async () => {
+test("says so if the folder cannot be", async () => {
   const file = join(tempDir(), "file");
   await writeFile(file, "");
   expect(await refusalText(() => loadOrCreateDemoKeys(join(file, "data")))).toMatch(
-    /^FailedPrecondition: signing key ".*" can be neither read nor made \(ENOTDIR\)$/,
+    /^FailedPrecondition: signing key ".*" can be neither read nor made \(part of the path is not a folder\)$/,
   );
 });

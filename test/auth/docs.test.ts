@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { createKeyFile } from "../../src/server/auth/key-file.js";
-import { newUser } from "../../src/server/auth/users.js";
-import { addUser } from "../../src/server/auth/users-file.js";
+import { createKeyFile } from "../../src/server/auth/keys/key-file.js";
+import { newUser } from "../../src/server/auth/users/users.js";
+import { addUser } from "../../src/server/auth/users/users-file.js";
 import { tempDir } from "../support/temp-dir.js";
 
 const page = readFileSync(new URL("../../docs/accounts.md", import.meta.url), "utf8");

@@ -1,12 +1,12 @@
 import { createPublicKey, type JsonWebKey } from "node:crypto";
 import { errors, jwtVerify } from "jose";
-import { expect, it, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import {
   createIssuerKeys,
   type IssuerKeys,
   type IssuerKeysOptions,
-} from "../../src/server/auth/issuer-keys.js";
-import { createIssuerTokens } from "../../src/server/auth/issuer-tokens.js";
+} from "../../src/server/auth/issuer/issuer-keys.js";
+import { createIssuerTokens } from "../../src/server/auth/issuer/issuer-tokens.js";
 import { sleep, until } from "../support/streams.js";
 import { refusalText } from "./connect-errors.js";
 import { createKey, startIssuer } from "./fake-issuer.js";
@@ -35,16 +35,17 @@ type Issuer = Awaited<ReturnType<typeof startIssuer>>;
 
 const invalid = "Unauthenticated: invalid token";
 /** Where the keys are, and why they are not to be had, is nothing to callers. */
-const unknown = "Unavailable: the keys of the tokens' issuer cannot be had now: try again later";
+const unknown =
+  "Unavailable: the keys of the tokens' issuer cannot be fetched now: try again later";
 
-it("keys are fetched once, for many tokens", async () => {
+test("keys are fetched once, for many tokens", async () => {
   const { issuer, outcome } = await start();
   const tokens = await Promise.all(Array.from({ length: 50 }, () => issuer.sign()));
   expect(new Set(await Promise.all(tokens.map(outcome)))).toEqual(new Set(["accepted"]));
   expect(issuer.fetches).toBe(1);
 });
 
-it("a key that is new at the issuer is found", async () => {
+test("a key that is new at the issuer is found", async () => {
   const { issuer, outcome } = await start({ cooldownMs: 0 });
   expect(await outcome(await issuer.sign())).toBe("accepted");
   issuer.published = [one, two];
@@ -52,7 +53,7 @@ it("a key that is new at the issuer is found", async () => {
   expect(issuer.fetches).toBe(2);
 });
 
-it("a flood of tokens with keys that nobody knows does not reach the issuer", async () => {
+test("a flood of tokens with keys that nobody knows does not reach the issuer", async () => {
   const { issuer, outcome } = await start({ cooldownMs: 600 });
   expect(await outcome(await issuer.sign())).toBe("accepted");
   const flood = await Promise.all(
@@ -71,7 +72,7 @@ it("a flood of tokens with keys that nobody knows does not reach the issuer", as
   expect(issuer.fetches).toBeGreaterThan(1);
 });
 
-it("keys are good while the issuer is away, however old, and new ones come when it is back", async () => {
+test("keys are good while the issuer is away, however old, and new ones come when it is back", async () => {
   const { issuer, keys, outcome, logged } = await start({ refreshMs: 20, cooldownMs: 20 });
   expect(await outcome(await issuer.sign())).toBe("accepted");
   await issuer.stop();
@@ -93,7 +94,7 @@ it("keys are good while the issuer is away, however old, and new ones come when 
   keys.freshen();
 });
 
-it("a token that was verified is verified again when its key was taken away", async () => {
+test("a token that was verified is verified again when its key was taken away", async () => {
   const { issuer, outcome } = await start({ refreshMs: 20, cooldownMs: 0 });
   const token = await issuer.sign();
   expect(await outcome(token)).toBe("accepted");
@@ -101,7 +102,7 @@ it("a token that was verified is verified again when its key was taken away", as
   await until(async () => (await outcome(token)) === invalid, "it is refused");
 });
 
-it("a token that is being verified while its key is taken away is not remembered", async () => {
+test("a token that is being verified while its key is taken away is not remembered", async () => {
   const issuer = await startIssuer(one);
   let changed = () => {};
   const find = vi.fn(async () => {
@@ -122,7 +123,7 @@ it("a token that is being verified while its key is taken away is not remembered
   expect(find).toHaveBeenCalledTimes(2);
 });
 
-it("an issuer that does not answer delays no token whose key is known", async () => {
+test("an issuer that does not answer delays no token whose key is known", async () => {
   const { issuer, outcome, logged } = await start({
     refreshMs: 10,
     cooldownMs: 10,
@@ -145,7 +146,7 @@ it("an issuer that does not answer delays no token whose key is known", async ()
   expect(performance.now() - before).toBeGreaterThan(900);
 });
 
-it("a server may start before its issuer", async () => {
+test("a server may start before its issuer", async () => {
   const issuer = await startIssuer(one, two);
   await issuer.stop();
   const { outcome, logged } = await start({ cooldownMs: 20 }, issuer);
@@ -156,7 +157,7 @@ it("a server may start before its issuer", async () => {
   expect(await outcome(await issuer.sign())).toBe("accepted");
 });
 
-it.each([
+test.each([
   ["an error", (response) => response.writeHead(500).end("secret of the issuer")],
   ["no JSON", (response) => response.end("<html>")],
   ["no key set", (response) => response.end('{"keys": 7}')],
@@ -181,7 +182,7 @@ it.each([
   },
 );
 
-it("the keys are for tokens of any library", async () => {
+test("the keys are for tokens of any library", async () => {
   const { issuer, keys } = await start();
   const { payload } = await jwtVerify(await issuer.sign(), keys.find);
   expect(payload.sub).toBe("goa");

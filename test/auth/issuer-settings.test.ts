@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SettingError } from "../../src/server/settings/setting.js";
 import { checkSettings } from "../../src/server/settings/settings.js";
 
 const given = { demo: true, issuer: "https://login.example.com/", jwksUrl: "https://a.example/k" };
 
 describe("an outside issuer", () => {
-  it("is named with its keys, the claim and the map", () => {
+  test("is named with its keys, the claim and the map", () => {
     const settings = { ...given, scopeClaim: "roles", scopeMap: "a=stream:read, b=c=stream:write" };
     expect(checkSettings(settings).accounts.issuer).toEqual({
       issuer: given.issuer,
@@ -19,14 +19,24 @@ describe("an outside issuer", () => {
     expect(checkSettings({ demo: true }).accounts.issuer).toBeUndefined();
   });
 
-  it.each(["http://localhost:1/k", "http://127.0.0.9/k", "http://[::1]:8/k"])(
+  test("may have tokens for some rooms alone", () => {
+    const scopeMap = "team=stream:write:team/*,news=stream:read:news";
+    expect(checkSettings({ ...given, scopeMap }).accounts.issuer?.scopeMap).toEqual(
+      new Map([
+        ["team", "stream:write:team/*"],
+        ["news", "stream:read:news"],
+      ]),
+    );
+  });
+
+  test.each(["http://localhost:1/k", "http://127.0.0.9/k", "http://[::1]:8/k"])(
     "may publish its keys without TLS on this machine: %s",
     (jwksUrl) => {
       expect(checkSettings({ ...given, jwksUrl }).accounts.issuer?.jwksUrl.href).toBe(jwksUrl);
     },
   );
 
-  it.each([
+  test.each([
     [{ jwksUrl: undefined }, /^--issuer and --jwks-url belong together.*--token-issuer$/],
     [{ issuer: undefined }, /^--issuer and --jwks-url belong together/],
     [
@@ -42,6 +52,7 @@ describe("an outside issuer", () => {
     [{ jwksUrl: "https://user:hunter2@a.example/k" }, /^--jwks-url .* no user and no password$/],
     [{ scopeMap: "a" }, /^--scope-map .* pairs such as/],
     [{ scopeMap: "a=stream:all" }, /^--scope-map .* pairs such as/],
+    [{ scopeMap: "a=stream:read:team*" }, /^--scope-map .* stream:read:team\/\*$/],
     [{ scopeMap: "=stream:read" }, /^--scope-map .* pairs such as/],
     [{ scopeMap: "a b=stream:read" }, /^--scope-map .* pairs such as/],
     [{ scopeMap: "a=stream:read,a=stream:write" }, /^--scope-map .* pairs such as/],
@@ -52,7 +63,7 @@ describe("an outside issuer", () => {
   });
 });
 
-it("accounts are somewhere, and what signs their tokens", () => {
+test("accounts are somewhere, and what signs their tokens", () => {
   const outside = { issuer: given.issuer, jwksUrl: given.jwksUrl };
   expect(checkSettings(outside).accounts).toMatchObject({ demo: false, usersFile: undefined });
   expect(() => checkSettings({})).toThrow(/no accounts: give --users-file .* --issuer .* --demo/);

@@ -3,18 +3,23 @@ import { copyFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Code, createClient } from "@connectrpc/connect";
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import { createAuth } from "../../src/server/auth/create-auth.js";
-import { demoUsers } from "../../src/server/auth/demo-users.js";
-import { createKeyFile, listKeys, removeKeys, rotateKey } from "../../src/server/auth/key-file.js";
+import {
+  createKeyFile,
+  listKeys,
+  removeKeys,
+  rotateKey,
+} from "../../src/server/auth/keys/key-file.js";
 import {
   parseSigningKey,
   readSigningKeys,
   type SigningKey,
-} from "../../src/server/auth/signing-key.js";
-import { type SigningKeys, watchSigningKeys } from "../../src/server/auth/signing-keys.js";
+} from "../../src/server/auth/keys/signing-key.js";
+import { type SigningKeys, watchSigningKeys } from "../../src/server/auth/keys/signing-keys.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
+import { demoUsers } from "../../src/server/auth/users/demo-users.js";
 import { startChatter } from "../support/chatter-server.js";
 import { runHere } from "../support/cli-here.js";
 import { replaceFile } from "../support/replace-file.js";
@@ -34,7 +39,7 @@ async function tokensOf(path: string) {
 
 const kidOf = (token: string) => decodeProtectedHeader(token).kid;
 
-it("a new key signs, and tokens of the keys before stay valid", async () => {
+test("a new key signs, and tokens of the keys before stay valid", async () => {
   const path = newPath();
   const first = await createKeyFile(path, "EdDSA");
   const { token: old } = await (await tokensOf(path)).issue(goa);
@@ -55,7 +60,7 @@ it("a new key signs, and tokens of the keys before stay valid", async () => {
   expect((await stat(path)).mode & 0o777).toBe(0o600);
 });
 
-it("keys may be an object of one's own that changes", async () => {
+test("keys may be an object of one's own that changes", async () => {
   class Keys implements SigningKeys {
     list: readonly SigningKey[] = [];
     #listeners = new Set<() => void>();
@@ -81,7 +86,7 @@ it("keys may be an object of one's own that changes", async () => {
   expect(changes).toBe(1);
 });
 
-it("a new key signs from its time on, when every server has it", async () => {
+test("a new key signs from its time on, when every server has it", async () => {
   const path = newPath();
   const first = await createKeyFile(path, "HS256");
   const behind = `${path}-copy`;
@@ -96,7 +101,7 @@ it("a new key signs from its time on, when every server has it", async () => {
   expect(kidOf((await ahead.issue(goa)).token)).toBe(second);
 });
 
-it("a file with one key becomes a key set, and its tokens stay valid", async () => {
+test("a file with one key becomes a key set, and its tokens stay valid", async () => {
   const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" });
   for (const content of [secret, `${secret}\n`, pem]) {
     const path = newPath();
@@ -111,7 +116,7 @@ it("a file with one key becomes a key set, and its tokens stay valid", async () 
   }
 });
 
-it("a token without kid, as of before there were several keys, stays valid", async () => {
+test("a token without kid, as of before there were several keys, stays valid", async () => {
   const path = newPath();
   await writeFile(path, secret);
   const old = forge(honest());
@@ -123,7 +128,7 @@ it("a token without kid, as of before there were several keys, stays valid", asy
   }
 });
 
-it("a kid that is no key's is refused, and so is another key's", async () => {
+test("a kid that is not a key's is refused, and so is another key's", async () => {
   const path = newPath();
   await writeFile(path, secret);
   const id = await rotateKey(path, { signsFrom: Date.now() });
@@ -135,7 +140,7 @@ it("a kid that is no key's is refused, and so is another key's", async () => {
   }
 });
 
-it("a key that is removed takes its tokens along, cached ones and open calls too", async () => {
+test("a key that is removed takes its tokens along, cached ones and open calls too", async () => {
   const path = newPath();
   const first = await createKeyFile(path, "HS256");
   const keys = await watchSigningKeys(path, () => {});
@@ -152,7 +157,7 @@ it("a key that is removed takes its tokens along, cached ones and open calls too
   await until(() => server.chatter.openCalls === 2, "the calls are open");
 
   expect(await refusalText(() => removeKeys(path, ({ id }) => id === second))).toMatch(
-    /^FailedPrecondition: key ".*" signs: say "chatter key rotate --signs-in 0" first$/,
+    /^FailedPrecondition: key ".*" signs: run "chatter key rotate --signs-in 0" first$/,
   );
   expect(await removeKeys(path, ({ id }) => id === first)).toEqual([first]);
   const { code, rawMessage } = await ends;
@@ -166,7 +171,7 @@ it("a key that is removed takes its tokens along, cached ones and open calls too
   await stays;
 });
 
-it("chatter key makes, lists, rotates and removes keys", async () => {
+test("chatter key makes, lists, rotates and removes keys", async () => {
   const path = newPath();
   const key = (...args: string[]) => runHere(["key", ...args, "--signing-key-file", path]);
   const list = async () =>
@@ -204,7 +209,7 @@ it("chatter key makes, lists, rotates and removes keys", async () => {
   expect(await list()).toMatchObject([{ kid: third, state: "signs" }]);
 });
 
-it("a running server takes the demo's new key, keeps its old tokens, and says nothing of keys", async () => {
+test("a running server takes the demo's new key, keeps its old tokens, and says nothing of keys", async () => {
   const dir = tempDir();
   const server = await startServe(["--demo", "--log", "memory", "--data-dir", dir]);
   const anyone = createClient(ChatterService, transportOf(connectWire, server.url));
@@ -212,7 +217,7 @@ it("a running server takes the demo's new key, keeps its old tokens, and says no
   const old = await login();
   await rotateKey(join(dir, "signing-key"), { signsFrom: Date.now(), algorithm: "EdDSA" });
   await until(
-    () => server.errors().includes('"msg":"the signing key file was read again"'),
+    () => server.errors().includes('"msg":"the signing key file was reloaded"'),
     "the server has the new key",
   );
   const fresh = await login();

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
 import { calculateJwkThumbprint } from "jose";
-import { describe, expect, it } from "vitest";
-import { parseSigningKeys } from "../../src/server/auth/signing-key.js";
-import { signingKeyAt } from "../../src/server/auth/signing-keys.js";
-import { makeStoredKey, signingAlgorithms } from "../../src/server/auth/stored-key.js";
+import { describe, expect, test } from "vitest";
+import { parseSigningKeys } from "../../src/server/auth/keys/signing-key.js";
+import { signingKeyAt } from "../../src/server/auth/keys/signing-keys.js";
+import { makeStoredKey, signingAlgorithms } from "../../src/server/auth/keys/stored-key.js";
 import { refusalText } from "./connect-errors.js";
 
 const k = Buffer.from("0123456789abcdef0123456789abcdef").toString("base64url");
@@ -13,7 +13,7 @@ const pair = pairOf("ed25519");
 const setOf = (...keys: unknown[]) => JSON.stringify({ keys });
 
 describe("a key set", () => {
-  it("may be one that another tool made", async () => {
+  test("may be one that another tool made", async () => {
     const keys = await parseSigningKeys(
       setOf({ ...pair, kid: "mine", key_ops: ["sign"] }, { kty: "oct", k, alg: "HS256" }),
       "test",
@@ -27,7 +27,7 @@ describe("a key set", () => {
   });
 
   const list = 'is not an object with the one field "keys", a list of 1 to 100';
-  it.each([
+  test.each([
     ['{"keys": [', "is not JSON"],
     ["{}", list],
     ['{"keys":[]}', list],
@@ -81,7 +81,7 @@ describe("a key set", () => {
   });
 });
 
-it("a key without an id has always the same one, made from it", async () => {
+test("a key without an id has always the same one, made from it", async () => {
   const { x } = pair;
   const [one, two] = await parseSigningKeys(setOf(pair, { kty: "oct", k }), "test");
   expect(one!.id).toBe(await calculateJwkThumbprint({ kty: "OKP", crv: "Ed25519", x: x! }));
@@ -91,14 +91,14 @@ it("a key without an id has always the same one, made from it", async () => {
   expect(two!.id).toBe("Esx_wDnIrSvvJFIaEHuNJd4Qvr5b8pDRXQCh6KoZGhs");
 });
 
-it.each(signingAlgorithms)("no new key (%s) has an id that looks like an option", (algorithm) => {
+test.each(signingAlgorithms)("no new key (%s) has an id that looks like an option", (algorithm) => {
   const ids = Array.from({ length: 500 }, () => makeStoredKey(algorithm, 0).id);
   expect(ids.filter((id) => id.startsWith("-"))).toEqual([]);
 });
 
 describe("the key that signs", () => {
   const key = (name: string, signsFrom: number) => ({ name, signsFrom });
-  it.each([
+  test.each([
     [[key("a", 0)], "a"],
     [[key("a", 0), key("b", 50)], "b"],
     [[key("b", 50), key("a", 0)], "b"],

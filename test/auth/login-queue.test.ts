@@ -1,17 +1,17 @@
 import { getEventListeners } from "node:events";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createAuth } from "../../src/server/auth/create-auth.js";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createLoginQueue } from "../../src/server/auth/login-queue.js";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
-import { createUsers, newUser } from "../../src/server/auth/users.js";
+import { createUsers, newUser } from "../../src/server/auth/users/users.js";
 import { refusalText } from "./connect-errors.js";
 import { secret } from "./forged-token.js";
 
 /** A signal of its own for each call, as every call has one. */
 const never = () => new AbortController().signal;
 
-/** A task that ends when it is told to, and how many of its kind run. */
+/** A task that ends when the test says so, and how many of its kind run. */
 function createTasks() {
   const ends: (() => void)[] = [];
   let running = 0;
@@ -34,7 +34,7 @@ function createTasks() {
 }
 
 describe("the queue", () => {
-  it("runs one at a time, in the order of arrival", async () => {
+  test("runs one at a time, in the order of arrival", async () => {
     const queue = createLoginQueue();
     const tasks = createTasks();
     const order: number[] = [];
@@ -48,7 +48,7 @@ describe("the queue", () => {
     expect(tasks.most()).toBe(1);
   });
 
-  it("answers with what the task answers, and goes on after one that fails", async () => {
+  test("answers with what the task answers, and goes on after one that fails", async () => {
     const queue = createLoginQueue();
     const fault = new Error("scrypt failed");
     const failing = queue.run(() => Promise.reject(fault), never());
@@ -58,7 +58,7 @@ describe("the queue", () => {
     expect(await queue.run(async () => 8, never())).toBe(8);
   });
 
-  it("refuses whoever comes when it is full, and only then", async () => {
+  test("refuses whoever comes when it is full, and only then", async () => {
     const queue = createLoginQueue({ maxWaiting: 2 });
     const tasks = createTasks();
     const all = [1, 2, 3].map(() => queue.run(tasks.task, never()));
@@ -74,7 +74,7 @@ describe("the queue", () => {
     expect(tasks.started()).toBe(4);
   });
 
-  it("gives up the place of one who leaves", async () => {
+  test("gives up the place of one who leaves", async () => {
     const queue = createLoginQueue({ maxWaiting: 1 });
     const tasks = createTasks();
     const first = queue.run(tasks.task, never());
@@ -89,14 +89,14 @@ describe("the queue", () => {
     expect(tasks.started()).toBe(2);
   });
 
-  it("starts nothing for one who has left before", async () => {
+  test("starts nothing for one who has left before", async () => {
     const tasks = createTasks();
     const gone = AbortSignal.abort(new Error("gone"));
     await expect(createLoginQueue().run(tasks.task, gone)).rejects.toThrow("gone");
     expect(tasks.started()).toBe(0);
   });
 
-  it("leaves no listener on a signal", async () => {
+  test("leaves no listener on a signal", async () => {
     const queue = createLoginQueue();
     const tasks = createTasks();
     const { signal } = new AbortController();
@@ -114,7 +114,7 @@ describe("logins", async () => {
   const cost = { logN: 10, r: 8, p: 1 };
   const goa = await newUser({ name: "goa", password: "rocks", scopes: [], cost });
 
-  it("take their turns: 65 at once are served, the next is refused", async () => {
+  test("take their turns: 65 at once are served, the next is refused", async () => {
     const auth = createAuth({ users: createUsers([goa]), tokens });
     const all = Array.from({ length: 65 }, () => auth.login("goa", "rocks", never()));
     expect(await refusalText(() => auth.login("goa", "rocks", never()))).toBe(
@@ -124,7 +124,7 @@ describe("logins", async () => {
     expect(await auth.login("goa", "rocks", never())).toHaveProperty("token");
   });
 
-  it("leave with their signal's reason", async () => {
+  test("leave with their signal's reason", async () => {
     const auth = createAuth({ users: createUsers([goa]), tokens });
     const first = auth.login("goa", "rocks", never());
     const leaver = new AbortController();

@@ -1,9 +1,9 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { createAuth } from "../../src/server/auth/create-auth.js";
-import { demoUsers } from "../../src/server/auth/demo-users.js";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
-import { createUsers, newUser } from "../../src/server/auth/users.js";
+import { demoUsers } from "../../src/server/auth/users/demo-users.js";
+import { createUsers, newUser } from "../../src/server/auth/users/users.js";
 import { refusalText } from "./connect-errors.js";
 import { secret } from "./forged-token.js";
 
@@ -11,7 +11,7 @@ const tokens = createTokens({ key: await parseSigningKey(secret, "test") });
 const cost = { logN: 4, r: 8, p: 1 };
 const never = () => new AbortController().signal;
 
-it("the demo account may read and write", async () => {
+test("the demo account may read and write", async () => {
   const auth = createAuth({ users: demoUsers(), tokens });
   const { token, expiresAt } = await auth.login("goa", "rocks", never());
   expect(await auth.verify(token)).toEqual({
@@ -25,7 +25,7 @@ it("the demo account may read and write", async () => {
   });
 });
 
-it("a token has its account's name and scopes", async () => {
+test("a token has its account's name and scopes", async () => {
   const names = ["reader", "__proto__", "constructor", "名前", "x".repeat(128)];
   const accounts = names.map((name) =>
     newUser({ name, password: `of ${name}`, scopes: ["stream:read"], cost }),
@@ -37,7 +37,7 @@ it("a token has its account's name and scopes", async () => {
   }
 });
 
-it.each([
+test.each([
   ["goa", "Rocks"],
   ["goa", ""],
   ["goa", "rocks\0"],
@@ -51,7 +51,7 @@ it.each([
   );
 });
 
-it.each(["", "a:b", "a\u0000", "a\u009f", "a\nb", "\ud800", "x".repeat(129), "é".repeat(65)])(
+test.each(["", "a:b", "a\u0000", "a\u009f", "a\nb", "\ud800", "x".repeat(129), "é".repeat(65)])(
   "no account is named %j",
   async (name) => {
     expect(await refusalText(() => newUser({ name, password: "rocks", scopes: [], cost }))).toMatch(

@@ -2,19 +2,19 @@ import { createPublicKey } from "node:crypto";
 import { join } from "node:path";
 import { Code, createClient } from "@connectrpc/connect";
 import { decodeJwt } from "jose";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import { createAuth } from "../../src/server/auth/create-auth.js";
-import { demoUsers } from "../../src/server/auth/demo-users.js";
-import { createIssuerKeys } from "../../src/server/auth/issuer-keys.js";
+import { createIssuerKeys } from "../../src/server/auth/issuer/issuer-keys.js";
 import {
   createIssuerTokens,
   type IssuerTokensOptions,
-} from "../../src/server/auth/issuer-tokens.js";
-import { createRevocations } from "../../src/server/auth/revocations.js";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+} from "../../src/server/auth/issuer/issuer-tokens.js";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
+import { createRevocations } from "../../src/server/auth/revocations/revocations.js";
 import { tokenIdOf } from "../../src/server/auth/token-id.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
+import { demoUsers } from "../../src/server/auth/users/demo-users.js";
 import { runHere } from "../support/cli-here.js";
 import { startServe } from "../support/serve.js";
 import { collect, errorOf } from "../support/streams.js";
@@ -40,7 +40,7 @@ async function start(options: Partial<IssuerTokensOptions> = {}, key = rsa) {
 }
 
 describe("a token of an outside issuer", () => {
-  it.each(["RS256", "PS256", "ES256", "EdDSA"])("is accepted with %s", async (alg) => {
+  test.each(["RS256", "PS256", "ES256", "EdDSA"])("is accepted with %s", async (alg) => {
     const { issuer, outside } = await start({}, await createKey(alg, "a-key"));
     const token = await issuer.sign({ jti: "an-id" });
     const { iat, exp } = decodeJwt(token);
@@ -54,7 +54,7 @@ describe("a token of an outside issuer", () => {
     expect(issuer.fetches).toBe(1);
   });
 
-  it("is for nobody of the server's own accounts", async () => {
+  test("is for nobody of the server's own accounts", async () => {
     const { issuer, outside } = await start();
     const tokens = createTokens({ key: await parseSigningKey("k".repeat(32), "test") });
     const auth = createAuth({ users: demoUsers(), tokens, issuer: outside });
@@ -72,7 +72,7 @@ describe("a token of an outside issuer", () => {
     expect(await refusalText(() => auth.verify(posing))).toBe("Unauthenticated: invalid token");
   });
 
-  it("can be revoked, with an id or without, and so can its user", async () => {
+  test("can be revoked, with an id or without, and so can its user", async () => {
     const { issuer, outside } = await start();
     const tokens = createTokens({ key: await parseSigningKey("k".repeat(32), "test") });
     const isAccepted = async (token: string, revoked: { id?: string; name?: string }) => {
@@ -97,7 +97,7 @@ describe("a token of an outside issuer", () => {
   });
 
   const now = Math.floor(Date.now() / 1000);
-  it.each([
+  test.each([
     ["iss", ["https://login.example.com/realms/main", "chatter", undefined]],
     ["aud", ["another", undefined, []]],
     ["sub", [undefined, "", 7, "a\nb", "x".repeat(128)]],
@@ -112,7 +112,7 @@ describe("a token of an outside issuer", () => {
     }
   });
 
-  it("needs to name its key if more than one fits", async () => {
+  test("needs to name its key if more than one fits", async () => {
     const [other, es] = [await createKey("RS256", "other"), await createKey("ES256", "es")];
     const nameless = (key: typeof rsa) => ({ ...key, kid: undefined as never });
     const issuer = await startIssuer(rsa, es, other);
@@ -126,7 +126,7 @@ describe("a token of an outside issuer", () => {
     expect(await refusalText(() => outside.verify(token))).toBe("Unauthenticated: invalid token");
   });
 
-  it("is refused if anyone else could have signed it", async () => {
+  test("is refused if anyone else could have signed it", async () => {
     const { issuer, outside } = await start();
     const [header, claims, signature] = (await issuer.sign()).split(".");
     const right = JSON.parse(Buffer.from(claims!, "base64url").toString());
@@ -163,18 +163,21 @@ describe("the scopes", () => {
     return (await outside.verify(await issuer.sign({ scope: undefined, ...claims }))).scopes;
   };
 
-  it("are words of a claim, or a list", async () => {
+  test("are words of a claim, a list, or the names in an object", async () => {
     expect(await scopesFor({ scope: "openid stream:write" })).toEqual(["stream:write"]);
     expect(await scopesFor({ scope: ["stream:write", 7, "stream:read"] })).toEqual([
       "stream:read",
       "stream:write",
     ]);
-    for (const scope of [undefined, "", 7, null, {}, { "stream:read": true }, "stream:reads"]) {
+    expect(await scopesFor({ scope: { "stream:read": true, "stream:write": false } })).toEqual([
+      "stream:read",
+    ]);
+    for (const scope of [undefined, "", 7, null, {}, { "stream:read": null }, "stream:reads"]) {
       expect(await scopesFor({ scope })).toEqual([]);
     }
   });
 
-  it("are those that the map has for the words of the claim that is named", async () => {
+  test("are those that the map has for the words of the claim that is named", async () => {
     const scopeMap = new Map([
       ["chat.read", "stream:read"],
       ["chat.write", "stream:write"],
@@ -183,12 +186,14 @@ describe("the scopes", () => {
     expect(await scopesFor({ roles: ["chat.write", "other"] }, options)).toEqual(["stream:write"]);
     expect(await scopesFor({ roles: "chat.read" }, options)).toEqual(["stream:read"]);
     expect(await scopesFor({ scope: "chat.read", roles: "stream:write" }, options)).toEqual([]);
-    expect(await scopesFor({}, { scopeClaim: "__proto__" })).toEqual([]);
+    for (const scopeClaim of ["__proto__", "scope.length", "a.b", ".", "scope."]) {
+      expect(await scopesFor({ a: "b" }, { scopeClaim })).toEqual([]);
+    }
   });
 });
 
 describe("chatter serve with --issuer and --jwks-url", () => {
-  it("takes the issuer's tokens beside its own, by the scopes that are mapped", async () => {
+  test("takes the issuer's tokens beside its own, by the scopes that are mapped", async () => {
     const issuer = await startIssuer(rsa);
     const dir = tempDir();
     const flags = ["--issuer", issuer.name, "--jwks-url", issuer.url.href];
@@ -206,7 +211,7 @@ describe("chatter serve with --issuer and --jwks-url", () => {
     expect(Code[code]).toBe("PermissionDenied");
   });
 
-  it("needs no accounts and no key of its own", async () => {
+  test("needs no accounts and no key of its own", async () => {
     const issuer = await startIssuer(rsa);
     const server = await startServe(["--log", "memory"], {
       CHATTER_ISSUER: issuer.name,

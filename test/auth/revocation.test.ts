@@ -1,17 +1,17 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { createAuth } from "../../src/server/auth/create-auth.js";
-import { demoUsers } from "../../src/server/auth/demo-users.js";
-import { createRevocations } from "../../src/server/auth/revocations.js";
-import { readRevocationsFile } from "../../src/server/auth/revocations-file.js";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
+import { createRevocations } from "../../src/server/auth/revocations/revocations.js";
+import { readRevocationsFile } from "../../src/server/auth/revocations/revocations-file.js";
+import { watchRevocationsFile } from "../../src/server/auth/revocations/watched-revocations.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
-import { createUsers, newUser } from "../../src/server/auth/users.js";
-import { addUser } from "../../src/server/auth/users-file.js";
-import { watchRevocationsFile } from "../../src/server/auth/watched-revocations.js";
-import { watchUsersFile } from "../../src/server/auth/watched-users.js";
+import { demoUsers } from "../../src/server/auth/users/demo-users.js";
+import { createUsers, newUser } from "../../src/server/auth/users/users.js";
+import { addUser } from "../../src/server/auth/users/users-file.js";
+import { watchUsersFile } from "../../src/server/auth/users/watched-users.js";
 import { startChatter } from "../support/chatter-server.js";
 import { runHere } from "../support/cli-here.js";
 import { progressOf } from "../support/outcome.js";
@@ -76,12 +76,12 @@ async function* none() {}
 const revokedError = ["Unauthenticated", "the token was revoked: log in again"];
 
 describe("a token that is revoked", () => {
-  it("ends its calls within 5 s, on every server that has the file, and no others", async () => {
+  test("ends its calls within 5 s, on every server that has the file, and no others", async () => {
     const files = await createFiles();
     const one = await startWatching(files);
     const two = await startWatching(files);
     expect(one.errors[0]).toMatch(
-      /^revocations file ".*" is not there: nothing is revoked until it is$/,
+      /^revocations file ".*" does not exist: nothing is revoked until it exists$/,
     );
     const [token, other] = [await one.issue("goa"), await one.issue("goa")];
     const wiresOfOne = mainWires.map((wire) => endOf(one.server, token, wire));
@@ -117,7 +117,7 @@ describe("a token that is revoked", () => {
     ]);
   });
 
-  it("stays revoked when the file is broken or goes", async () => {
+  test("stays revoked when the file is broken or goes", async () => {
     const files = await createFiles();
     const env = { CHATTER_REVOCATIONS_FILE: files.revocations };
     const { server, errors, issue } = await startWatching(files);
@@ -128,13 +128,13 @@ describe("a token that is revoked", () => {
     await end;
     errors.length = 0;
     await replaceFile(files.revocations, '{ "tokens": [');
-    await until(() => errors.length > 0, "the fault is told");
+    await until(() => errors.length > 0, "the fault is reported");
     expect(errors).toEqual([`revocations file ${JSON.stringify(files.revocations)}: is not JSON`]);
     expect(await isAccepted(server, token)).toBe(false);
   });
 });
 
-it("a token that is revoked while a call begins ends the call", async () => {
+test("a token that is revoked while a call begins ends the call", async () => {
   const identity = { subject: "goa", scopes, tokenId: "a", expiresAt: Date.now() + 60_000 };
   const server = await startChatter({
     auth: {
@@ -148,7 +148,7 @@ it("a token that is revoked while a call begins ends the call", async () => {
 });
 
 describe("a user who is revoked", () => {
-  it("has no token of before any more, and can log in again", async () => {
+  test("has no token of before any more, and can log in again", async () => {
     const files = await createFiles();
     const { server, issue, login } = await startWatching(files);
     const old = [await login("alice"), await issue("alice")];
@@ -173,7 +173,7 @@ describe("a user who is revoked", () => {
   });
 });
 
-it("a user who was revoked by a clock that is ahead can log in all the same", async () => {
+test("a user who was revoked by a clock that is ahead can log in all the same", async () => {
   const tokens = createTokens({ key: await parseSigningKey("k".repeat(32), "test") });
   for (const [seconds, isAccepted] of [
     [0, true],
@@ -193,7 +193,7 @@ it("a user who was revoked by a clock that is ahead can log in all the same", as
   }
 });
 
-it("a user with many streams is revoked a few a turn of the event loop, so that others are served", async () => {
+test("a user with many streams is revoked a few a turn of the event loop, so that others are served", async () => {
   const tokens = createTokens({ key: await parseSigningKey("k".repeat(32), "test") });
   let revoked = false;
   let tell = () => {};
@@ -227,7 +227,7 @@ it("a user with many streams is revoked a few a turn of the event loop, so that 
 });
 
 describe("a user who is removed", () => {
-  it("loses the tokens of logins, not those that were issued with the key", async () => {
+  test("loses the tokens of logins, not those that were issued with the key", async () => {
     const files = await createFiles();
     const { server, issue, login } = await startWatching(files);
     const [token, issued] = [await login("alice"), await issue("alice")];
@@ -246,7 +246,7 @@ describe("a user who is removed", () => {
     await goesOn;
   });
 
-  it("is not the user of the same name who is added later", async () => {
+  test("is not the user of the same name who is added later", async () => {
     onTestFinished(() => void vi.useRealTimers());
     vi.useFakeTimers({ toFake: ["Date"], now: 1_800_000_000_000 });
     const minutes = (count: number) => 1_800_000_000_000 + count * 60_000;
@@ -266,7 +266,7 @@ describe("a user who is removed", () => {
 });
 
 describe("a revocations file", () => {
-  it.each([
+  test.each([
     ["", "is not JSON"],
     ["[]", 'is not an object with the fields "tokens" and "users", two lists'],
     ['{"tokens":[]}', 'is not an object with the fields "tokens" and "users", two lists'],
@@ -297,7 +297,7 @@ describe("a revocations file", () => {
     );
   });
 
-  it("keeps what is needed: no token that has expired, each user once", async () => {
+  test("keeps what is needed: no token that has expired, each user once", async () => {
     const files = await createFiles();
     const past = new Date(Date.now() - 1000).toISOString();
     const later = new Date(Date.now() + 60_000).toISOString();

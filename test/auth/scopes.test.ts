@@ -1,8 +1,8 @@
-import { expect, it } from "vitest";
-import { checkScopes, requireScope, type Scope } from "../../src/server/auth/scopes.js";
+import { expect, test } from "vitest";
+import { checkScopes, type FullScope, requireScope } from "../../src/server/auth/scopes.js";
 import { refusalText } from "./connect-errors.js";
 
-it.each<[Scope, string[]]>([
+test.each<[FullScope, string[]]>([
   ["stream:read", ["stream:read"]],
   ["stream:read", ["stream:write"]],
   ["stream:read", ["other", "stream:read"]],
@@ -12,7 +12,7 @@ it.each<[Scope, string[]]>([
   requireScope({ scopes }, scope);
 });
 
-it.each<[Scope, string[]]>([
+test.each<[FullScope, string[]]>([
   ["stream:read", []],
   ["stream:read", ["stream", "stream:*", "STREAM:READ", "stream:read "]],
   ["stream:write", []],
@@ -24,7 +24,7 @@ it.each<[Scope, string[]]>([
   );
 });
 
-it("a name that is no scope is refused", async () => {
+test("a name that is not a scope is refused", async () => {
   expect(checkScopes(["stream:write", "stream:read"])).toEqual(["stream:write", "stream:read"]);
   for (const stranger of ["stream:all", "", "toString"]) {
     expect(await refusalText(() => checkScopes(["stream:read", stranger]))).toBe(

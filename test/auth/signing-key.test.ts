@@ -2,12 +2,12 @@ import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   parseSigningKey,
   readSigningKey,
   type SigningKey,
-} from "../../src/server/auth/signing-key.js";
+} from "../../src/server/auth/keys/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
 import { tempDir } from "../support/temp-dir.js";
 import { refusalText } from "./connect-errors.js";
@@ -32,13 +32,13 @@ async function keyFile(content: string | Buffer): Promise<string> {
 }
 
 describe("a secret", () => {
-  it("of 32 bytes is enough", async () => {
+  test("of 32 bytes is enough", async () => {
     const key = await parseSigningKey(secret, "CHATTER_SIGNING_KEY");
     expect(key.algorithm).toBe("HS256");
     expect(await accepts(key, key)).toBe(true);
   });
 
-  it.each(["", "\n", "short", secret.slice(1), `${secret.slice(1)}\n`, `${secret.slice(2)}\n\n`])(
+  test.each(["", "\n", "short", secret.slice(1), `${secret.slice(1)}\n`, `${secret.slice(2)}\n\n`])(
     "%j is refused with what it has and what it needs",
     async (content) => {
       const text = await refusalText(() => parseSigningKey(content, "CHATTER_SIGNING_KEY"));
@@ -53,7 +53,7 @@ describe("a secret", () => {
     },
   );
 
-  it("is the same from a file with a line end as from a variable without", async () => {
+  test("is the same from a file with a line end as from a variable without", async () => {
     const key = await parseSigningKey(secret, "test");
     for (const end of ["", "\n", "\r\n"]) {
       expect(await accepts(key, await readSigningKey(await keyFile(secret + end)))).toBe(true);
@@ -63,7 +63,7 @@ describe("a secret", () => {
     }
   });
 
-  it("may be any bytes", async () => {
+  test("may be any bytes", async () => {
     const bytes = Buffer.from("ff00fe01fd02fc03".repeat(4), "hex");
     const other = Buffer.from("ff00fe01fd02fc04".repeat(4), "hex");
     const key = await readSigningKey(await keyFile(bytes));
@@ -71,13 +71,13 @@ describe("a secret", () => {
     expect(await accepts(key, await parseSigningKey(other, "test"))).toBe(false);
   });
 
-  it("may be in a file that others can read, as mounted secrets are", async () => {
+  test("may be in a file that others can read, as mounted secrets are", async () => {
     const path = await keyFile(secret);
     await chmod(path, 0o644);
     expect((await readSigningKey(path)).algorithm).toBe("HS256");
   });
 
-  it("does not show", async () => {
+  test("does not show", async () => {
     const key = await parseSigningKey(secret, "test");
     expect(inspect(key, { depth: 9, showHidden: true })).not.toContain(secret);
     expect(JSON.stringify(key)).not.toContain(secret);
@@ -89,7 +89,7 @@ describe("a key pair", () => {
   const pemOf = ({ privateKey }: { privateKey: KeyObject }) =>
     privateKey.export({ type: "pkcs8", format: "pem" }) as string;
 
-  it("is made from its private key", async () => {
+  test("is made from its private key", async () => {
     const pem = pemOf(generateKeyPairSync("ed25519"));
     const key = await readSigningKey(await keyFile(pem));
     expect(key.algorithm).toBe("EdDSA");
@@ -99,7 +99,7 @@ describe("a key pair", () => {
     await expect(crypto.subtle.exportKey("pkcs8", key.sign)).rejects.toThrow();
   });
 
-  it("is refused if it is public, of another kind, locked or damaged", async () => {
+  test("is refused if it is public, of another kind, locked or damaged", async () => {
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     const locked = privateKey.export({
       type: "pkcs8",
@@ -125,13 +125,13 @@ describe("a key pair", () => {
 });
 
 describe("a file", () => {
-  it("that is not there, or is none", async () => {
+  test("that is not there, or is none", async () => {
     const dir = tempDir();
     expect(await refusalText(() => readSigningKey(join(dir, "no-key")))).toMatch(
-      /^NotFound: signing key file ".*no-key" is not there: make one with/,
+      /^NotFound: signing key file ".*no-key" does not exist: make one with/,
     );
     expect(await refusalText(() => readSigningKey(dir))).toMatch(
-      /^FailedPrecondition: signing key file ".*" cannot be read \(EISDIR\)$/,
+      /^FailedPrecondition: signing key file ".*" cannot be read \(it is a folder\)$/,
     );
   });
 });

@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { Code } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { describe, expect, test } from "vitest";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
 import { refusal } from "./connect-errors.js";
 import { ed25519, encode, forge, hmac, honest, secret } from "./forged-token.js";
@@ -21,12 +21,12 @@ function withClaims(changes: Record<string, unknown>): string {
   return forge({ header, claims: { ...claims, ...changes } });
 }
 
-it("accepts the token that the attacks start from", async () => {
+test("accepts the token that the attacks start from", async () => {
   expect(await tokens.verify(forge(honest()))).toMatchObject({ subject: "goa" });
 });
 
 describe("the algorithm", () => {
-  it.each(["none", "None", "NONE", "nOnE", ""])("alg %j without a signature", async (alg) => {
+  test.each(["none", "None", "NONE", "nOnE", ""])("alg %j without a signature", async (alg) => {
     const token = forge({ header: { alg, typ: "JWT" }, claims: honest().claims }, () =>
       Buffer.alloc(0),
     );
@@ -34,11 +34,11 @@ describe("the algorithm", () => {
     await expectInvalid(token.slice(0, -1));
   });
 
-  it("HS256 without a signature", async () => {
+  test("HS256 without a signature", async () => {
     await expectInvalid(forge(honest(), () => Buffer.alloc(0)));
   });
 
-  it.each([
+  test.each([
     ["HS384", "sha384"],
     ["HS512", "sha512"],
   ])("%s by the right secret", async (alg, hash) => {
@@ -46,17 +46,17 @@ describe("the algorithm", () => {
     await expectInvalid(forge({ header: { alg, typ: "JWT" }, claims }, hmac(secret, hash)));
   });
 
-  it("another name for the algorithm over the right signature", async () => {
+  test("another name for the algorithm over the right signature", async () => {
     for (const alg of ["hs256", "EdDSA", "RS256", ["HS256"], null, undefined]) {
       await expectInvalid(forge({ header: { alg }, claims: honest().claims }));
     }
   });
 
-  it("a signature by another secret", async () => {
+  test("a signature by another secret", async () => {
     await expectInvalid(forge(honest(), hmac(`${secret}!`)));
   });
 
-  it("a key that the token brings along", async () => {
+  test("a key that the token brings along", async () => {
     const jwk = { kty: "oct", k: Buffer.from("attacker").toString("base64url") };
     const { claims } = honest();
     for (const extra of [{ jwk }, { jku: "http://127.0.0.1:1/keys" }, { kid: "../../dev/null" }]) {
@@ -64,7 +64,7 @@ describe("the algorithm", () => {
     }
   });
 
-  it("an extension that must be understood", async () => {
+  test("an extension that must be understood", async () => {
     const header = { alg: "HS256", crit: ["exp2"], exp2: 1 };
     await expectInvalid(forge({ header, claims: honest().claims }));
   });
@@ -77,12 +77,12 @@ describe("a key pair", async () => {
   const { claims } = honest();
   const header = { alg: "EdDSA" };
 
-  it("accepts what the private key signed", async () => {
+  test("accepts what the private key signed", async () => {
     const token = forge({ header, claims }, ed25519(privateKey));
     expect(await pairTokens.verify(token)).toMatchObject({ subject: "goa" });
   });
 
-  it("refuses the public key used as a secret", async () => {
+  test("refuses the public key used as a secret", async () => {
     const publicKey = createPublicKey(privateKey);
     for (const key of publicForms(publicKey)) {
       const token = forge({ header: { alg: "HS256" }, claims }, hmac(key));
@@ -91,18 +91,18 @@ describe("a key pair", async () => {
     }
   });
 
-  it("refuses another pair's signature, and a secret's", async () => {
+  test("refuses another pair's signature, and a secret's", async () => {
     const other = generateKeyPairSync("ed25519").privateKey;
     await expectInvalid(forge({ header, claims }, ed25519(other)), pairTokens);
     await expectInvalid(forge(honest()), pairTokens);
   });
 
-  it("refuses the algorithm by its other name", async () => {
+  test("refuses the algorithm by its other name", async () => {
     const token = forge({ header: { alg: "Ed25519" }, claims }, ed25519(privateKey));
     await expectInvalid(token, pairTokens);
   });
 
-  it("is refused by a server with a secret", async () => {
+  test("is refused by a server with a secret", async () => {
     await expectInvalid(forge({ header, claims }, ed25519(privateKey)));
   });
 });
@@ -116,7 +116,7 @@ function publicForms(key: KeyObject): (string | Buffer)[] {
 describe("the claims", () => {
   const now = Math.floor(Date.now() / 1000);
 
-  it.each([
+  test.each([
     ["iss", ["another", "", undefined, null, ["chatter"], "Chatter"]],
     ["aud", ["another", "", undefined, null, ["another"], []]],
     ["sub", [undefined, null, "", 7, ["goa"], { toString: "goa" }, "a\nb", "x".repeat(129)]],
@@ -131,7 +131,7 @@ describe("the claims", () => {
     }
   });
 
-  it("changed after the signature", async () => {
+  test("changed after the signature", async () => {
     const [header, , signature] = forge(honest()).split(".");
     const { claims } = honest();
     for (const changes of [{ sub: "admin" }, { scopes: ["stream:write"] }, { exp: now + 9999 }]) {
@@ -139,7 +139,7 @@ describe("the claims", () => {
     }
   });
 
-  it("one character changed, anywhere", async () => {
+  test("one character changed, anywhere", async () => {
     const token = forge(honest());
     for (let i = 0; i < token.length; i++) {
       const other = token[i] === "A" ? "B" : "A";
@@ -147,7 +147,7 @@ describe("the claims", () => {
     }
   });
 
-  it("the same bytes written in another way", async () => {
+  test("the same bytes written in another way", async () => {
     const token = forge(honest());
     // Two of the last digit's six bits count for nothing.
     for (const last of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/= \n") {
@@ -162,7 +162,7 @@ describe("the claims", () => {
 });
 
 describe("no token at all", () => {
-  it.each([
+  test.each([
     "",
     ".",
     "..",
@@ -180,7 +180,7 @@ describe("no token at all", () => {
     await expectInvalid(token);
   });
 
-  it("a token with a part missing, doubled, or with blanks round it", async () => {
+  test("a token with a part missing, doubled, or with blanks round it", async () => {
     const token = forge(honest());
     const [header, claims, signature] = token.split(".");
     const broken = [`${header}.${claims}`, `${header}.${signature}`, `${claims}.${signature}`];
@@ -189,13 +189,13 @@ describe("no token at all", () => {
     }
   });
 
-  it("claims that are no object", async () => {
+  test("claims that are no object", async () => {
     for (const claims of [null, [], "text", 7, [honest().claims]]) {
       await expectInvalid(forge({ header: honest().header, claims }));
     }
   });
 
-  it("a token that is huge, though signed right", async () => {
+  test("a token that is huge, though signed right", async () => {
     await expectInvalid(withClaims({ padding: "x".repeat(8192) }));
     await expectInvalid("x".repeat(10_000_000));
     await expectInvalid(".".repeat(1_000_000));

@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
 import { refusalText } from "./connect-errors.js";
 import { secret } from "./forged-token.js";
@@ -22,7 +22,7 @@ function stopClock(): number {
 }
 
 describe("an issued token", () => {
-  it("says who, what, since when and until when", async () => {
+  test("says who, what, since when and until when", async () => {
     const now = stopClock();
     const tokens = createTokens({ key });
     const { token, expiresAt } = await tokens.issue(goa);
@@ -47,13 +47,13 @@ describe("an issued token", () => {
     });
   });
 
-  it("has an id of its own", async () => {
+  test("has an id of its own", async () => {
     const tokens = createTokens({ key });
     const [one, two] = [await tokens.issue(goa), await tokens.issue(goa)];
     expect(claimsOf(one.token).jti).not.toBe(claimsOf(two.token).jti);
   });
 
-  it("is accepted by another server with the same key, until its clock is 5 s behind", async () => {
+  test("is accepted by another server with the same key, until its clock is 5 s behind", async () => {
     const now = stopClock();
     const { token } = await createTokens({ key }).issue(goa);
     vi.setSystemTime(now - 5_000);
@@ -64,7 +64,7 @@ describe("an issued token", () => {
     );
   });
 
-  it("is accepted under its own issuer and audience only", async () => {
+  test("is accepted under its own issuer and audience only", async () => {
     const inside = createTokens({ key, issuer: "here", audience: "us" });
     const { token } = await inside.issue(goa);
     expect(await inside.verify(token)).toMatchObject(goa);
@@ -75,7 +75,7 @@ describe("an issued token", () => {
     }
   });
 
-  it("is refused for what it cannot have", async () => {
+  test("is refused for what it cannot have", async () => {
     const tokens = createTokens({ key });
     const issue = (changes: object) => refusalText(() => tokens.issue({ ...goa, ...changes }));
     expect(await issue({ subject: "" })).toMatch(/^InvalidArgument: .*0 bytes/);
@@ -89,7 +89,7 @@ describe("an issued token", () => {
 });
 
 describe("the end of a token", () => {
-  it.each([false, true])("comes at its second (checked before: %s)", async (before) => {
+  test.each([false, true])("comes at its second (checked before: %s)", async (before) => {
     const now = stopClock();
     const tokens = createTokens({ key, lifetimeSeconds: 7200 });
     const { token } = await tokens.issue({ ...goa, lifetimeSeconds: 60 });
@@ -104,7 +104,7 @@ describe("the end of a token", () => {
 });
 
 describe("a token that is checked again", () => {
-  it("costs no second check of its signature", async () => {
+  test("costs no second check of its signature", async () => {
     const verify = vi.spyOn(crypto.subtle, "verify");
     try {
       const tokens = createTokens({ key });
@@ -118,7 +118,7 @@ describe("a token that is checked again", () => {
     }
   });
 
-  it("is forgotten when 1,000 others were used since", async () => {
+  test("is forgotten when 1,000 others were used since", async () => {
     const verify = vi.spyOn(crypto.subtle, "verify");
     try {
       const tokens = createTokens({ key });
@@ -137,7 +137,7 @@ describe("a token that is checked again", () => {
     }
   });
 
-  it("gives callers nothing that they can change for each other", async () => {
+  test("gives callers nothing that they can change for each other", async () => {
     const tokens = createTokens({ key });
     const identity = await tokens.verify((await tokens.issue(goa)).token);
     expect(() => (identity.scopes as string[]).push("stream:write")).toThrow(TypeError);

@@ -1,10 +1,10 @@
 import { scrypt } from "node:crypto";
-import { afterEach, expect, it, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { createAuth } from "../../src/server/auth/create-auth.js";
-import { demoUsers } from "../../src/server/auth/demo-users.js";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
-import { createUsers, newUser, type Users } from "../../src/server/auth/users.js";
+import { demoUsers } from "../../src/server/auth/users/demo-users.js";
+import { createUsers, newUser, type Users } from "../../src/server/auth/users/users.js";
 import { refusalText } from "./connect-errors.js";
 import { secret } from "./forged-token.js";
 
@@ -42,7 +42,7 @@ const strangers = [
   "x".repeat(9999),
 ];
 
-it("an unknown user's login does the work of a known one's, and says the same", async () => {
+test("an unknown user's login does the work of a known one's, and says the same", async () => {
   const known = await refusedLogin(demoUsers(), "goa", "wrong");
   expect(known.text).toBe("Unauthenticated: invalid username and password combination");
   expect(known.work).toHaveLength(1);
@@ -51,7 +51,7 @@ it("an unknown user's login does the work of a known one's, and says the same", 
   }
 });
 
-it("the work is that of the costliest account", async () => {
+test("the work is that of the costliest account", async () => {
   const account = (name: string, logN: number) =>
     newUser({ name, password: "rocks", scopes: [], cost: { logN, r: 8, p: 1 } });
   const users = createUsers([await account("a", 3), await account("b", 6), await account("c", 4)]);
@@ -59,7 +59,7 @@ it("the work is that of the costliest account", async () => {
   expect(await refusedLogin(users, "nobody", "wrong")).toEqual(costliest);
 });
 
-it("without any account there is work too", async () => {
+test("without any account there is work too", async () => {
   const { work } = await refusedLogin(createUsers([]), "nobody", "rocks");
   expect(work).toEqual([[16, 32, expect.objectContaining({ N: 2 ** 15, r: 8, p: 3 })]]);
 });

@@ -1,10 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
-import { newUser } from "../../src/server/auth/users.js";
-import { addUser, readUsersFile } from "../../src/server/auth/users-file.js";
+import { newUser } from "../../src/server/auth/users/users.js";
+import { addUser, readUsersFile } from "../../src/server/auth/users/users-file.js";
 import { replaceFile } from "../support/replace-file.js";
 import { startServe } from "../support/serve.js";
 import { until } from "../support/streams.js";
@@ -26,16 +26,16 @@ async function start() {
       () => true,
       () => false,
     );
-  /** Resolves when the file was read again so many times. */
+  /** Resolves when the file was read again this many times. */
   const read = (times: number) =>
     until(
-      () => server.errors().split('"msg":"the users file was read again"').length > times,
+      () => server.errors().split('"msg":"the users file was reloaded"').length > times,
       "the file is read again",
     );
   return { path, server, canLogIn, read };
 }
 
-it("a server takes the accounts of a users file that has changed", async () => {
+test("a server takes the accounts of a users file that has changed", async () => {
   const { path, canLogIn, read } = await start();
   expect(await canLogIn("bob")).toBe(false);
   await addUser(path, await account("bob"));
@@ -43,7 +43,7 @@ it("a server takes the accounts of a users file that has changed", async () => {
   expect(await canLogIn("bob")).toBe(true);
 });
 
-it("a server keeps its accounts if the file is broken, and logs why, without a hash", async () => {
+test("a server keeps its accounts if the file is broken, and logs why, without a hash", async () => {
   const { path, server, canLogIn, read } = await start();
   const [alice] = await readUsersFile(path);
   const half = (await readFile(path, "utf8")).slice(0, -20);
@@ -63,7 +63,7 @@ it("a server keeps its accounts if the file is broken, and logs why, without a h
   expect(await canLogIn("alice")).toBe(false);
 });
 
-it.skipIf(process.platform === "win32")("SIGHUP has the files read again at once", async () => {
+test.skipIf(process.platform === "win32")("SIGHUP has the files read again at once", async () => {
   const { server, canLogIn, read } = await start();
   for (const times of [1, 2]) {
     server.child.kill("SIGHUP");

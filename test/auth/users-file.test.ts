@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import {
   chmod,
   mkdir,
+  open,
   readdir,
   readFile,
   readlink,
@@ -9,9 +11,10 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
-import { newUser } from "../../src/server/auth/users.js";
-import { addUser, readUsersFile, removeUser } from "../../src/server/auth/users-file.js";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { newUser } from "../../src/server/auth/users/users.js";
+import { addUser, readUsersFile, removeUser } from "../../src/server/auth/users/users-file.js";
+import { lockFile } from "../../src/server/util/file-lock.js";
 import { tempDir } from "../support/temp-dir.js";
 import { refusalText } from "./connect-errors.js";
 
@@ -22,7 +25,7 @@ const account = (name: string, password = "rocks") =>
 const newPath = () => join(tempDir(), "users.json");
 
 describe("changing the file", () => {
-  it("adds accounts and reads them back, in order", async () => {
+  test("adds accounts and reads them back, in order", async () => {
     const path = newPath();
     const users = await Promise.all(
       ["goa", "__proto__", "toString", "名 前"].map((n) => account(n)),
@@ -33,7 +36,7 @@ describe("changing the file", () => {
     expect(await readUsersFile(path)).toEqual(users);
   });
 
-  it("writes the documented form", async () => {
+  test("writes the documented form", async () => {
     const path = newPath();
     const user = { ...(await account("goa")), createdAt: Date.UTC(2025, 0, 31, 12) };
     await addUser(path, user);
@@ -49,7 +52,7 @@ describe("changing the file", () => {
     });
   });
 
-  it("replaces an account only if asked, in its place, with its time", async () => {
+  test("replaces an account only if asked, in its place, with its time", async () => {
     const path = newPath();
     const old = { ...(await account("goa")), createdAt: 1_000 };
     const other = await account("other");
@@ -57,14 +60,14 @@ describe("changing the file", () => {
     await addUser(path, other);
     const fresh = await account("goa", "rolls");
     expect(await refusalText(() => addUser(path, fresh))).toBe(
-      `AlreadyExists: user "goa" is in users file ${JSON.stringify(path)} already`,
+      `AlreadyExists: user "goa" is already in users file ${JSON.stringify(path)}`,
     );
     expect(await readUsersFile(path)).toEqual([old, other]);
     await addUser(path, fresh, { replace: true });
     expect(await readUsersFile(path)).toEqual([{ ...fresh, createdAt: 1_000 }, other]);
   });
 
-  it("removes an account", async () => {
+  test("removes an account", async () => {
     const path = newPath();
     await addUser(path, await account("goa"));
     await addUser(path, await account("__proto__"));
@@ -75,14 +78,14 @@ describe("changing the file", () => {
     expect(await readUsersFile(path)).toEqual([]);
   });
 
-  it("makes a file of mode 0600, and leaves nothing else in the folder", async () => {
+  test("makes a file of mode 0600, and leaves nothing else in the folder", async () => {
     const path = newPath();
     await addUser(path, await account("goa"));
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await readdir(join(path, ".."))).toEqual(["users.json"]);
   });
 
-  it("leaves a file to those who could read it, such as the server by its group", async () => {
+  test("leaves a file to those who could read it, such as the server by its group", async () => {
     const path = newPath();
     await addUser(path, await account("goa"));
     for (const mode of [0o640, 0o400]) {
@@ -92,7 +95,7 @@ describe("changing the file", () => {
     }
   });
 
-  it("puts a new file in the old one's place, so that no reader sees half of one", async () => {
+  test("puts a new file in the old one's place, so that no reader sees half of one", async () => {
     const path = newPath();
     await addUser(path, await account("goa"));
     const before = await stat(path);
@@ -100,7 +103,7 @@ describe("changing the file", () => {
     expect((await stat(path)).ino).not.toBe(before.ino);
   });
 
-  it("follows a symbolic link", async () => {
+  test("follows a symbolic link", async () => {
     const dir = tempDir();
     const [path, real] = [join(dir, "link.json"), join(dir, "real.json")];
     await addUser(real, await account("goa"));
@@ -110,7 +113,7 @@ describe("changing the file", () => {
     expect(await readUsersFile(real)).toHaveLength(2);
   });
 
-  it("loses no change of several at once: each is there or was refused", async () => {
+  test("loses no change of several at once: each is there or was refused", async () => {
     const path = newPath();
     const users = await Promise.all(Array.from({ length: 8 }, (_, i) => account(`user${i}`)));
     const results = await Promise.allSettled(users.map((user) => addUser(path, user)));
@@ -120,17 +123,28 @@ describe("changing the file", () => {
     expect(added.length).toBeGreaterThan(0);
   });
 
-  it("says whose lock it is when one was left", async () => {
+  test("says whose lock it is while another process has it", async () => {
     const path = newPath();
-    await writeFile(`${path}.tmp`, "");
+    await writeFile(`${path}.tmp`, "half");
+    const holder = await open(`${path}.tmp`, "r+");
+    onTestFinished(() => holder.close());
+    expect(await lockFile(holder.fd)).toBe(true);
     expect(await refusalText(async () => addUser(path, await account("goa")))).toBe(
       `Unavailable: users file ${JSON.stringify(path)} is being changed by another process: ` +
         `try again, or delete ${JSON.stringify(`${path}.tmp`)} if there is none`,
     );
-    expect(await readFile(`${path}.tmp`, "utf8")).toBe("");
+    expect(await readFile(`${path}.tmp`, "utf8")).toBe("half");
   });
 
-  it("changes nothing in a file that it cannot read", async () => {
+  test("is not blocked by what a command that was killed has left", async () => {
+    const path = newPath();
+    await writeFile(`${path}.tmp`, "half a file, longer than the whole one will be ".repeat(99));
+    await addUser(path, await account("goa"));
+    expect((await readUsersFile(path)).map(({ name }) => name)).toEqual(["goa"]);
+    expect(existsSync(`${path}.tmp`)).toBe(false);
+  });
+
+  test("changes nothing in a file that it cannot read", async () => {
     const path = newPath();
     await writeFile(path, "{ not json");
     expect(await refusalText(async () => addUser(path, await account("goa")))).toMatch(
@@ -140,10 +154,10 @@ describe("changing the file", () => {
     expect(await readdir(join(path, ".."))).toEqual(["users.json"]);
   });
 
-  it("says so if the folder is not there", async () => {
+  test("says so if the folder is not there", async () => {
     const path = join(tempDir(), "no", "users.json");
     expect(await refusalText(async () => addUser(path, await account("goa")))).toMatch(
-      /^FailedPrecondition: users file ".*" cannot be written \(ENOENT\)$/,
+      /^FailedPrecondition: users file ".*" cannot be written \(no such file or folder\)$/,
     );
   });
 });
@@ -162,7 +176,7 @@ describe("reading", () => {
   const badEntry =
     "users[0] is not an object with the fields name, password_hash, scopes, created_at";
 
-  it("takes what someone wrote by hand", async () => {
+  test("takes what someone wrote by hand", async () => {
     const path = newPath();
     await writeFile(path, listOf({ ...entry, scopes: [] }));
     expect(await readUsersFile(path)).toEqual([
@@ -170,7 +184,7 @@ describe("reading", () => {
     ]);
   });
 
-  it.each([
+  test.each([
     ["", "is not JSON"],
     ["{", "is not JSON"],
     ["null", notAnObject],
@@ -218,21 +232,23 @@ describe("reading", () => {
     );
   });
 
-  it("says how to make a file that is not there", async () => {
+  test("says how to make a file that is not there", async () => {
     const path = newPath();
     expect(await refusalText(() => readUsersFile(path))).toBe(
-      `NotFound: users file ${JSON.stringify(path)} is not there: ` +
+      `NotFound: users file ${JSON.stringify(path)} does not exist: ` +
         'make it with "chatter user add NAME"',
     );
-    expect(await refusalText(() => removeUser(path, "goa"))).toMatch(/^NotFound: .* is not there/);
+    expect(await refusalText(() => removeUser(path, "goa"))).toMatch(
+      /^NotFound: .* does not exist/,
+    );
     expect(await readdir(join(path, ".."))).toEqual([]);
   });
 
-  it("says so if it is no file", async () => {
+  test("says so if it is no file", async () => {
     const path = newPath();
     await mkdir(path);
     expect(await refusalText(() => readUsersFile(path))).toBe(
-      `FailedPrecondition: users file ${JSON.stringify(path)} cannot be read (EISDIR)`,
+      `FailedPrecondition: users file ${JSON.stringify(path)} cannot be read (it is a folder)`,
     );
   });
 });

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { serversOfPairs } from "../../bench/pairs.js";
 import { makeReport } from "../../bench/report.js";
 import type { ServerName } from "../../bench/servers.js";
@@ -8,7 +8,7 @@ function result(server: ServerName, costs: readonly number[], failed?: string) {
   return { work: "replay", unit: "CPU µs a message", server, samples, failed };
 }
 
-it("a ratio is the peer's median divided by Chatter's, for each log", () => {
+test("a ratio is the peer's median divided by Chatter's, for each log", () => {
   const report = makeReport([
     result("chatter-memory", [3, 1, 2]),
     result("chatter-durable", [4, 4, 100]),
@@ -28,7 +28,7 @@ it("a ratio is the peer's median divided by Chatter's, for each log", () => {
   ]);
 });
 
-it("--quick runs the servers of its pairs, and no others", () => {
+test("--quick runs the servers of its pairs, and no others", () => {
   expect(serversOfPairs("ingest-1")).toEqual(["chatter-memory", "grpc-js", "chatter-durable"]);
   expect(serversOfPairs("ws-fanout-1000-w8")).toEqual(["chatter-memory", "ws"]);
   expect(serversOfPairs("ingest-16")).toEqual([]);

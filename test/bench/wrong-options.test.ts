@@ -1,12 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 
 const main = fileURLToPath(new URL("../../bench/main.ts", import.meta.url));
 
-it.each([
+test.each([
   [["--nonsense"], "unknown option '--nonsense'"],
   [["--only", "replay,nothing"], 'There is no work "nothing"'],
+  [["--only", "attacks,replay"], "attacks are run by themselves: leave replay out"],
   [["--rounds", "0"], "It must be 1 to 99"],
   [["--json", "/no/such/folder/results.json"], "no such file or directory"],
   [["--quick", "--only", "ingest-16"], "--quick has no pair of ingest-16"],

@@ -20,7 +20,7 @@ describe("chatter chat without a terminal", () => {
     });
   });
 
-  test("shows 20 of the stored messages unless told otherwise, by the tunnel too", async () => {
+  test("shows 20 of the stored messages unless set otherwise, by the tunnel too", async () => {
     await post(server.log, ...Array.from({ length: 30 }, (_, i) => `m${i}`));
     const { stdout } = await runHere(["chat", "--protocol", "ws"], { env: server.env });
     expect(stdout.split("\n")).toHaveLength(21);

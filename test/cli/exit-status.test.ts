@@ -33,9 +33,9 @@ describe("the exit status", () => {
   });
 
   test.each([
-    { stored: 41n, lastSequence: 99n, told: "41 messages stored, the last is sequence 99" },
-    { stored: 0n, lastSequence: 0n, told: "no message stored" },
-  ])("is 1 when a posting stream fails, and the line says: $told", async (progress) => {
+    { stored: 41n, lastSequence: 99n, text: "41 messages stored, the last is sequence 99" },
+    { stored: 0n, lastSequence: 0n, text: "no message stored" },
+  ])("is 1 when a posting stream fails, and the line says: $text", async (progress) => {
     const fake = await startFakeServer({
       async listener(requests) {
         for await (const _ of requests) {
@@ -54,7 +54,7 @@ describe("the exit status", () => {
     ).toEqual({
       status: 1,
       stdout: "",
-      stderr: `chatter: unavailable: the disk is full; ${progress.told}\n`,
+      stderr: `chatter: unavailable: the disk is full; ${progress.text}\n`,
     });
   });
 
@@ -67,7 +67,7 @@ describe("the exit status", () => {
     onTestFinished(() => fake.close());
     const args = ["login", "--user", "goa", "--password", "rocks", "--url", fake.url];
     const { stderr } = await runHere(args);
-    expect(stderr).toBe("chatter: internal: two lines [2Jand controls\n");
+    expect(stderr).toBe("chatter: internal: two lines\\u001b[2Jand\\u009bcontrols\n");
   });
 });
 

@@ -32,46 +32,50 @@ test("seq 100000 | chatter listener stores all of them, in order", async () => {
   expect(expected).toBe(100_000);
 });
 
-test("listener holds little of what a slow server has not taken", async () => {
-  // Reads one message and then none until it is told to.
-  let read = () => {};
-  const told = new Promise<void>((resolve) => {
-    read = resolve;
-  });
-  const fake = await startFakeServer({
-    async listener(requests) {
-      let stored = 0n;
-      for await (const _ of requests) {
-        stored++;
-        await told;
+test(
+  "listener holds little of what a slow server has not taken",
+  async () => {
+    // Reads one message and then none until the test says so.
+    let read = () => {};
+    const asked = new Promise<void>((resolve) => {
+      read = resolve;
+    });
+    const fake = await startFakeServer({
+      async listener(requests) {
+        let stored = 0n;
+        for await (const _ of requests) {
+          stored++;
+          await asked;
+        }
+        return { stored };
+      },
+    });
+    onTestFinished(() => fake.close());
+    const cli = startCli(["listener"], { CHATTER_URL: fake.url, CHATTER_TOKEN: "t" });
+    const line = `${"x".repeat(1000)}\n`;
+    let fed = 0;
+    function* lines() {
+      for (; fed < 20_000 * rounds; fed++) {
+        yield line;
       }
-      return { stored };
-    },
-  });
-  onTestFinished(() => fake.close());
-  const cli = startCli(["listener"], { CHATTER_URL: fake.url, CHATTER_TOKEN: "t" });
-  const line = `${"x".repeat(1000)}\n`;
-  let fed = 0;
-  function* lines() {
-    for (; fed < 20_000 * rounds; fed++) {
-      yield line;
     }
-  }
-  const feeding = pipeline(Readable.from(lines()), cli.child.stdin);
-  await settled(() => fed);
-  // It has stopped to read: most of its input is still on our side.
-  expect(fed).toBeLessThan(10_000);
-  const before = residentMiB(cli.child.pid);
-  read();
-  let most = 0;
-  const watch = setInterval(() => {
-    most = Math.max(most, residentMiB(cli.child.pid));
-  }, 20);
-  await feeding.finally(() => clearInterval(watch));
-  const { stdout } = await cli.ended;
-  expect(JSON.parse(stdout)).toMatchObject({ stored: String(20_000 * rounds) });
-  expect(most - before).toBeLessThan(roomMiB);
-});
+    const feeding = pipeline(Readable.from(lines()), cli.child.stdin);
+    await settled(() => fed);
+    // It has stopped to read: most of its input is still on our side.
+    expect(fed).toBeLessThan(10_000);
+    const before = residentMiB(cli.child.pid);
+    read();
+    let most = 0;
+    const watch = setInterval(() => {
+      most = Math.max(most, residentMiB(cli.child.pid));
+    }, 20);
+    await feeding.finally(() => clearInterval(watch));
+    const { stdout } = await cli.ended;
+    expect(JSON.parse(stdout)).toMatchObject({ stored: String(20_000 * rounds) });
+    expect(most - before).toBeLessThan(roomMiB);
+  },
+  30_000 + 5_000 * rounds,
+);
 
 test("history waits for a slow reader of its output", async () => {
   const text = "x".repeat(10_000);

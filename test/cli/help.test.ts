@@ -7,11 +7,13 @@ const commands = [
   "config",
   "login",
   "chat",
+  "post",
   "listener",
   "summary",
   "echoer",
   "subscribe",
   "history",
+  "rooms",
   "user",
   "user add",
   "user list",
@@ -26,11 +28,15 @@ const commands = [
   "token issue",
   "token inspect",
   "token revoke",
+  "completion",
 ];
 
 /** Options that say what one call does: no setting, so no variable. */
 const ofOneCall = [
   "--help",
+  "--room",
+  "--prefix",
+  "--since",
   "--after",
   "--last",
   "--limit",
@@ -56,6 +62,19 @@ describe.each(commands)("chatter %s --help", (command) => {
     expect(stdout).toMatch(new RegExp(`^Usage: ${name} `));
     const [, examples = ""] = stdout.split("\nExamples:\n");
     expect(examples).toContain(name);
+  });
+
+  test("is wrapped once: no line of a paragraph ends before it has to", async () => {
+    const { stdout } = await runHere([...command.split(" "), "--help"]);
+    const [prose = ""] = stdout.split("\nExamples:\n");
+    const paragraphs = prose.split("\n\n").filter((text) => !/^(Usage|\w+:\n| )/.test(text));
+    expect(paragraphs.length).toBeGreaterThan(0);
+    for (const lines of paragraphs.map((text) => text.trim().split("\n"))) {
+      for (const [i, next] of lines.slice(1).entries()) {
+        const [word = ""] = next.split(" ");
+        expect(`${lines[i]} ${word}`.length, next).toBeGreaterThan(80);
+      }
+    }
   });
 
   test("shows the variable of each setting", async () => {

@@ -37,6 +37,19 @@ describe("history --follow", () => {
     });
   });
 
+  test("an empty text is printed as one", async () => {
+    await post(server.log, "");
+    const tiny = await run(["history", "--view", "tiny"]);
+    expect(tiny.stdout).toBe('{"message":""}\n');
+    const { stdout } = await run(["history"]);
+    expect(parseLines(stdout)).toMatchObject([{ message: "", length: 0, sequence: "1" }]);
+    const cli = startHere(["subscribe", "--limit", "1"], { env: envOf(server) });
+    await expect.poll(() => server.chatter.openCalls, { timeout: 10_000 }).toBe(1);
+    await post(server.log, "");
+    const { stdout: added } = await cli.ended;
+    expect(parseLines(added)).toMatchObject([{ message: "", action: "added", sequence: "2" }]);
+  });
+
   test("starts with an empty log too", async () => {
     const cli = follow();
     await expect.poll(() => server.chatter.openCalls, { timeout: 10_000 }).toBeGreaterThan(0);
@@ -135,7 +148,7 @@ describe("history --follow", () => {
     });
   });
 
-  test("starts so many messages before the head with --last", async () => {
+  test("starts this many messages before the head with --last", async () => {
     await post(server.log, "one", "two", "three");
     const { stdout } = await follow("--last", "2", "--limit", "2").ended;
     expect(parseLines(stdout).map(({ message }) => message)).toEqual(["two", "three"]);
@@ -147,7 +160,7 @@ describe("subscribe", () => {
     await post(server.log, "one", "two", "three");
     const [first] = parseLines<Shown>((await run(["history", "--limit", "1"])).stdout);
     const result = await run(["subscribe", "--after", first?.cursor ?? "", "--limit", "2"]);
-    expect(result).toMatchObject({ status: 0, stderr: "" });
+    expect(result).toMatchObject({ status: 0, stderr: "chatter: subscribed to main\n" });
     expect(parseLines(result.stdout)).toMatchObject([
       { message: "two", action: "added", added_at: expect.any(String), sequence: "2" },
       { message: "three", action: "added", sequence: "3" },

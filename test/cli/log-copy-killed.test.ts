@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { chatterBin, cliEnv } from "../support/cli.js";
 import { contentOf, makeLog, openLog, runLog } from "../support/log-copies.js";
 import { post } from "../support/log-messages.js";
@@ -43,7 +43,7 @@ async function killWhen(args: readonly string[], isSoFar: () => boolean): Promis
 
 const sizeOf = (path: string) => (existsSync(path) ? statSync(path).size : 0);
 
-it("an export that is killed again and again is whole in the end", { timeout }, async () => {
+test("an export that is killed again and again is whole in the end", { timeout }, async () => {
   const dir = await makeLongLog();
   const whole = join(tempDir(), "whole.jsonl");
   await runLog(["export", "--data-dir", dir, whole]);
@@ -62,7 +62,7 @@ it("an export that is killed again and again is whole in the end", { timeout }, 
   }
 });
 
-it("an import that is killed again and again is whole in the end", { timeout }, async () => {
+test("an import that is killed again and again is whole in the end", { timeout }, async () => {
   const dir = await makeLongLog();
   const content = await contentOf(dir);
   const file = join(tempDir(), "export.jsonl");
@@ -86,7 +86,7 @@ it("an import that is killed again and again is whole in the end", { timeout }, 
   }
 });
 
-it("an import that is killed before its first message keeps servers from the folder", async () => {
+test("an import that is killed before its first message keeps servers from the folder", async () => {
   const file = join(tempDir(), "export.jsonl");
   await runLog(["export", "--data-dir", await makeLog(3000), file]);
   const copy = tempDir();
@@ -106,7 +106,7 @@ it("an import that is killed before its first message keeps servers from the fol
   await runLog(["verify", "--data-dir", copy]);
 });
 
-/** The heads that the lines of a witness say. */
-function headsOf(witness: string): number[] {
-  return [0, ...[...witness.matchAll(/ (\d{15}) /g)].map(([, head]) => Number(head))];
+/** The heads that the lines of a head file say. */
+function headsOf(text: string): number[] {
+  return [0, ...[...text.matchAll(/ (\d{15}) /g)].map(([, head]) => Number(head))];
 }

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
-import { ExportWriter } from "../../src/server/log/copy/export-format.js";
+import { describe, expect, test } from "vitest";
 import type { MessageLog } from "../../src/server/log/message-log.js";
+import { ExportWriter } from "../../src/server/log/transfer/export-format.js";
 import { runHere, startHere } from "../support/cli-here.js";
 import { startRestartable } from "../support/cli-restart.js";
 import { contentOf, failLog, makeLog, openLog, runLog } from "../support/log-copies.js";
@@ -23,7 +23,7 @@ async function serveFolder(dir: string) {
 const newFile = () => join(tempDir(), "export.jsonl");
 
 describe("an export and its import", () => {
-  it("of a folder keep everything: messages, times, senders, sequences, identity, ids", async () => {
+  test("of a folder keep everything: messages, times, senders, sequences, identity, ids", async () => {
     const dir = await makeLog();
     const before = await contentOf(dir);
     expect(before.ids.length).toBeGreaterThan(500);
@@ -31,24 +31,24 @@ describe("an export and its import", () => {
     expect(await runLog(["export", "--data-dir", dir, file])).toEqual({
       file,
       identity: before.identity,
-      through: 1005,
-      messages: 1005,
-      added: 1005,
+      through: 1006,
+      messages: 1006,
+      added: 1006,
     });
     const copy = join(tempDir(), "copy");
     expect(await runLog(["import", "--data-dir", copy, file])).toEqual({
       data_dir: copy,
       identity: before.identity,
-      through: 1005,
-      added: 1005,
+      through: 1006,
+      added: 1006,
     });
     expect(await contentOf(copy)).toEqual(before);
     const log = await openLog(copy);
-    expect((await log.append([post("message 0", "0")])).positions[0]!.sequence).toBe(6);
-    expect((await log.append([post("next")])).positions[0]!.sequence).toBe(1006);
+    expect((await log.append([post("message 0", "0")])).positions[0]!.sequence).toBe(7);
+    expect((await log.append([post("next")])).positions[0]!.sequence).toBe(1007);
   });
 
-  it.each(["connect", "grpc", "grpc-web", "ws"])(
+  test.each(["connect", "grpc", "grpc-web", "ws"])(
     "of a running server, by %s, are those of its folder",
     async (protocol) => {
       const dir = await makeLog();
@@ -63,7 +63,7 @@ describe("an export and its import", () => {
     },
   );
 
-  it("of a log that retention has shortened begin where it does", async () => {
+  test("of a log that retention has shortened begin where it does", async () => {
     const dir = tempDir();
     const log = await openLog(dir, { retention: { maxMessages: 10 } });
     for (let i = 0; i < 5; i++) {
@@ -80,7 +80,7 @@ describe("an export and its import", () => {
     expect(content).toEqual(await contentOf(dir));
   });
 
-  it("of an empty log keep its identity", async () => {
+  test("of an empty log keep its identity", async () => {
     const dir = tempDir();
     await (await openLog(dir)).close();
     const copy = tempDir();
@@ -91,7 +91,7 @@ describe("an export and its import", () => {
 });
 
 describe("an export to a file that is there", () => {
-  it("goes on where one broke off, wherever that was", async () => {
+  test("goes on where one broke off, wherever that was", async () => {
     const dir = await makeLog(3000);
     const whole = newFile();
     await runLog(["export", "--data-dir", dir, whole]);
@@ -105,25 +105,25 @@ describe("an export to a file that is there", () => {
     }
   });
 
-  it("adds what the log got since, and nothing when that is nothing", async () => {
+  test("adds what the log got since, and nothing when that is nothing", async () => {
     const dir = await makeLog();
     const file = newFile();
     const copy = tempDir();
     const { env, log } = await serveFolder(dir);
     await runLog(["export", file], { env });
     const size = readFileSync(file).length;
-    expect(await runLog(["export", file], { env })).toMatchObject({ messages: 1005, added: 0 });
+    expect(await runLog(["export", file], { env })).toMatchObject({ messages: 1006, added: 0 });
     expect(readFileSync(file).length).toBe(size);
     await runLog(["import", "--data-dir", copy, file]);
     await log.append([post("later", "later"), post("and later")]);
-    expect(await runLog(["export", file], { env })).toMatchObject({ messages: 1007, added: 2 });
+    expect(await runLog(["export", file], { env })).toMatchObject({ messages: 1008, added: 2 });
     // So does an import into what was imported before.
     expect(await runLog(["import", "--data-dir", copy, file])).toMatchObject({ added: 2 });
     await log.close();
     expect(await contentOf(copy)).toEqual(await contentOf(dir));
   });
 
-  it("refuses one of another log, one that has parted, one that is damaged, and other files", async () => {
+  test("refuses one of another log, one that has parted, one that is damaged, and other files", async () => {
     const dir = await makeLog(250);
     const file = newFile();
     const args = ["export", "--data-dir", dir, file];
@@ -140,7 +140,9 @@ describe("an export to a file that is there", () => {
     await parted.close();
     const fork = newFile();
     await runLog(["export", "--data-dir", copy, fork]);
-    expect(await failLog(["export", "--data-dir", dir, fork])).toContain("has another message 256");
+    expect(await failLog(["export", "--data-dir", dir, fork])).toContain(
+      "differs from the log at message 257",
+    );
 
     // Enough for blocks to follow the damaged one, or else it is an end to be cut off.
     const long = await makeLog(3000);
@@ -157,38 +159,40 @@ describe("an export to a file that is there", () => {
     for (const text of ["my diary\n", "{}", '{"chatter_expo":1}\n', "\n"]) {
       const other = newFile();
       writeFileSync(other, text);
-      expect(await failLog(["export", "--data-dir", dir, other])).toContain("no export of a log");
+      expect(await failLog(["export", "--data-dir", dir, other])).toContain(
+        "not an export of a log",
+      );
       expect(readFileSync(other, "utf8")).toBe(text);
     }
   });
 
-  it("refuses a pipe and a device, of which it cannot know what they have", async () => {
+  test("refuses a pipe and a device, of which it cannot know what they have", async () => {
     const dir = await makeLog(0);
     const pipe = newFile();
     execFileSync("mkfifo", [pipe]);
     for (const path of [pipe, "/dev/null"]) {
       const said = await failLog(["export", "--data-dir", dir, path]);
-      expect(said).toContain(`${path} is no file that can be gone on with`);
+      expect(said).toContain(`${path} is not a file that can be resumed`);
     }
   });
 
-  it("refuses to leave a hole where the log has removed what it needs", async () => {
+  test("refuses to leave a hole where the log has removed what it needs", async () => {
     const dir = await makeLog(250);
     const file = newFile();
     await runLog(["export", "--data-dir", dir, file]);
     const log = await openLog(dir, { retention: { maxMessages: 5 } });
     await log.append(posts(10));
     await log.append(posts(10));
-    await expect.poll(() => log.first, { timeout: 10_000 }).toBe(266);
+    await expect.poll(() => log.first, { timeout: 10_000 }).toBe(267);
     await log.close();
     expect(await failLog(["export", "--data-dir", dir, file])).toContain(
-      "ends with message 255, the oldest that the log has is 266",
+      "ends with message 256, the oldest that the log has is 267",
     );
   });
 });
 
 describe("an import", () => {
-  it("of an export that broke off keeps the folder from servers until the rest has come", async () => {
+  test("of an export that broke off keeps the folder from servers until the rest has come", async () => {
     // More than is written at once: else nothing has begun.
     const dir = await makeLog(0);
     const log = await openLog(dir);
@@ -198,7 +202,7 @@ describe("an import", () => {
     const copy = tempDir();
     const torn = whole.slice(0, Math.floor(whole.length * 0.9));
     const said = await failLog(["import", "--data-dir", copy], { input: torn });
-    expect(said).toMatch(/not whole: it breaks off after message \d+; finish it/);
+    expect(said).toMatch(/not complete: it ends early, after message \d+; finish it/);
     await expect(openLog(copy)).rejects.toThrow("was not finished");
     expect(await failLog(["export", "--data-dir", copy])).toContain("was not finished");
     expect(await failLog(["verify", "--data-dir", copy])).toContain("was not finished");
@@ -210,7 +214,7 @@ describe("an import", () => {
     expect(await contentOf(copy)).toEqual(await contentOf(dir));
   });
 
-  it("takes what there is of one that broke off, if it is told to", async () => {
+  test("takes what there is of one that broke off, if it is asked to", async () => {
     const dir = await makeLog(3000);
     const whole = (await runHere(["log", "export", "--data-dir", dir])).stdout;
     const copy = tempDir();
@@ -222,7 +226,7 @@ describe("an import", () => {
     expect(part.ids).toEqual(all.ids.filter(({ sequence }) => sequence <= part.head));
   });
 
-  it("refuses another log, one that has parted, and a hole, and leaves them as they were", async () => {
+  test("refuses another log, one that has parted, and a hole, and leaves them as they were", async () => {
     const dir = await makeLog(250);
     const other = await makeLog(250);
     const whole = (await runHere(["log", "export", "--data-dir", dir])).stdout;
@@ -245,11 +249,11 @@ describe("an import", () => {
     const parted = await contentOf(copy);
     const longer = (await runHere(["log", "export", "--data-dir", dir])).stdout;
     const said = await failLog(["import", "--data-dir", copy], { input: longer });
-    expect(said).toMatch(/has another message 257 than the export|they have parted/);
+    expect(said).toMatch(/differs from the export at message 25[78]/);
     expect(await contentOf(copy)).toEqual(parted);
   });
 
-  it("goes into the folder of the flag, though the environment has a log elsewhere", async () => {
+  test("goes into the folder of the flag, though the environment has a log elsewhere", async () => {
     const dir = await makeLog(250);
     const copy = tempDir();
     const { stdout } = await runHere(["log", "export", "--data-dir", dir]);
@@ -258,7 +262,7 @@ describe("an import", () => {
     expect(await contentOf(copy)).toEqual(await contentOf(dir));
   });
 
-  it("takes the place of a log that has nothing", async () => {
+  test("takes the place of a log that has nothing", async () => {
     const dir = await makeLog(250);
     const empty = tempDir();
     await (await openLog(empty)).close();
@@ -267,7 +271,7 @@ describe("an import", () => {
     expect(await contentOf(empty)).toEqual(await contentOf(dir));
   });
 
-  it("with a new identity makes another log of the same messages, numbered from 1", async () => {
+  test("with a new identity makes another log of the same messages, numbered from 1", async () => {
     const dir = tempDir();
     const log = await openLog(dir, { retention: { maxMessages: 10 } });
     await log.append(posts(10));
@@ -290,14 +294,20 @@ describe("an import", () => {
     );
   });
 
-  it("refuses sequences with holes, as other engines have them, unless they are numbered anew", async () => {
+  test("refuses sequences with holes, as other engines have them, unless they are numbered anew", async () => {
     const writer = new ExportWriter({ identity: "AbCdEfGh", first: 3, head: 9 });
-    const message = (sequence: number) => ({ sequence, sentAt: 1e12, sender: "goa", text: "hi" });
+    const message = (sequence: number) => ({
+      sequence,
+      sentAt: 1e12,
+      sender: "goa",
+      text: "hi",
+      room: "",
+    });
     expect([...writer.add([3, 4, 7, 9].map(message))]).toEqual([]);
     const input = writer.end(9).toString();
     const copy = tempDir();
     expect(await failLog(["import", "--data-dir", copy], { input })).toContain(
-      "the export has a hole: messages 5 to 6 are missing",
+      "the export has a gap: messages 5 to 6 are missing",
     );
     await runLog(["import", "--data-dir", copy, "--new-identity"], { input });
     const { first, messages } = await contentOf(copy);
@@ -305,7 +315,7 @@ describe("an import", () => {
     expect(messages.map(({ sequence }) => sequence)).toEqual([1n, 2n, 3n, 4n]);
   });
 
-  it("refuses what is damaged before it stores any of it, what is newer, and what is no export", async () => {
+  test("refuses what is damaged before it stores any of it, what is newer, and what is not an export", async () => {
     const dir = await makeLog(250);
     const { stdout } = await runHere(["log", "export", "--data-dir", dir]);
     const copy = join(tempDir(), "copy");
@@ -314,16 +324,16 @@ describe("an import", () => {
     expect(swapped).not.toBe(stdout);
     expect(await said(swapped)).toMatch(/data_loss: the export is damaged between byte 0 and/);
     expect(await said(stdout.replace(/^.*message 7".*\n/m, ""))).toContain("is damaged");
-    expect(await said(stdout.replace('"chatter_export":1', '"chatter_export":2'))).toContain(
+    expect(await said(stdout.replace('"chatter_export":1', '"chatter_export":3'))).toContain(
       "newer version",
     );
     for (const text of ["", "\n", "no JSON\n", '{"message":"hello"}\n', "[1,2", "x".repeat(999)]) {
-      expect(await said(text)).toMatch(/no export of a log|it has nothing/);
+      expect(await said(text)).toMatch(/not an export of a log|it has nothing/);
     }
     expect(existsSync(copy)).toBe(false);
   });
 
-  it("refuses an export whose blocks were put together wrongly", async () => {
+  test("refuses an export whose blocks were put together wrongly", async () => {
     const dir = await makeLog(6000);
     const { stdout } = await runHere(["log", "export", "--data-dir", dir]);
     const ends = [...stdout.matchAll(/^\{"through".*\n/gm)].map((m) => m.index + m[0].length);
@@ -340,7 +350,7 @@ describe("an import", () => {
   });
 });
 
-it("an export needs a token that may read", async () => {
+test("an export needs a token that may read", async () => {
   const { env } = await startRestartable();
   const result = await runHere(["log", "export"], { env: { ...env, CHATTER_TOKEN: "x" } });
   expect(result).toEqual({
@@ -350,7 +360,7 @@ it("an export needs a token that may read", async () => {
   });
 });
 
-it("an export goes on when the connection was lost", async () => {
+test("an export goes on when the connection was lost", async () => {
   const server = await startRestartable();
   await server.log.append(posts(5000));
   let reads = 0;
@@ -377,7 +387,7 @@ it("an export goes on when the connection was lost", async () => {
   expect(stdout).toBe(whole);
 });
 
-it("an export goes into a file that only its owner can read", async () => {
+test("an export goes into a file that only its owner can read", async () => {
   const file = newFile();
   await runLog(["export", "--data-dir", await makeLog(0), file]);
   expect(statSync(file).mode & 0o777).toBe(0o600);

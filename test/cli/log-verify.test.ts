@@ -1,13 +1,18 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ClassicLevel } from "classic-level";
-import { expect, it } from "vitest";
-import { idHashBytes } from "../../src/server/log/dedupe-window.js";
-import { idsKey, messagesKey, openIds, sealIds } from "../../src/server/log/record.js";
+import { expect, test } from "vitest";
+import { idHashBytes } from "../../src/server/log/core/dedupe-window.js";
+import {
+  encodeItem,
+  idEntryLength,
+  itemHeaderLength,
+} from "../../src/server/log/file/segments/item.js";
+import { decodeSegmentHeader } from "../../src/server/log/file/segments/segment-header.js";
 import { parseLines } from "../support/cli.js";
 import { runHere } from "../support/cli-here.js";
 import { contentOf, makeLog, openLog } from "../support/log-copies.js";
 import { posts } from "../support/log-messages.js";
+import { change, flip, idsOf, recordOf, segmentsOf, zero } from "../support/segments.js";
 import { tempDir } from "../support/temp-dir.js";
 
 async function verify(dir: string) {
@@ -16,29 +21,18 @@ async function verify(dir: string) {
 }
 
 /** Ten records of ten messages, changed behind the log's back. */
-async function damagedLog(change: (level: ClassicLevel<Buffer, Buffer>) => Promise<void>) {
+async function damagedLog(damage: (dir: string) => void) {
   const dir = tempDir();
   const log = await openLog(dir);
   for (let i = 0; i < 10; i++) {
     await log.append(posts(10).map((post, k) => ({ ...post, messageId: `${i} ${k}` })));
   }
   await log.close();
-  const level = new ClassicLevel<Buffer, Buffer>(join(dir, "messages"), {
-    keyEncoding: "buffer",
-    valueEncoding: "buffer",
-  });
-  await change(level);
-  await level.close();
+  damage(dir);
   return dir;
 }
 
-async function flip(level: ClassicLevel<Buffer, Buffer>, key: Buffer, at: number) {
-  const value = (await level.get(key))!;
-  value[at]! ^= 1;
-  await level.put(key, value);
-}
-
-it("a whole log is counted, and the status is 0", async () => {
+test("a whole log is counted, and the status is 0", async () => {
   const dir = await makeLog();
   const { identity, ids } = await contentOf(dir);
   expect(await verify(dir)).toEqual({
@@ -47,23 +41,30 @@ it("a whole log is counted, and the status is 0", async () => {
     report: {
       identity,
       first: 1,
-      head: 1005,
-      messages: 1005,
+      head: 1006,
+      messages: 1006,
       records: expect.any(Number),
+      rooms: 1,
       bytes: expect.any(Number),
       ids: ids.length,
       damaged: [],
       damaged_ids: 0,
+      damaged_files: [],
     },
   });
 });
 
-it("damaged and missing messages are named by their ranges, all of them", async () => {
-  const dir = await damagedLog(async (level) => {
-    await flip(level, messagesKey(20), 200);
-    await level.del(messagesKey(40));
-    await level.del(messagesKey(50));
-    await level.put(messagesKey(70), (await level.get(messagesKey(80)))!);
+test("damaged and missing messages are named by their ranges, all of them", async () => {
+  const dir = await damagedLog((log) => {
+    const [flipped, ...zeroed] = [20, 40, 50].map((last) => recordOf(log, last));
+    const [wrong, right] = [recordOf(log, 70), recordOf(log, 80)];
+    flip(flipped!, 200);
+    for (const record of zeroed) {
+      zero(record);
+    }
+    change(wrong.path, (bytes) =>
+      bytes.copyWithin(wrong.at, right.at, right.at + right.item.length),
+    );
   });
   const { status, report, said } = await verify(dir);
   expect(status).toBe(1);
@@ -78,14 +79,14 @@ it("damaged and missing messages are named by their ranges, all of them", async 
     ],
   });
   expect(said).toBe(
-    `chatter: damaged or missing in ${dir}: messages 11 to 20, messages 31 to 50, messages 61 to 70\n`,
+    `chatter: damaged or missing in ${dir}: messages 11 to 20, messages 31 to 50, messages 61 to 70, ${segmentsOf(dir)[0]} is damaged\n`,
   );
 });
 
-it("an end that is missing is known by the witness", async () => {
-  const dir = await damagedLog(async (level) => {
-    await level.del(messagesKey(90));
-    await level.del(messagesKey(100));
+test("an end that is missing is known by the head file", async () => {
+  const dir = await damagedLog((log) => {
+    const { path, at } = recordOf(log, 90);
+    truncateSync(path, at);
   });
   expect(await verify(dir)).toMatchObject({
     status: 1,
@@ -93,12 +94,17 @@ it("an end that is missing is known by the witness", async () => {
   });
 });
 
-it("ids that are damaged, or belong to other texts, are counted", async () => {
-  const dir = await damagedLog(async (level) => {
-    await flip(level, idsKey(20), 30);
-    const record = openIds((await level.get(idsKey(40)))!)!;
-    record.ids[3]!.hashed[idHashBytes]! ^= 1;
-    await level.put(idsKey(40), sealIds(record));
+test("ids that are damaged, or belong to other texts, are counted", async () => {
+  const dir = await damagedLog((log) => {
+    const [first, second] = [idsOf(log, 20), idsOf(log, 40)];
+    flip(first, itemHeaderLength + 30);
+    change(second.path, (bytes) => {
+      const payload = second.at + itemHeaderLength;
+      bytes[payload + 3 * idEntryLength + idHashBytes]! ^= 1;
+      const { salt } = decodeSegmentHeader(bytes, second.path)!;
+      const { item } = second;
+      encodeItem(bytes, second.at, item.payloadLength, item, { salt, commit: item.commit });
+    });
   });
   const { status, report, said } = await verify(dir);
   expect(status).toBe(1);
@@ -106,23 +112,7 @@ it("ids that are damaged, or belong to other texts, are counted", async () => {
   expect(said).toContain("2 message ids or records of them");
 });
 
-it("a table that LevelDB would not survive is named", async () => {
-  const dir = await makeLog(3000);
-  // Opened again, the log lies in tables.
-  for (let i = 0; i < 2; i++) {
-    await (await openLog(dir)).close();
-  }
-  const store = join(dir, "messages");
-  const table = readdirSync(store).find((name) => name.endsWith(".ldb"))!;
-  const bytes = readFileSync(join(store, table));
-  bytes[bytes.length - 60]! ^= 0x55;
-  writeFileSync(join(store, table), bytes);
-  const { status, said } = await verify(dir);
-  expect(status).toBe(1);
-  expect(said).toContain(`${table} is damaged`);
-});
-
-it("a folder without a log, and one that a server has, are told apart", async () => {
+test("a folder without a log, and one that a server has, are distinguished", async () => {
   const empty = tempDir();
   expect((await verify(empty)).said).toBe(
     `chatter: failed_precondition: there is no log in ${empty}\n`,
@@ -131,4 +121,22 @@ it("a folder without a log, and one that a server has, are told apart", async ()
   const dir = tempDir();
   await openLog(dir);
   expect((await verify(dir)).said).toContain("in use by another process");
+});
+
+test("what is wrong with files that the log does without is named, too", async () => {
+  const dir = await damagedLog((log) => {
+    writeFileSync(join(log, "messages.head"), "");
+    change(segmentsOf(log)[0]!, (bytes) => bytes.fill(0, 0, 4096));
+  });
+  const { status, report, said } = await verify(dir);
+  expect(status).toBe(1);
+  expect(report).toMatchObject({
+    messages: 100,
+    damaged: [],
+    damaged_files: [
+      `${join(dir, "messages.head")} is empty`,
+      `the header of ${segmentsOf(dir)[0]} is damaged`,
+    ],
+  });
+  expect(said).toContain(`${join(dir, "messages.head")} is empty`);
 });

@@ -50,7 +50,8 @@ describe("results", () => {
   });
 
   test("of the tiny view are the text alone, its controls escaped for the terminal", async () => {
-    const text = "\u001b[2J \u009b2J \u007f";
+    const text =
+      "\u001b[2J \u009b2J \u007f \u202egnp \u2066x\u2069 \u2028\u2029 \u200b\ufeff \u{e0041}";
     await post(server.log, text);
     const { stdout } = await run(["history", "--view", "tiny", "--last", "1"]);
     expect(stdout).toMatch(/^[\x20-\x7e]+\n$/);

@@ -10,7 +10,7 @@ beforeEach(async () => {
 
 // Connect is the default, which all other tests go by.
 describe.each(["grpc", "grpc-web", "ws"])("by %s", (protocol) => {
-  test("all six methods work", async () => {
+  test("every method works", async () => {
     const run = async (args: string[], input = "") => {
       const env = {
         CHATTER_URL: server.url,
@@ -18,7 +18,8 @@ describe.each(["grpc", "grpc-web", "ws"])("by %s", (protocol) => {
         CHATTER_PROTOCOL: protocol,
       };
       const result = await runHere(args, { input, env });
-      expect(result).toMatchObject({ status: 0, stderr: "" });
+      expect(result.status).toBe(0);
+      expect(result.stderr).toBe(args[0] === "subscribe" ? "chatter: subscribed to main\n" : "");
       return parseLines(result.stdout);
     };
     // Each line is answered before the next one comes: both sides stream at once.
@@ -47,6 +48,11 @@ describe.each(["grpc", "grpc-web", "ws"])("by %s", (protocol) => {
     const after = String(history[0]?.cursor);
     const events = await run(["subscribe", "--after", after, "--limit", "3"]);
     expect(events.map(({ message }) => message)).toEqual(texts.slice(1));
+    expect(await run(["post", "five", "--room", "ops"])).toMatchObject([{ room: "ops" }]);
+    expect(await run(["rooms", "--since", after])).toMatchObject([
+      { room: "main", messages_since: "3" },
+      { room: "ops", messages_since: "1" },
+    ]);
     const { stdout } = await runHere(
       ["login", "--user", "goa", "--password", "rocks", "--protocol", protocol],
       { env: { CHATTER_URL: server.url } },

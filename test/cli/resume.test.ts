@@ -35,7 +35,7 @@ describe.each([["subscribe"], ["history", "--follow"]])("chatter %s %s", (...com
     const { status, stderr } = await cli.ended;
     expect(status).toBe(130);
     expect(stderr).toMatch(
-      /^(chatter: unavailable: [^\n]+; trying again\n)+chatter: connected again\n$/,
+      /^(chatter: subscribed to main\n)?(chatter: unavailable: [^\n]+; trying again\n)+chatter: connected again\n$/,
     );
   });
 
@@ -50,7 +50,7 @@ describe.each([["subscribe"], ["history", "--follow"]])("chatter %s %s", (...com
       await server.stop();
       const { status, stderr } = await cli.ended;
       expect(status).toBe(1);
-      expect(stderr).toMatch(/^chatter: unavailable: [^\n]+\n$/);
+      expect(stderr).toMatch(/^(chatter: subscribed to main\n)?chatter: unavailable: [^\n]+\n$/);
     },
   );
 
@@ -64,12 +64,12 @@ describe.each([["subscribe"], ["history", "--follow"]])("chatter %s %s", (...com
     const { status, stderr } = await cli.ended;
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /^(chatter: unavailable: [^\n]+; trying again\n)*chatter: out_of_range: [^\n]+\n$/,
+      /^(chatter: subscribed to main\n)?(chatter: unavailable: [^\n]+; trying again\n)*chatter: out_of_range: [^\n]+\n$/,
     );
   });
 });
 
-test("what is final from the start is told at once", async () => {
+test("what is final from the start is reported at once", async () => {
   const token = await runHere(["subscribe", "--token", "no.such.token"], { env: server.env });
   expect(token).toMatchObject({ status: 1, stderr: "chatter: unauthenticated: invalid token\n" });
   const cursor = await runHere(["subscribe", "--after", "none"], { env: server.env });

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { settings } from "../../src/server/settings/settings.js";
 
 /** The rows of the table under "## Settings". */
@@ -9,7 +9,7 @@ function documented(): string[] {
   return section.split("\n").filter((line) => line.startsWith("| `"));
 }
 
-it("docs/operations.md has each setting's flag, variable, default and meaning, as --help has", () => {
+test("docs/operations.md has each setting's flag, variable, default and meaning, as --help has", () => {
   const rows = Object.values(settings).map(
     ({ flag, variable, default: usual, description }) =>
       `| \`${flag.replaceAll("|", "\\|")}\` | \`${variable}\` | ${usual ?? "–"} | ${description} |`,

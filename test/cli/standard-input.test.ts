@@ -4,7 +4,7 @@ import { closeSync, openSync } from "node:fs";
 import { Readable } from "node:stream";
 import fc from "fast-check";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { InputLines } from "../../src/client/cli/input-lines.js";
+import { InputLines } from "../../src/cli/input-lines.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { chatterBin, cliEnv, parseLines } from "../support/cli.js";
 import { runHere } from "../support/cli-here.js";
@@ -41,6 +41,25 @@ describe("each line of standard input", () => {
     }
     expect(read).toEqual(fits ? [line] : []);
     expect(lines.fault === undefined).toBe(fits);
+  });
+
+  test.each([
+    { chunks: ["\ufeffhello\r\n", "\ufeffkept\n"], texts: ["hello", "\ufeffkept"] },
+    { chunks: ["\ufeff\nhello\n"], texts: ["hello"] },
+    { chunks: ["\ufeff"], texts: [] },
+    { chunks: ["\n\ufeffhello"], texts: ["\ufeffhello"] },
+    { chunks: ["\ufeff\ufeffhello"], texts: ["\ufeffhello"] },
+    { chunks: [`\ufeff${"a".repeat(65_536)}\r\n`], texts: ["a".repeat(65_536)] },
+  ])("is without a byte order mark only at the very start of the input ($#)", async (each) => {
+    const bytes = Buffer.from(each.chunks.join(""));
+    // Whole, and cut in the middle of the mark.
+    for (const input of [[bytes], [bytes.subarray(0, 1), bytes.subarray(1)]]) {
+      const read: string[] = [];
+      for await (const text of new InputLines(Readable.from(input))) {
+        read.push(text);
+      }
+      expect(read).toEqual(each.texts);
+    }
   });
 
   test.each([
@@ -100,7 +119,7 @@ test("a folder as standard input is an error, and nothing is called", async () =
   expect({ status, stdout, stderr }).toEqual({
     status: 1,
     stdout: "",
-    stderr: "chatter: cannot read standard input: it is a directory\n",
+    stderr: "chatter: cannot read standard input: it is a folder\n",
   });
 });
 

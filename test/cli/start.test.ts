@@ -3,9 +3,9 @@ import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { chatterBin } from "../support/cli.js";
 import { tempDir } from "../support/temp-dir.js";
 
+const bin = fileURLToPath(new URL("../../bin/chatter.js", import.meta.url));
 const modules = fileURLToPath(new URL("../../node_modules", import.meta.url));
 
 describe("bin/chatter.js runs", () => {
@@ -42,19 +42,19 @@ interface Layout {
 function layOut({ source, built, tsx }: Layout): string {
   const dir = tempDir();
   mkdirSync(join(dir, "bin"));
-  copyFileSync(chatterBin, join(dir, "bin", "chatter.js"));
+  copyFileSync(bin, join(dir, "bin", "chatter.js"));
   writeFileSync(join(dir, "package.json"), '{ "type": "module" }');
   const program = (name: string) => `console.log("${name}", ...process.argv.slice(2));`;
   if (source) {
-    mkdirSync(join(dir, "src", "client", "cli"), { recursive: true });
+    mkdirSync(join(dir, "src", "program"), { recursive: true });
     writeFileSync(
-      join(dir, "src", "client", "cli", "main.ts"),
+      join(dir, "src", "program", "main.ts"),
       `const name: string = "source";${program("source")}`,
     );
   }
   if (built) {
-    mkdirSync(join(dir, "dist", "client", "cli"), { recursive: true });
-    writeFileSync(join(dir, "dist", "client", "cli", "main.js"), program("built"));
+    mkdirSync(join(dir, "dist", "program"), { recursive: true });
+    writeFileSync(join(dir, "dist", "program", "main.js"), program("built"));
   }
   if (tsx) {
     symlinkSync(modules, join(dir, "node_modules"));

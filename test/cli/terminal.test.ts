@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { verifyPassword } from "../../src/server/auth/passwords.js";
-import { readUsersFile } from "../../src/server/auth/users-file.js";
+import { readUsersFile } from "../../src/server/auth/users/users-file.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
+import { post } from "../support/cli-server.js";
 import { describeOnTerminal, openTerminal } from "../support/cli-terminal.js";
 import { tempDir } from "../support/temp-dir.js";
 
@@ -47,6 +48,29 @@ describeOnTerminal("on a terminal", () => {
     expect(await terminal.ended()).toMatchObject({ status: 0 });
     const [alice] = await readUsersFile(file);
     expect(await verifyPassword("s3cret", alice?.passwordHash ?? "")).toBe(true);
+  });
+
+  test("nothing of a message is obeyed, turns the text or hides in it", async () => {
+    const evil =
+      "\u001b[2J\u009b \u202egnp \u2066x \u2028\u2029 \u061c\u200b\ufeff \u206a \u{e0041}";
+    await post(server.log, evil);
+    const env = { CHATTER_URL: server.url, CHATTER_TOKEN: server.token };
+    for (const args of [["history"], ["log", "export"]]) {
+      const { status, shown } = await openTerminal(args, { env }).ended();
+      expect([status, shown], args.join(" ")).toEqual([
+        0,
+        expect.stringContaining("\\u202egnp \\u2066x \\u2028\\u2029 \\u061c\\u200b\\ufeff"),
+      ]);
+      // But for what takes the line of progress off the screen.
+      expect(shown.replaceAll("\u001b[K", ""), args.join(" ")).toMatch(/^[\r\n -~]*$/);
+    }
+    const subscribed = openTerminal(["subscribe"], { env });
+    await subscribed.shows("subscribed to main");
+    await post(server.log, evil);
+    await subscribed.shows("\\u202egnp \\u2066x \\u2028\\u2029 \\u061c\\u200b\\ufeff");
+    subscribed.type("\u0003");
+    await subscribed.ended();
+    expect(subscribed.written()).not.toMatch(/[\u0080-\u{10ffff}]/u);
   });
 
   test("streams say how to end, and results are indented by four spaces", async () => {

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readSigningKey } from "../../src/server/auth/signing-key.js";
+import { readSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
 import { runHere } from "../support/cli-here.js";
 import { tempDir } from "../support/temp-dir.js";
@@ -21,6 +21,14 @@ describe("chatter token issue", () => {
     const identity = await tokens.verify(result.stdout.trim());
     expect(identity).toMatchObject({ subject: "alice", scopes: ["stream:read"] });
     expect(identity.expiresAt - Date.now()).toBeLessThanOrEqual(60_000);
+  });
+
+  test("takes scopes for rooms alone", async () => {
+    const env = { CHATTER_SIGNING_KEY: secret };
+    const scopes = ["stream:write:team/*", "stream:read:news"];
+    const args = ["token", "issue", "bot", "--scopes", scopes.join(",")];
+    const { stdout } = await runHere(args, { env });
+    expect(JSON.parse(atob(stdout.split(".")[1] ?? ""))).toMatchObject({ scopes });
   });
 
   test("takes the key from the environment, a key pair, or the demo's folder", async () => {

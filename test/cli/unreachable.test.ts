@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { runHere, startHere } from "../support/cli-here.js";
 import { startFakeServer } from "../support/cli-server.js";
 
-describe("a server that is not there is told in one line with its URL", () => {
+describe("a server that is not there is reported in one line with its URL", () => {
   test.each([
     ["connect", "localhost"],
     ["grpc", "127.0.0.1"],
@@ -18,7 +18,7 @@ describe("a server that is not there is told in one line with its URL", () => {
     expect(await run("--protocol", protocol, "--url", url)).toEqual({
       status: 1,
       stdout: "",
-      stderr: `chatter: unavailable: nobody answers at ${url} (ECONNREFUSED)\n`,
+      stderr: `chatter: unavailable: cannot connect to ${url} (ECONNREFUSED)\n`,
     });
   });
 
@@ -39,7 +39,7 @@ describe("a server that is not there is told in one line with its URL", () => {
     });
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
     expect(stderr).toMatch(
-      new RegExp(`^chatter: unavailable: nobody answers at ${url} \\(ECONNREFUSED\\)[^\n]*\n$`),
+      new RegExp(`^chatter: unavailable: cannot connect to ${url} \\(ECONNREFUSED\\)[^\n]*\n$`),
     );
   });
 
@@ -49,7 +49,9 @@ describe("a server that is not there is told in one line with its URL", () => {
     onTestFinished(() => void server.close());
     const { status, stderr } = await run("--url", url);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^chatter: unavailable: the connection failed to http:[^\n]+\n$/);
+    expect(stderr).toMatch(
+      /^chatter: unavailable: the connection to http:\S+ failed: .*--protocol ws.*\n$/,
+    );
     expect(stderr).toContain(url);
   });
 

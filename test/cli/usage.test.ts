@@ -3,7 +3,7 @@ import { runHere } from "../support/cli-here.js";
 
 const url = "--url <url>";
 
-describe("wrong usage is told in one line with a hint, exit status 2:", () => {
+describe("wrong usage is reported in one line with a hint, exit status 2:", () => {
   test.each<[string[], string, string]>([
     [["hitsory"], "unknown command 'hitsory'", "chatter"],
     [["history", "--folow"], "unknown option '--folow'", "chatter history"],
@@ -12,13 +12,17 @@ describe("wrong usage is told in one line with a hint, exit status 2:", () => {
     [["history", "--last", "0"], "whole number of 1 or more", "chatter history"],
     [["history", "--limit", "1.5"], "whole number of 0 or more", "chatter history"],
     [["history", "--view", "huge"], "Allowed choices are default, tiny", "chatter history"],
-    [["listener", "--output", "xml"], "Allowed choices are pretty, jsonl", "chatter listener"],
+    [
+      ["listener", "--output", "xml"],
+      "Allowed choices are pretty, jsonl, text",
+      "chatter listener",
+    ],
     [["listener", "--protocol", "soap"], "connect, grpc, grpc-web, ws", "chatter listener"],
     [["subscribe", "--bookmark-seconds", "3601"], "from 0 to 3600", "chatter subscribe"],
     [["listener", "--url", "localhost:8080"], url, "chatter listener"],
     [["listener", "--url", "ftp://localhost"], url, "chatter listener"],
     [["listener", "--url", "http://goa:rocks@localhost"], "chatter login takes", "chatter"],
-    [["listener", "--token", "two words"], "no spaces", "chatter"],
+    [["listener", "--token", "two words"], "visible ASCII", "chatter"],
     [["login", "--password", "rocks"], "'--user <name>' not specified", "chatter login"],
     [["user", "list"], "'--users-file <file>' not specified", "chatter user list"],
     [["user", "add", "a:b", "--users-file", "u"], "colon", "chatter user add"],
@@ -29,6 +33,17 @@ describe("wrong usage is told in one line with a hint, exit status 2:", () => {
     ],
     [["token", "inspect", "no-token"], "this is not a token", "chatter token inspect"],
     [["token", "issue"], "missing required argument 'name'", "chatter token issue"],
+    [["post", "x", "--room", "a b"], "a room has 1 to 128 characters", "chatter post"],
+    [["chat", "--room", "team/*"], "a room has 1 to 128 characters", "chatter chat"],
+    [["listener", "--room", "/a"], "a room has 1 to 128 characters", "chatter listener"],
+    [["subscribe", "--room", "a//b"], "a room has 1 to 128 characters", "chatter subscribe"],
+    [["history", "--room", "ok", "--room", "te*"], 'a pattern is "*"', "chatter history"],
+    [["rooms", "--prefix", "a b"], "at most 128 characters", "chatter rooms"],
+    [
+      ["token", "issue", "a", "--scopes", "stream:read:a b"],
+      "a room has 1 to 128 characters",
+      "chatter token issue",
+    ],
     [["serve", "--demo", "--port", "http"], "--port", "chatter serve"],
     [["serve"], "--demo", "chatter serve"],
   ])("%j", async (args, fault, command) => {

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { verifyPassword } from "../../src/server/auth/passwords.js";
-import { readUsersFile } from "../../src/server/auth/users-file.js";
+import { readUsersFile } from "../../src/server/auth/users/users-file.js";
 import { parseLines } from "../support/cli.js";
 import { runHere } from "../support/cli-here.js";
 import { tempDir } from "../support/temp-dir.js";
@@ -19,7 +19,7 @@ describe("chatter user", () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  test("add takes scopes, refuses a name that is there, and replaces it when told", async () => {
+  test("add takes scopes, refuses a name that is there, and replaces it when asked to", async () => {
     const file = join(tempDir(), "users.json");
     const add = (...more: string[]) =>
       runHere(["user", "add", "reader", "--users-file", file, ...more], { input: "one" });
@@ -33,6 +33,19 @@ describe("chatter user", () => {
     expect(await add("--replace")).toMatchObject({ status: 0, stderr: "" });
     const [reader] = await readUsersFile(file);
     expect(reader?.scopes).toEqual(["stream:read", "stream:write"]);
+  });
+
+  test("add takes scopes for rooms alone, and names the rule for those that are not valid", async () => {
+    const file = join(tempDir(), "users.json");
+    const add = (scopes: string) =>
+      runHere(["user", "add", "bot", "--users-file", file, "--scopes", scopes], { input: "pw" });
+    expect((await add("stream:write:team/*,stream:read:news")).status).toBe(0);
+    const [bot] = await readUsersFile(file);
+    expect(bot?.scopes).toEqual(["stream:write:team/*", "stream:read:news"]);
+    const { status, stderr } = await add("stream:read,stream:read:team*");
+    expect(status).toBe(2);
+    expect(stderr).toContain('"stream:read:team*" is not a scope');
+    expect(stderr).toContain("a room has 1 to 128 characters");
   });
 
   test("add refuses an empty password", async () => {

@@ -13,7 +13,7 @@ import { when } from "./support/when.js";
 import { demo } from "./support/wires.js";
 
 /** Kibibytes of the whole entry, minified and compressed. */
-const limitKiB = 44;
+const limitKiB = 47;
 
 function browserClient(options: ChatterClientOptions) {
   const client = createChatterClient(options);
@@ -58,7 +58,7 @@ test("in browsers the tunnel is the default, on the WebSocket that is there", as
 });
 
 test.each(["connect", "grpc-web"] as const)(
-  "in browsers %s reads by fetch, and says that it cannot post",
+  "in browsers %s reads by fetch, and says that it cannot send a stream",
   async (transport) => {
     const server = await startChatter();
     await fill(server.log, numbered(3));
@@ -77,6 +77,18 @@ test.each(["connect", "grpc-web"] as const)(
     expect(error.code).toBe(Code.Unimplemented);
     expect(error.rawMessage).toContain(`"ws"`);
     await when(() => server.chatter.openCalls === 0);
+  },
+);
+
+test.each(["connect", "grpc-web"] as const)(
+  "in browsers %s takes an answer that fetch has decompressed",
+  async (transport) => {
+    const token = "x".repeat(5_000);
+    const login = async () => ({ token, expiresAt: Date.now() + 1e6 });
+    const verify = () => Promise.reject(new Error("nobody calls"));
+    const server = await startChatter({ auth: { login, verify } });
+    const { client } = browserClient({ url: server.url, auth: { token: "none" }, transport });
+    expect((await client.login(demo)).token).toBe(token);
   },
 );
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, createServer } from "node:http2";
 import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { connectWithin } from "../../src/client/node-connect.js";
+import { connectWithin } from "../../src/client/transport/node-connect.js";
 
 async function portOf(server: Server | ReturnType<typeof createServer>): Promise<number> {
   server.listen(0, "127.0.0.1");

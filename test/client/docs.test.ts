@@ -17,16 +17,20 @@ const expected: readonly (readonly [heading: string, output: RegExp])[] = [
   ["The client library", /^$/],
   ["Tokens", /^$/],
   [
-    "Reading what comes",
+    "Reading new messages",
     /^connecting\nlive\n(\d+n goa hello\n)*\d+n goa goodbye\nclosed\nread up to \S{16}\n$/,
   ],
-  ["Reading what comes", /^(hello\n)*goodbye\n$/],
+  ["Reading new messages", /^(hello\n)*goodbye\n$/],
+  ["Posting", /^\d+n \S{16}\n$/],
   ["Posting", /^\d+n \S{16}\n$/],
   ["Posting", /^$/],
-  ["Reading what is stored", /^1n m1\n2n m2\n/],
-  ["Reading what is stored", /^\[\n {2}'m1',/],
-  ["Reading what is stored", /^(m\d+\n){50}$/],
+  ["Rooms", /^team\/alpha hello, alpha\nmain \d+n \d+n\nteam\/alpha 1n \d+n\n$/],
+  ["Reading stored messages", /^1n m1\n2n m2\n/],
+  ["Reading stored messages", /^\[\n {2}'m1',/],
+  ["Reading stored messages", /^((m\d+|hello|goodbye)\n){50}$/],
+  ["Reading stored messages", /^\[\n(.*\n)+\[ ('(hello|goodbye)',? )+\]\n$/],
   ["What is final", /^what is stored must be read anew: .*\n$/],
+  ["Results as JSON, and times", /^\{"message":"\w+",.*\}\n.+\n$/],
   ["The generated client", /^2n \d+n\n$/],
 ];
 
@@ -52,6 +56,7 @@ test("the examples of the page run and print what they should", async () => {
     `import { readFile, writeFile } from "node:fs/promises";`,
     `import { createInterface } from "node:readline";`,
     `import { Code, ConnectError, createChatterClient } from "${library}";`,
+    `import { timestampDate } from "${import.meta.resolve("@bufbuild/protobuf/wkt")}";`,
     // Somebody says hello, and then goodbye, again and again.
     `const other = ${chatter};`,
     `const posting = other.publisher();`,
@@ -68,7 +73,7 @@ test("the examples of the page run and print what they should", async () => {
   writeFileSync(
     file,
     script
-      .replaceAll(/^import .* from "chatter";\n/gm, "")
+      .replaceAll(/^import .* from "(chatter|@bufbuild\/protobuf\/wkt)";\n/gm, "")
       .replaceAll("http://localhost:8080", server.url)
       .replaceAll("http://localhost:9090", `http://127.0.0.1:${port}`)
       .replaceAll("console.error(state", "console.log(state"),

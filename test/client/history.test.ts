@@ -77,7 +77,7 @@ test("backward, a head that runs ahead between the calls is caught up with", asy
   expect(calls).toBeLessThan(10);
 });
 
-test("what is cut brings no more than the last so many, though the head has moved on", async () => {
+test("what is cut brings no more than the last ones, though the head has moved on", async () => {
   const { client, proxy, server } = await filled(20_000);
   const received: string[] = [];
   for await (const { message } of client.history({ last: 15_000 })) {
@@ -134,7 +134,7 @@ test.each(wireNames)("over %s a history that is cut goes on where it was", async
   expect(proxy.connections).toBeGreaterThan(1);
 });
 
-test("counts that are none, and after with last, are refused at once", async () => {
+test("invalid counts, and after with last, are refused at once", async () => {
   const { client } = await connected();
   expect(() => client.history({ limit: 0 })).toThrow(RangeError);
   expect(() => client.history({ last: 1.5 })).toThrow(RangeError);

@@ -1,43 +1,22 @@
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
-import { type Browser, chromium, type Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import type { Page } from "playwright-core";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import type * as library from "../../src/client/index.js";
 import { startChatter } from "../support/chatter-server.js";
+import { bundleForPage, describeInChromium } from "../support/chromium.js";
 import { fill, numbered } from "../support/fill.js";
 
 declare const chatter: typeof library;
 
-const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-const isSkipped = !existsSync(executablePath) && process.env.CHATTER_TEST_REQUIRE_ALL === undefined;
-if (isSkipped) {
-  console.warn(`skipped: there is no Chromium at ${executablePath} (CHROMIUM_PATH)`);
-}
-
-describe.skipIf(isSkipped)("a page of another origin, in Chromium", () => {
-  let browser: Browser;
+describeInChromium("a page of another origin, in Chromium", (browser) => {
   let script: string;
 
   beforeAll(async () => {
-    const { outputFiles } = await build({
-      entryPoints: [fileURLToPath(new URL("../../src/client/index.ts", import.meta.url))],
-      bundle: true,
-      platform: "browser",
-      format: "iife",
-      globalName: "chatter",
-      target: "es2022",
-      write: false,
-    });
-    script = outputFiles[0]!.text;
-    const args = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"];
-    browser = await chromium.launch({ executablePath, args });
+    const library = new URL("../../src/client/index.ts", import.meta.url);
+    script = await bundleForPage(library, { globalName: "chatter" });
   }, 60_000);
-
-  afterAll(() => browser?.close());
 
   /** An empty page with the client library, and its origin. */
   async function openPage(): Promise<{ page: Page; origin: string }> {
@@ -47,7 +26,7 @@ describe.skipIf(isSkipped)("a page of another origin, in Chromium", () => {
     onTestFinished(() => void pages.close());
     await once(pages, "listening");
     const origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
-    const page = await browser.newPage();
+    const page = await browser().newPage();
     onTestFinished(() => page.close());
     await page.goto(origin);
     await page.addScriptTag({ content: script });
@@ -92,7 +71,45 @@ describe.skipIf(isSkipped)("a page of another origin, in Chromium", () => {
     },
   );
 
-  test("errors and the plain login can be read too", async () => {
+  test.each(["connect", "grpc-web"] as const)(
+    "%s: an answer that fetch has decompressed is read, on a page of the server's own origin too",
+    async (transport) => {
+      const { page, origin } = await openPage();
+      const token = "x".repeat(5_000);
+      const login = async () => ({ token, expiresAt: Date.now() + 1e6 });
+      const verify = () => Promise.reject(new Error("nobody calls"));
+      const { chatter: server, url } = await startChatter({
+        auth: { login, verify },
+        allowedOrigins: [origin],
+      });
+      const both = createServer((request, response) =>
+        request.url === "/empty"
+          ? response.setHeader("content-type", "text/html").end("<!doctype html><title>own</title>")
+          : server.requestListener(request, response),
+      ).listen(0, "127.0.0.1");
+      onTestFinished(() => void both.close());
+      await once(both, "listening");
+      const own = `http://127.0.0.1:${(both.address() as AddressInfo).port}`;
+      const askForToken = (url: string) =>
+        page.evaluate(
+          async ([url, transport]) => {
+            const auth = { token: "none" };
+            const { client } = chatter.createChatterClient({ url, auth, transport });
+            return client.login({ user: "goa", password: "rocks" }).then(
+              ({ token }) => token,
+              (error) => String(error),
+            );
+          },
+          [url, transport] as const,
+        );
+      expect(await askForToken(url)).toBe(token);
+      await page.goto(`${own}/empty`);
+      await page.addScriptTag({ content: script });
+      expect(await askForToken(own)).toBe(token);
+    },
+  );
+
+  test("errors and goa's login can be read too", async () => {
     const { page, origin } = await openPage();
     const server = await startChatter({ allowedOrigins: [origin] });
     const answers = await page.evaluate(async (url) => {

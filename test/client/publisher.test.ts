@@ -134,7 +134,7 @@ test("flush and close tell of what has failed before them too, once", async () =
   const ended = Promise.allSettled([pending.post("never"), pending.flush()]);
   client.close();
   expect((await ended).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-  await pending.flush(); // That was told.
+  await pending.flush(); // That was reported.
 });
 
 test("close waits for what was posted, ends the stream, and takes no more", async () => {
@@ -151,7 +151,7 @@ test("close waits for what was posted, ends the stream, and takes no more", asyn
   await client.publisher().close();
 });
 
-describe("a text that is none fails alone, before it is sent", () => {
+describe("an invalid text fails alone, before it is sent", () => {
   test.each([
     ["", "is empty"],
     ["x".repeat(65_537), "has 65537 bytes"],
@@ -266,7 +266,7 @@ test("what ends a publisher for good fails all its posts", async () => {
   expect(publisher.state.status).toBe("closed");
 });
 
-test("counts and times that are none are refused at once", async () => {
+test("invalid counts and times are refused at once", async () => {
   const { client } = await connected();
   expect(() => client.publisher({ maxPending: 0 })).toThrow(RangeError);
   expect(() => client.publisher({ resendMs: Number.NaN })).toThrow(RangeError);

@@ -2,11 +2,11 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { Auth } from "../../src/server/auth/auth.js";
 import { createAuth } from "../../src/server/auth/create-auth.js";
-import { demoUsers } from "../../src/server/auth/demo-users.js";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
+import { demoUsers } from "../../src/server/auth/users/demo-users.js";
 import { startChatter } from "../support/chatter-server.js";
-import { collect, errorOf, sleep } from "../support/streams.js";
+import { collect, errorOf, Outbox, sleep } from "../support/streams.js";
 import { clientFor } from "./support/connected.js";
 import { when } from "./support/when.js";
 import { demo } from "./support/wires.js";
@@ -137,6 +137,34 @@ test("a renewed token that is refused too is final", async () => {
   expect((await errorOf(client.history())).code).toBe(Code.Unauthenticated);
 });
 
+test("a token whose time is over when the call arrives is renewed as often as it takes", async () => {
+  const key = await parseSigningKey("k".repeat(32), "test");
+  const tokens = createTokens({ key, lifetimeSeconds: 1 });
+  const inner = createAuth({ users: demoUsers(), tokens });
+  let late = 0;
+  const auth: Auth = {
+    ...inner,
+    async verify(token) {
+      if (++late <= 3) {
+        await sleep(1_100);
+      }
+      return inner.verify(token);
+    },
+  };
+  const server = await startChatter({ auth });
+  const client = clientFor({ url: server.url, auth: demo });
+  let wasLive = false;
+  const subscription = client.subscribe({
+    onState: ({ status }) => {
+      wasLive ||= status === "live";
+    },
+  });
+  await when(() => wasLive || subscription.state.status === "closed");
+  expect(wasLive).toBe(true);
+  expect(late).toBeGreaterThan(3);
+  await subscription.return();
+});
+
 test("a fixed token and a wrong password are tried once", async () => {
   const { server, counts } = await countingServer();
   const fixed = clientFor({ url: server.url, auth: { token: "bad" } });
@@ -196,4 +224,18 @@ test("who no longer waits for a token ends; when nobody does, it is not fetched"
   second.abort();
   expect(await history).toBe("ended");
   expect(fetching?.aborted).toBe(true);
+});
+
+test("a call's deadline and its signal hold while its token is fetched, too", async () => {
+  const server = await startChatter();
+  const { client } = clientFor({ url: server.url, auth: () => new Promise<never>(() => {}) });
+  const late = { timeoutMs: 50 };
+  expect((await errorOf(client.history({}, late))).code).toBe(Code.DeadlineExceeded);
+  await expect(client.listener(new Outbox(), late)).rejects.toMatchObject({
+    code: Code.DeadlineExceeded,
+  });
+  const left = new AbortController();
+  const call = errorOf(client.history({}, { signal: left.signal }));
+  left.abort();
+  expect((await call).code).toBe(Code.Canceled);
 });

@@ -20,10 +20,10 @@ test.each([
   ["a bare token", { url, auth: "token" }, /"auth" must be/],
   ["an empty auth", { url, auth: {} }, /"auth" must be/],
   ["a user alone", { url, auth: { user: "goa" } }, /"auth" must be/],
-  ["a token that is no text", { url, auth: { token: undefined } }, /"auth" must be/],
-  ["a transport that is none", { url, auth: demo, transport: "http" }, /"transport"/],
+  ["a token that is not a text", { url, auth: { token: undefined } }, /"auth" must be/],
+  ["an invalid transport", { url, auth: demo, transport: "http" }, /"transport"/],
   ["a transport of nothing", { url, auth: demo, transport: null }, /"transport"/],
-  ["an object that is no transport", { auth: demo, transport: {} }, /"transport"/],
+  ["an object that is not a transport", { auth: demo, transport: {} }, /"transport"/],
 ])("%s is refused at once", (_, options, message) => {
   const make = () => createChatterClient(options as unknown as ChatterClientOptions);
   expect(make).toThrow(TypeError);
@@ -49,7 +49,7 @@ test.each(wireNames)(
   },
 );
 
-test("an auth function that returns no text is told so", async () => {
+test("an auth function that returns no text is an error that says so", async () => {
   const auth = (() => ({ token: "t" })) as unknown as () => string;
   const client = clientFor({ url: "http://127.0.0.1:1", auth });
   const error = await errorOf(client.subscribe());
@@ -57,7 +57,7 @@ test("an auth function that returns no text is told so", async () => {
   expect(error.rawMessage).toMatch(/object/);
 });
 
-test("a post that is no text fails alone", async () => {
+test("a post that is not a text fails alone", async () => {
   const { client } = await connected();
   const publisher = client.publisher();
   for (const post of [undefined, 5, new Uint8Array(3)]) {

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, type TestContext, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { settings } from "../../src/server/settings/settings.js";
 import { chatterBin, cliEnv, runCli } from "../support/cli.js";
-import { requireAll } from "../support/log-messages.js";
+import { needProgram } from "../support/need-program.js";
 import { cleanEnvironment } from "../support/serve.js";
 import { tempDir } from "../support/temp-dir.js";
 
@@ -17,15 +17,8 @@ const unit = readFileSync(path, "utf8");
 const valuesOf = (name: string) =>
   [...unit.matchAll(new RegExp(`^${name}=(.*)$`, "gm"))].map(([, value]) => value!);
 
-function need(program: string, { skip }: TestContext): void {
-  if (spawnSync(program, ["--version"]).error !== undefined) {
-    expect(requireAll, `this machine has no ${program}`).toBe(false);
-    skip(`no ${program} here`);
-  }
-}
-
 test("systemd understands the unit", (context) => {
-  need("systemd-analyze", context);
+  needProgram("systemd-analyze", context);
   // With programs that this machine has.
   const here = join(tempDir(), "chatter.service");
   writeFileSync(here, unit.replace(/\/usr\/bin\/node|\/bin\/kill/g, process.execPath));
@@ -38,7 +31,7 @@ test("systemd understands the unit", (context) => {
 });
 
 test("systemd finds little that is left open", (context) => {
-  need("systemd-analyze", context);
+  needProgram("systemd-analyze", context);
   // 2.0 of 10; a unit without any of this has 9.6.
   const args = ["security", "--offline=true", "--no-pager", "--threshold=20", path];
   const { status, stdout } = spawnSync("systemd-analyze", args, { encoding: "utf8" });
@@ -64,8 +57,8 @@ test("a key is not in the environment, nor in the unit", () => {
 const dispensable = ["io_uring_setup", "pkey_alloc"];
 
 test("a server at work needs no system call that the unit forbids", async (context) => {
-  need("systemd-analyze", context);
-  need("strace", context);
+  needProgram("systemd-analyze", context);
+  needProgram("strace", context);
   const dir = tempDir();
   const trace = join(dir, "trace");
   const refusals = `inject=${dispensable.join(",")}:error=EPERM`;

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { constants, createServer, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { endFloods } from "../../src/server/limits/session-floods.js";
+import { endFloods } from "../../src/server/http/http2/flood-guard.js";
 import { connectHttp2 } from "../support/raw-http2.js";
 
 test("PING is counted: 10,000 at once are a client that measures its way, more are a flood", async () => {
@@ -19,11 +19,11 @@ test("PING is counted: 10,000 at once are a client that measures its way, more a
     session.emit("ping", Buffer.alloc(8));
   }
   expect({ refused, destroyed: session.destroyed }).toEqual({ refused: [], destroyed: false });
-  const told = once(client, "goaway");
+  const goaway = once(client, "goaway");
   const endAt = performance.now() + 50; // Time gives some back: ten each millisecond.
   while (!session.destroyed && performance.now() < endAt) {
     session.emit("ping", Buffer.alloc(8));
   }
-  expect((await told)[0]).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  expect((await goaway)[0]).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   expect(refused).toEqual(["http2_flood"]);
 });

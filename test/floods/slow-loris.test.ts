@@ -18,12 +18,12 @@ const upgrade =
   "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
   "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
 const service = "/chatter.v1.ChatterService";
-/** The head of a masked text frame of 1,000 bytes. */
+/** The header of a masked text frame of 1,000 bytes. */
 const halfFrame = Buffer.from([0x81, 0xfe, 0x03, 0xe8, 0, 0, 0, 0]);
 const login = headerBlock(callHeaders(`${service}/Login`));
 const http2 = Buffer.concat([preface, settings(), settingsAck()]);
 
-/** What comes in a head that has no end. */
+/** What comes in headers that has no end. */
 const headByte = Buffer.from("y");
 /** What comes everywhere else, in a frame or a body. */
 const bodyByte = Buffer.from(" ");
@@ -32,14 +32,14 @@ const bodyByte = Buffer.from(" ");
 function beginnings(token: string): Record<string, (string | Buffer)[]> {
   const authorization = `Authorization: Bearer ${token}\r\n`;
   return {
-    "HTTP/1.1: head": [`POST ${service}/Login HTTP/1.1\r\nHost: x\r\nx: `],
+    "HTTP/1.1: headers": [`POST ${service}/Login HTTP/1.1\r\nHost: x\r\nx: `],
     "HTTP/1.1: body": [
       `POST ${service}/Login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`,
       "Content-Length: 100000\r\n\r\n",
     ],
     "HTTP/2: preface": [preface.subarray(0, 1)],
-    "HTTP/2: half a frame's head": [http2, Buffer.of(0, 0)],
-    "HTTP/2: half a head": [http2, frame(frameType.headers, 0, 1, login)],
+    "HTTP/2: half a frame's header": [http2, Buffer.of(0, 0)],
+    "HTTP/2: half a block of headers": [http2, frame(frameType.headers, 0, 1, login)],
     "HTTP/2: half a message": [
       http2,
       frame(frameType.headers, flag.endHeaders, 1, login),
@@ -50,17 +50,17 @@ function beginnings(token: string): Record<string, (string | Buffer)[]> {
       `GET /echoer HTTP/1.1\r\n${upgrade}${authorization}\r\n`,
       halfFrame,
     ],
-    "WebSocket tunnel: half a head": [
+    "WebSocket tunnel: half an opening message": [
       `GET ${service}/Login HTTP/1.1\r\n${upgrade}Sec-WebSocket-Protocol: connect-tunnel.v1\r\n\r\n`,
       halfFrame,
     ],
   };
 }
 
-/** The next byte of a peer that has sent so many. */
+/** The next byte of a peer that has sent this many. */
 function nextByte(kind: string, sent: number): Buffer {
   switch (kind) {
-    case "HTTP/1.1: head":
+    case "HTTP/1.1: headers":
     case "WebSocket: handshake":
       return headByte;
     case "HTTP/2: preface":

@@ -7,6 +7,7 @@ import {
   frameType,
   headerBlock,
   initialWindowSize,
+  parseFrames,
   preface,
   settings,
   settingsAck,
@@ -25,17 +26,21 @@ async function openShut(server: ServerProcess, method: string): Promise<RawConne
   const connection = await openRawConnection(server.url);
   const block = headerBlock(callHeaders(`/chatter.v1.ChatterService/${method}`, server.headers));
   const request = envelope(Buffer.alloc(0));
-  connection.socket.write(
-    Buffer.concat([preface, settings({ [initialWindowSize]: 0 }), settingsAck()]),
-  );
-  for (let i = 0; i < streams; i++) {
-    const stream = 2 * i + 1;
-    connection.socket.write(
-      Buffer.concat([
-        frame(frameType.headers, flag.endHeaders, stream, block),
-        frame(frameType.data, flag.endStream, stream, request),
-      ]),
-    );
+  const { socket, received } = connection;
+  const open = (stream: number) => {
+    socket.write(frame(frameType.headers, flag.endHeaders, stream, block));
+    socket.write(frame(frameType.data, flag.endStream, stream, request));
+  };
+  const settingsCome = () =>
+    parseFrames(received()).filter((one) => one.type === frameType.settings && one.flags === 0)
+      .length;
+  socket.write(Buffer.concat([preface, settings({ [initialWindowSize]: 0 }), settingsAck()]));
+  open(1);
+  // With the first valid token a connection may have more than a hundred.
+  await until(() => settingsCome() === 2, "more streams are allowed");
+  socket.write(settingsAck());
+  for (let i = 1; i < streams; i++) {
+    open(2 * i + 1);
   }
   return connection;
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Code } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { progressOf } from "../support/outcome.js";
 import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js";
@@ -19,7 +19,7 @@ async function* faultyUpload() {
 const binary = wires.filter(({ codec }) => codec === "binary");
 
 describe("a server that has answered before its client has sent all", () => {
-  it.each(binary)("tells the error to Connect-ES over $name", async (wire) => {
+  test.each(binary)("tells the error to Connect-ES over $name", async (wire) => {
     const client = clientOf(await startChatter(), wire);
     for (let round = 0; round < 5; round++) {
       const error = await errorOf(client.listener(faultyUpload()));
@@ -31,7 +31,7 @@ describe("a server that has answered before its client has sent all", () => {
     }
   });
 
-  it.each(["/chatter.v1.ChatterService/Listener", "/nothing"])(
+  test.each(["/chatter.v1.ChatterService/Listener", "/nothing"])(
     "lets an endless upload to %s go on for a short time only",
     async (path) => {
       const { url } = await startChatter();

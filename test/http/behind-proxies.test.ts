@@ -4,19 +4,21 @@ import { request } from "node:https";
 import { Code, type Interceptor } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import type { ChatterOptions } from "../../src/server/chatter-options.js";
-import { peerAddressKey } from "../../src/server/service/peer-address.js";
+import { peerAddressKey } from "../../src/server/net/peer-address.js";
 import { pingPolicy } from "../../src/server/websocket/ping-policy.js";
 import { createAuthority } from "../support/certificates.js";
 import { startChatter } from "../support/chatter-server.js";
 import { caddy, nginx, type ReverseProxy, startableProxies } from "../support/proxies.js";
 import { collect, errorOf, Outbox, until } from "../support/streams.js";
 import { clientOf, fullDuplexWires, mainWires, tunnelClientOf } from "../support/wires.js";
-import { openPlain } from "../websocket/plain/client.js";
+import { openGoa } from "../websocket/goa/client.js";
 
 const authority = createAuthority();
 const { cert: ca } = authority;
 const certificate = authority.issue();
 const textBytes = 60_000;
+/** What clients ask the proxy for. */
+const proxiedHost = "localhost";
 
 /** Chatter behind a proxy: all that is done goes by the proxy. */
 async function start(
@@ -24,7 +26,11 @@ async function start(
   options: Partial<ChatterOptions> = {},
   timeoutSeconds?: number,
 ) {
-  const server = await startChatter({ trustedProxies: ["127.0.0.1"], ...options });
+  const server = await startChatter({
+    trustedProxies: ["127.0.0.1"],
+    allowedHosts: [proxiedHost],
+    ...options,
+  });
   const { url } = await proxy.start({
     url: server.url,
     certificate,
@@ -84,7 +90,7 @@ describe.each(startableProxies())("$name", (proxy) => {
       outbox.end();
       expect((await answers.next()).done).toBe(true);
     }
-    const socket = await openPlain(server, "/echoer");
+    const socket = await openGoa(server, "/echoer");
     await socket.send("one").received(1);
     await socket.send("two", null).received(2);
     expect(socket.messages).toEqual(["one", "two"]);
@@ -125,7 +131,7 @@ describe.each(startableProxies())("$name", (proxy) => {
       }
       return seen;
     });
-    const plain = await openPlain(server, "/subscribe");
+    const goa = await openGoa(server, "/subscribe");
     const silent = mainWires.map((wire) => errorOf(clientOf(server, wire).subscribe({})));
 
     if (proxy.hasTimeouts) {
@@ -141,8 +147,8 @@ describe.each(startableProxies())("$name", (proxy) => {
     for (const seen of await Promise.all(bookmarked)) {
       expect(seen.pop()).toBe("after the silence");
     }
-    await plain.received(1);
-    expect(plain.messages).toMatchObject([{ message: "after the silence" }]);
+    await goa.received(1);
+    expect(goa.messages).toMatchObject([{ message: "after the silence" }]);
   });
 
   test("a stream whose client leaves ends at the server too", async () => {
@@ -159,7 +165,7 @@ describe.each(startableProxies())("$name", (proxy) => {
     }
   });
 
-  test("the server is told where a call comes from, and not what the client says", async () => {
+  test("the server gets where a call comes from, and not what the client says", async () => {
     const seen: string[] = [];
     const note: Interceptor = (next) => (call) => {
       seen.push(call.contextValues.get(peerAddressKey));
@@ -177,7 +183,7 @@ describe.each(startableProxies())("$name", (proxy) => {
     const [response] = await once(asked, "response");
     expect(response.resume().statusCode).toBe(200);
 
-    const socket = await openPlain(server, "/history", {
+    const socket = await openGoa(server, "/history", {
       headers: lie,
       localAddress: "127.0.0.2",
     });

@@ -125,7 +125,7 @@ describe.each([
       expect(corsOf(answer)).toEqual({
         "access-control-allow-origin": app,
         "access-control-expose-headers": expect.stringMatching(
-          /Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin.*chatter-cursor, Retry-After/,
+          /Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin.*chatter-cursor, chatter-server, Retry-After/,
         ),
       });
       expect(answer.headers.get("vary")).toMatch(/(^|, )Origin$/);

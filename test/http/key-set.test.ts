@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { createAuth } from "../../src/server/auth/create-auth.js";
-import { demoUsers } from "../../src/server/auth/demo-users.js";
-import { createKeyFile, rotateKey } from "../../src/server/auth/key-file.js";
-import { readSigningKeys } from "../../src/server/auth/signing-key.js";
+import { createKeyFile, rotateKey } from "../../src/server/auth/keys/key-file.js";
+import { readSigningKeys } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
+import { demoUsers } from "../../src/server/auth/users/demo-users.js";
 import { startChatter } from "../support/chatter-server.js";
 import { tempDir } from "../support/temp-dir.js";
 
@@ -20,7 +20,7 @@ async function start(...algorithms: ("EdDSA" | "HS256")[]) {
   return { ids, tokens, url: `${url}/.well-known/jwks.json` };
 }
 
-it("anyone finds the public keys, and checks tokens by them", async () => {
+test("anyone finds the public keys, and checks tokens by them", async () => {
   const { ids, tokens, url } = await start("EdDSA", "EdDSA");
   const response = await fetch(url);
   expect(response.status).toBe(200);
@@ -45,7 +45,7 @@ it("anyone finds the public keys, and checks tokens by them", async () => {
   expect((await fetch(url, { method: "POST" })).status).toBe(405);
 });
 
-it("a secret is never there", async () => {
+test("a secret is never there", async () => {
   const { url } = await start("HS256");
   expect(await (await fetch(url)).json()).toEqual({ keys: [] });
   const { ids, url: both } = await start("EdDSA", "HS256");
@@ -53,7 +53,7 @@ it("a secret is never there", async () => {
   expect(keys.map(({ kid }) => kid)).toEqual(ids.slice(0, 1));
 });
 
-it("a server with an Auth of its own that has no keys has no such place", async () => {
+test("a server with an Auth of its own that has no keys has no such place", async () => {
   const auth = {
     login: () => Promise.reject(new Error("no")),
     verify: () => Promise.reject(new Error("no")),

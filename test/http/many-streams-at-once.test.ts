@@ -3,7 +3,9 @@ import { setImmediate as turn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import { createStreamStarts } from "../../src/server/http/stream-starts.js";
+import { CallAdmission } from "../../src/server/http/admission/call-admission.js";
+import { createStreamAdmission } from "../../src/server/http/admission/stream-admission.js";
+import { becomeKnown } from "../../src/server/limits/authenticated-connections.js";
 
 setFlagsFromString("--expose-gc");
 const gc: () => void = runInNewContext("gc");
@@ -11,13 +13,20 @@ const gc: () => void = runInNewContext("gc");
 /** More than these hold others up. */
 const most = 16;
 
+function createStarts(serve: (stream: ServerHttp2Stream) => void) {
+  const admission = new CallAdmission({ isTrustedProxy: () => false, addressOf: () => "" });
+  return createStreamAdmission(admission, serve);
+}
+
+/** Of a connection that has shown a valid token. */
 function open(session = {} as Http2Session): ServerHttp2Stream {
+  becomeKnown(session);
   return { session, closed: false, on() {} } as unknown as ServerHttp2Stream;
 }
 
 test("of streams that come at once, from however many connections, a few are begun a turn", async () => {
   let begun = 0;
-  const serve = createStreamStarts(() => begun++);
+  const serve = createStarts(() => begun++);
   for (let i = 0; i < 100; i++) {
     serve(open(), {});
   }
@@ -32,7 +41,7 @@ test("of streams that come at once, from however many connections, a few are beg
 
 test("a connection with one stream does not wait for all those of another", async () => {
   const begun = new Set<ServerHttp2Stream>();
-  const serve = createStreamStarts((stream) => begun.add(stream));
+  const serve = createStarts((stream) => begun.add(stream));
   const busy = {} as Http2Session;
   for (let i = 0; i < 200; i++) {
     serve(open(busy), {});
@@ -45,7 +54,7 @@ test("a connection with one stream does not wait for all those of another", asyn
 });
 
 test("a stream that was begun is let go, though there are always some that wait", async () => {
-  const serve = createStreamStarts(() => {});
+  const serve = createStarts(() => {});
   const session = {} as Http2Session;
   const seen: WeakRef<ServerHttp2Stream>[] = [];
   const add = (count: number) => {

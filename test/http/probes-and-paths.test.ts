@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { FaultyLog } from "../support/faulty-log.js";
 import { answerOf, connectHttp2, post } from "../support/raw-http2.js";
@@ -36,7 +36,7 @@ describe.each([
   ["HTTP/1.1", overHttp1],
   ["HTTP/2", overHttp2],
 ] as [string, Ask][])("over %s", (_, ask) => {
-  it("/livez says that the server lives, /readyz that it welcomes calls", async () => {
+  test("/livez says that the server lives, /readyz that it welcomes calls", async () => {
     const log = new FaultyLog();
     const { url } = await startChatter({ log });
     for (const path of ["/livez", "/readyz", "/readyz?verbose"]) {
@@ -52,7 +52,7 @@ describe.each([
     expect([head.status, head.body, head.headers.get("content-length")]).toEqual([503, "", "10"]);
   });
 
-  it.each(["/nothing", `${service}/Nothing`, `${service}/`, "/livez/", "//livez"])(
+  test.each(["/nothing", `${service}/Nothing`, `${service}/`, "/livez/", "//livez"])(
     "%s is 404",
     async (path) => {
       const { url } = await startChatter();
@@ -64,7 +64,7 @@ describe.each([
     },
   );
 
-  it("a wrong method is 405, and the answer says which are right", async () => {
+  test("a wrong method is 405, and the answer says which are right", async () => {
     const { url } = await startChatter();
     for (const [method, path, allow] of [
       ["GET", `${service}/Login`, "POST"],
@@ -78,13 +78,13 @@ describe.each([
     }
   });
 
-  it("a body of no known kind is 415", async () => {
+  test("a body of no known kind is 415", async () => {
     const { url } = await startChatter();
     expect((await ask(url, "POST", `${service}/History`)).status).toBe(415);
   });
 });
 
-it.each(["::1:8080", "[::1", "%zz"])(
+test.each(["::1:8080", "[::1", "%zz"])(
   "a call to the authority %s is answered",
   async (authority) => {
     // The first is what Node's own client writes for http://[::1]:8080.

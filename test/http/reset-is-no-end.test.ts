@@ -1,5 +1,5 @@
 import { constants } from "node:http2";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import {
   callHeaders,
@@ -37,21 +37,21 @@ async function beginUpload(method: string) {
 describe.each(["Listener", "Summary", "Echoer"])(
   "an upload to %s is cancelled, not ended,",
   (method) => {
-    it("if it is reset without an error code", async () => {
+    test("if it is reset without an error code", async () => {
       const { socket, codes } = await beginUpload(method);
       socket.write(frame(frameType.rstStream, 0, 1, uint32(constants.NGHTTP2_NO_ERROR)));
       await until(() => codes.length === 1, "the call has ended");
       expect(codes).toEqual(["canceled"]);
     });
 
-    it("if its connection is closed", async () => {
+    test("if its connection is closed", async () => {
       const { socket, codes } = await beginUpload(method);
       socket.end();
       await until(() => codes.length === 1, "the call has ended");
       expect(codes).toEqual(["canceled"]);
     });
 
-    it("if its connection is cut", async () => {
+    test("if its connection is cut", async () => {
       const { socket, codes } = await beginUpload(method);
       socket.resetAndDestroy();
       await until(() => codes.length === 1, "the call has ended");

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runServe } from "../support/run-serve.js";
 import { tempDir } from "../support/temp-dir.js";
 
@@ -39,15 +39,15 @@ const refusals: Refusal[] = [
     /31 bytes.*at least 32/,
     1,
   ],
-  ["a port that is none", () => ["--demo", "--port", "http"], /--port .*0 to 65535/, 2],
+  ["an invalid port", () => ["--demo", "--port", "http"], /--port .*0 to 65535/, 2],
   ["a port too high", () => ["--demo", "--port", "65536"], /--port .*0 to 65535/, 2],
   [
     "a port in use",
     () => [...demo, folder, "--port", takenPort()],
-    /port \d+: another program has it/,
+    /port \d+: address already in use/,
     1,
   ],
-  ["a flag that is none", () => ["--demo", "--colour"], /unknown option '--colour'/, 2],
+  ["an invalid flag", () => ["--demo", "--colour"], /unknown option '--colour'/, 2],
   [
     "two keys",
     () => ["--users-file", "u", "--signing-key-file", "k"],
@@ -58,7 +58,7 @@ const refusals: Refusal[] = [
 ];
 
 describe("chatter serve refuses to start with", () => {
-  it.concurrent.each(refusals)("%s", async (_, args, reason, status, environment) => {
+  test.concurrent.each(refusals)("%s", async (_, args, reason, status, environment) => {
     const ended = await runServe(args(), environment);
     expect(ended.output).toBe("");
     expect(ended.errors).toMatch(reason);

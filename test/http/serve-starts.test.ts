@@ -2,22 +2,22 @@ import { execFileSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { createClient } from "@connectrpc/connect";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
+import { compiled } from "../support/compiled.js";
 import { cleanEnvironment, startServe } from "../support/serve.js";
 import { collect } from "../support/streams.js";
 import { tempDir } from "../support/temp-dir.js";
 import { connectWire, transportOf } from "../support/wires.js";
 
-const program = fileURLToPath(new URL("../../bin/chatter.js", import.meta.url));
+const program = compiled("src/program/main");
 
 function clientFor(url: string) {
   return createClient(ChatterService, transportOf(connectWire, url));
 }
 
-it("chatter serve --demo ignores the port that Kubernetes puts into the environment", async () => {
+test("chatter serve --demo ignores the port that Kubernetes puts into the environment", async () => {
   const server = await startServe(["--demo", "--log", "memory", "--data-dir", tempDir()], {
     CHATTER_PORT: "tcp://10.0.0.1:8080",
   });
@@ -27,7 +27,7 @@ it("chatter serve --demo ignores the port that Kubernetes puts into the environm
   expect(await server.stop("SIGINT")).toEqual({ code: 0, signal: null });
 });
 
-it("chatter serve takes accounts and an Ed25519 key", async () => {
+test("chatter serve takes accounts and an Ed25519 key", async () => {
   const folder = tempDir();
   const usersFile = join(folder, "users.json");
   const keyFile = join(folder, "key.pem");

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Code, createClient } from "@connectrpc/connect";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import { progressOf } from "../support/outcome.js";
 import { connectHttp2, envelope, post } from "../support/raw-http2.js";
@@ -37,7 +37,7 @@ async function* long() {
   }
 }
 
-it.each(["SIGTERM", "SIGINT"] as const)(
+test.each(["SIGTERM", "SIGINT"] as const)(
   "after %s calls end and the status is 0",
   async (signal) => {
     const { server, client } = await start();
@@ -69,7 +69,7 @@ it.each(["SIGTERM", "SIGINT"] as const)(
   },
 );
 
-it("a stalled stream is cut when --shutdown-grace is over", async () => {
+test("a stalled stream is cut when --shutdown-grace is over", async () => {
   const { server, client, token } = await start("--shutdown-grace", "1");
   await client.listener(long());
   await stall(server.url, token);
@@ -79,7 +79,7 @@ it("a stalled stream is cut when --shutdown-grace is over", async () => {
   expect(server.errors()).toMatch(/"cut":\d+,"msg":"connections were cut/);
 });
 
-it("a second signal ends it at once", async () => {
+test("a second signal ends it at once", async () => {
   const { server, client, token } = await start("--shutdown-grace", "60");
   await client.listener(long());
   await stall(server.url, token);

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readCertificate } from "../../src/server/http/certificate.js";
+import { readCertificate } from "../../src/server/http/tls/certificate.js";
 import { createAuthority } from "../support/certificates.js";
 import { runServe } from "../support/run-serve.js";
 import { tempDir } from "../support/temp-dir.js";
@@ -45,8 +45,8 @@ describe("what cannot be used is refused, and the message says which file and wh
   const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
 
   test.each<[string, string | undefined, string | undefined, string]>([
-    ["no certificate file", undefined, right.key, 'the certificate file "tls.crt" is not there'],
-    ["no key file", right.cert, undefined, 'the key file "tls.key" is not there'],
+    ["no certificate file", undefined, right.key, 'the certificate file "tls.crt" does not exist'],
+    ["no key file", right.cert, undefined, 'the key file "tls.key" does not exist'],
     [
       "an empty certificate",
       "",
@@ -66,7 +66,7 @@ describe("what cannot be used is refused, and the message says which file and wh
       'the certificate file "tls.crt" does not begin with a certificate in PEM',
     ],
     [
-      "a key that is none",
+      "an invalid key",
       right.cert,
       "key",
       'the key file "tls.key" has no private key in PEM, or one with a passphrase',
@@ -81,13 +81,13 @@ describe("what cannot be used is refused, and the message says which file and wh
       "another certificate's key",
       right.cert,
       authority.issue().key,
-      'the key file "tls.key" has not the key of the first certificate in the certificate file "tls.crt"',
+      'the key file "tls.key" does not have the key of the first certificate in the certificate file "tls.crt"',
     ],
     [
       "a key of another kind",
       right.cert,
       rsa.export({ type: "pkcs8", format: "pem" }) as string,
-      'the key file "tls.key" has not the key of the first certificate in the certificate file "tls.crt"',
+      'the key file "tls.key" does not have the key of the first certificate in the certificate file "tls.crt"',
     ],
     [
       "a chain that breaks off",
@@ -102,7 +102,7 @@ describe("what cannot be used is refused, and the message says which file and wh
   test("a folder", async () => {
     const dir = tempDir();
     const files = { certFile: dir, keyFile: dir };
-    await expect(readCertificate(files)).rejects.toThrow(/cannot be read \(EISDIR\)/);
+    await expect(readCertificate(files)).rejects.toThrow(/cannot be read \(it is a folder\)/);
   });
 });
 
@@ -125,6 +125,6 @@ describe("chatter serve does not start", () => {
       CHATTER_TLS_KEY: join(dir, "tls.key"),
     });
     expect(status).not.toBe(0);
-    expect(errors).toContain(`the certificate file "${join(dir, "tls.crt")}" is not there`);
+    expect(errors).toContain(`the certificate file "${join(dir, "tls.crt")}" does not exist`);
   });
 });

@@ -76,19 +76,19 @@ test("replaced files are taken, and no stream is cut", async () => {
   await events.return?.();
 });
 
-test("SIGHUP reads them again, and what is wrong then is told, and changes nothing", async () => {
+test("SIGHUP reads them again, and what is wrong then is reported, and changes nothing", async () => {
   const dir = tempDir();
   write(dir, issue("first"));
   const server = await serve(dir);
   server.child.kill("SIGHUP");
-  await until(() => server.errors().includes("the certificate is read again"), "the log line");
+  await until(() => server.errors().includes("the certificate was reloaded"), "the log line");
 
   // The certificate is written, its key is not yet.
   const next = issue("second");
   write(dir, { cert: next.cert });
   server.child.kill("SIGHUP");
-  await until(() => server.errors().includes("the certificate is not renewed"), "the log line");
-  expect(server.errors()).toContain("has not the key of the first certificate");
+  await until(() => server.errors().includes("the certificate was not reloaded"), "the log line");
+  expect(server.errors()).toContain("does not have the key of the first certificate");
   expect(server.errors()).not.toContain("stack"); // A file is wrong, not the program.
   expect(server.errors()).not.toContain("PRIVATE KEY");
   expect(await shown(server)).toBe("first");

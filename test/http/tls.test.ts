@@ -14,7 +14,7 @@ import { createAuthority } from "../support/certificates.js";
 import { startChatter } from "../support/chatter-server.js";
 import { collect, Outbox } from "../support/streams.js";
 import { clientOf, fullDuplexWires, mainWires, tunnelClientOf } from "../support/wires.js";
-import { openPlain } from "../websocket/plain/client.js";
+import { openGoa } from "../websocket/goa/client.js";
 
 const authority = createAuthority();
 const { cert: ca } = authority;
@@ -108,8 +108,8 @@ describe("every wire goes over TLS", () => {
     expect(await collect(answers)).toMatchObject([{ message: "over TLS" }]);
   });
 
-  test("WebSocket, plain", async () => {
-    const socket = await openPlain(await start(), "/echoer");
+  test("WebSocket, goa's dialect", async () => {
+    const socket = await openGoa(await start(), "/echoer");
     expect((await socket.send("over TLS").received(1)).messages).toEqual(["over TLS"]);
   });
 });
@@ -155,7 +155,7 @@ test("a request that offers another upgrade gets its answer", async () => {
 test.each([
   ["HTTP/1.1", "GET / HTTP/1.1\r\nhost: x\r\n\r\n"],
   ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
-])("%s in the clear is told to use https, and closed", async (_, head) => {
+])("%s in the clear gets the advice to use https, and is closed", async (_, head) => {
   const { port } = await start();
   const { socket, received, closed } = await open(port);
   socket.write(head);
@@ -254,7 +254,7 @@ test("methods see the scheme in the URL of their request", async () => {
     await collect(clientOf(server, wire).history({}));
   }
   await collect(tunnelClientOf(server).history({}));
-  await (await openPlain(server, "/history")).closed();
+  await (await openGoa(server, "/history")).closed();
   expect(new Set(schemes)).toEqual(new Set(["https:"]));
   expect(schemes).toHaveLength(mainWires.length + 2);
 });

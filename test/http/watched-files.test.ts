@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
-import { watchFile } from "../../src/server/watched-file.js";
+import { expect, onTestFinished, test } from "vitest";
+import { watchFile } from "../../src/server/util/watched-file.js";
 import { replaceFile } from "../support/replace-file.js";
 import { sleep, until } from "../support/streams.js";
 import { tempDir } from "../support/temp-dir.js";
@@ -27,7 +27,7 @@ async function watch(...paths: string[]) {
   return { file, errors, changes };
 }
 
-it("a file that is written or replaced is read again", async () => {
+test("a file that is written or replaced is read again", async () => {
   const path = join(tempDir(), "file");
   await writeFile(path, "ok 1");
   const { file, changes, errors } = await watch(path);
@@ -42,7 +42,7 @@ it("a file that is written or replaced is read again", async () => {
   expect(errors.filter((error) => error !== "bad: ")).toEqual([]);
 });
 
-it("a file that a symbolic link leads to elsewhere is read again, as Kubernetes has it", async () => {
+test("a file that a symbolic link leads to elsewhere is read again, as Kubernetes has it", async () => {
   const dir = tempDir();
   for (const [name, text] of [
     ["v1", "ok 1"],
@@ -59,23 +59,23 @@ it("a file that a symbolic link leads to elsewhere is read again, as Kubernetes 
   await until(() => file.value === "ok 2", "the file is read by its new way");
 });
 
-it("a file that is wrong or gone changes nothing, is told once, and can become right", async () => {
+test("a file that is wrong or gone changes nothing, is reported once, and can become right", async () => {
   const path = join(tempDir(), "file");
   await writeFile(path, "ok 1");
   const { file, errors, changes } = await watch(path);
   await replaceFile(path, "half");
-  await until(() => errors.length > 0, "the fault is told");
+  await until(() => errors.length > 0, "the fault is reported");
   await sleep(50);
   expect([file.value, errors, changes]).toEqual(["ok 1", ["bad: half"], []]);
   await unlink(path);
-  await until(() => errors.length > 1, "the loss is told");
+  await until(() => errors.length > 1, "the loss is reported");
   await sleep(50);
   expect([file.value, errors.length]).toEqual(["ok 1", 2]);
   await replaceFile(path, "ok 2");
   await until(() => file.value === "ok 2", "the right file is read");
 });
 
-it("a file that could not be read for a while is read in the end", async () => {
+test("a file that could not be read for a while is read in the end", async () => {
   const path = join(tempDir(), "file");
   await writeFile(path, "ok 1");
   const errors: unknown[] = [];
@@ -97,7 +97,7 @@ it("a file that could not be read for a while is read in the end", async () => {
   expect(errors).toHaveLength(1);
 });
 
-it("files that belong together are read together", async () => {
+test("files that belong together are read together", async () => {
   const dir = tempDir();
   const paths = [join(dir, "a"), join(dir, "b")];
   await Promise.all(paths.map((path) => writeFile(path, "ok")));
@@ -106,7 +106,7 @@ it("files that belong together are read together", async () => {
   await until(() => file.value === "ok,ok too", "both are read");
 });
 
-it("what is written while it is read does not count, nor its faults", async () => {
+test("what is written while it is read does not count, nor its faults", async () => {
   const path = join(tempDir(), "file");
   await writeFile(path, "ok 1");
   const errors: unknown[] = [];
@@ -130,7 +130,7 @@ it("what is written while it is read does not count, nor its faults", async () =
   expect(errors).toEqual([]);
 });
 
-it("a reload reads what has not changed", async () => {
+test("a reload reads what has not changed", async () => {
   const path = join(tempDir(), "file");
   await writeFile(path, "ok");
   const { file, changes } = await watch(path);
@@ -138,7 +138,7 @@ it("a reload reads what has not changed", async () => {
   expect(changes).toEqual(["ok"]);
 });
 
-it("is not watched any more when it is closed", async () => {
+test("is not watched any more when it is closed", async () => {
   const path = join(tempDir(), "file");
   await writeFile(path, "ok 1");
   const { file, changes } = await watch(path);
@@ -148,6 +148,6 @@ it("is not watched any more when it is closed", async () => {
   expect(changes).toEqual([]);
 });
 
-it("must be right at the start", async () => {
+test("must be right at the start", async () => {
   await expect(watch(join(tempDir(), "none"))).rejects.toThrow("ENOENT");
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { networkOf } from "../../src/server/limits/network.js";
+import { networkOf } from "../../src/server/net/network.js";
 import { createAuthority } from "../support/certificates.js";
 import { startChatter } from "../support/chatter-server.js";
 import { enhanceYourCalm, goawayCodes, preface, settings } from "../support/http2-frames.js";
@@ -8,7 +8,7 @@ import { until } from "../support/streams.js";
 
 const request = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
 
-test("one connection too many of an address is told so, and one that closes makes room", async () => {
+test("one connection too many of an address gets the reason, and one that closes makes room", async () => {
   const refused: string[] = [];
   const { url } = await startChatter({
     limits: { maxAddressConnections: 2, onRefused: (limit) => refused.push(limit) },
@@ -49,7 +49,7 @@ test("those that are refused and stay take no memory without bound", async () =>
   const served = await openRawConnection(url);
   const silent = await Promise.all(Array.from({ length: 130 }, () => openRawConnection(url)));
   await until(() => refused === 130, "all are refused");
-  // A hundred may wait for what they are told; the others are closed at once.
+  // A hundred may wait for the reason that they get; the others are closed at once.
   await until(() => silent.filter(({ ended }) => ended).length === 30, "thirty are closed");
   served.socket.write(request);
   await until(() => served.received().includes("200 OK"), "the one is served all the time");

@@ -4,7 +4,7 @@ import { constants, createServer, type ServerHttp2Session } from "node:http2";
 import { type AddressInfo, connect } from "node:net";
 import { expect, test } from "vitest";
 import { createChatterClient } from "../../src/client/node.js";
-import { limitConnectionAge } from "../../src/server/limits/connection-age.js";
+import { limitConnectionAge } from "../../src/server/http/connection-age.js";
 import { startChatter } from "../support/chatter-server.js";
 import {
   callHeaders,
@@ -158,12 +158,12 @@ test("a client that posts and reads all the time notices nothing", async () => {
 test("it is off unless set", async () => {
   const { url } = await startChatter();
   const session = await connectHttp2(url);
-  let told = false;
+  let settled = false;
   session.on("goaway", () => {
-    told = true;
+    settled = true;
   });
   await sleep(300);
-  expect(told).toBe(false);
+  expect(settled).toBe(false);
   const stream = session.request({ ":path": "/livez" });
   expect((await answerOf(stream)).headers[":status"]).toBe(200);
 });

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { constants } from "node:http2";
-import { expect, test } from "vitest";
+import { Client, credentials, Metadata } from "@grpc/grpc-js";
+import { expect, onTestFinished, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import {
   callHeaders,
@@ -15,19 +16,72 @@ import {
   settingsAck,
 } from "../support/http2-frames.js";
 import { openRawConnection } from "../support/raw-connection.js";
-import { connectHttp2 } from "../support/raw-http2.js";
-import { until } from "../support/streams.js";
+import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js";
+import { errorOf, until } from "../support/streams.js";
+import { clientOf, wires } from "../support/wires.js";
 
-test("a connection is told how many streams it may have, 20,000 unless set", async () => {
-  for (const [limits, most] of [
-    [{}, 20_000],
-    [{ maxConnectionStreams: 7 }, 7],
+test("a connection gets the number of streams that it may have, 20,000 unless set, and 100 before its first valid token", async () => {
+  for (const [limits, first, most] of [
+    [{}, 100, 20_000],
+    [{ maxConnectionStreams: 101 }, 100, 101],
+    [{ maxConnectionStreams: 7 }, 7, 7],
   ] as const) {
-    const { url } = await startChatter({ limits });
-    const session = await connectHttp2(url);
+    const server = await startChatter({ limits });
+    const session = await connectHttp2(server.url);
     const [remote] = await once(session, "remoteSettings");
-    expect(remote.maxConcurrentStreams).toBe(most);
+    expect(remote.maxConcurrentStreams).toBe(first);
+    const call = (token: string) =>
+      answerOf(
+        post(session, "/chatter.v1.ChatterService/History", {
+          "content-type": "application/grpc",
+          authorization: `Bearer ${token}`,
+        }).end(envelope("")),
+      );
+    await call("nonsense");
+    await answerOf(session.request({ ":path": "/livez" }));
+    expect(session.remoteSettings.maxConcurrentStreams).toBe(first);
+    await call(server.token);
+    expect(session.remoteSettings.maxConcurrentStreams).toBe(most);
   }
+});
+
+test("a trusted proxy, whose connection is that of many clients, may have all from the start", async () => {
+  const { url } = await startChatter({ trustedProxies: ["127.0.0.1"] });
+  const session = await connectHttp2(url);
+  const most = () => session.remoteSettings.maxConcurrentStreams;
+  await until(() => most() === 20_000, "it gets that");
+});
+
+test.each(wires.filter(({ name }) => name.includes("HTTP/2")))(
+  "calls that wait for their first token's answer go on at once, over $name",
+  async (wire) => {
+    const server = await startChatter();
+    const client = clientOf(server, wire);
+    const ended = new AbortController();
+    const calls = Array.from({ length: 250 }, () =>
+      errorOf(client.subscribe({}, { signal: ended.signal })),
+    );
+    await until(() => server.chatter.openCalls === 250, "all are open");
+    ended.abort();
+    await Promise.all(calls);
+  },
+);
+
+test("grpc-js: calls that wait for their first token's answer go on at once", async () => {
+  const server = await startChatter();
+  const client = new Client(new URL(server.url).host, credentials.createInsecure());
+  onTestFinished(() => client.close());
+  const metadata = new Metadata();
+  metadata.set("authorization", server.headers.authorization);
+  const path = "/chatter.v1.ChatterService/Subscribe";
+  const same = (bytes: Buffer) => bytes;
+  for (let i = 0; i < 250; i++) {
+    client
+      .makeServerStreamRequest(path, same, same, Buffer.alloc(0), metadata)
+      .on("error", () => {}) // It is cut at the end.
+      .resume();
+  }
+  await until(() => server.chatter.openCalls === 250, "all are open");
 });
 
 test("one stream more than a client could know of is refused, and the others go on", async () => {

@@ -4,11 +4,11 @@ import { startChatter } from "../support/chatter-server.js";
 import { openRawConnection } from "../support/raw-connection.js";
 import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js";
 import { until } from "../support/streams.js";
-import { headMessage, openRaw } from "../support/websocket-raw.js";
+import { openingMessage, openRaw } from "../support/websocket-raw.js";
 
 const limits = { requestTimeoutMs: 300 };
 
-test("over HTTP/1.1 a head that is not whole in time is 408, and one byte a time does not help", async () => {
+test("over HTTP/1.1 headers that are not whole in time are 408, and one byte a time does not help", async () => {
   const { url } = await startChatter({ limits });
   const { socket, received } = await openRawConnection(url);
   socket.write("POST /chatter.v1.ChatterService/Login HTTP/1.1\r\n");
@@ -69,7 +69,7 @@ describe.each(["Login", "Subscribe", "History"])("%s", (method) => {
     const socket = openRaw(Number(new URL(server.url).port), method);
     await socket.opened();
     socket.write(
-      headMessage({
+      openingMessage({
         authorization: [server.headers.authorization],
         ...(method === "Login" ? { "content-type": ["application/json"] } : {}),
       }),
@@ -80,7 +80,7 @@ describe.each(["Login", "Subscribe", "History"])("%s", (method) => {
   });
 });
 
-test("who is in time is not told that they were late", async () => {
+test("who is in time does not get that they were late", async () => {
   const refused: string[] = [];
   const server = await startChatter({
     limits: { ...limits, onRefused: (limit) => refused.push(limit) },

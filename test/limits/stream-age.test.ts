@@ -8,7 +8,7 @@ import { errorOf, Outbox } from "../support/streams.js";
 import { clientOf, fullDuplexWires } from "../support/wires.js";
 
 describe.each(fullDuplexWires)("streams over $name", (wire) => {
-  test("end at their greatest age, within a tenth, with what tells a client to go on", async () => {
+  test("end at their maximum age, within a tenth, with what tells a client to go on", async () => {
     const server = await startChatter({ limits: { maxStreamAgeMs: 400 } });
     const client = clientOf(server, wire);
     const begun = performance.now();
@@ -28,7 +28,7 @@ describe.each(fullDuplexWires)("streams over $name", (wire) => {
       }),
     );
     expect(errors.map(({ code }) => code)).toEqual(errors.map(() => Code.Unavailable));
-    expect(errors[0]?.rawMessage).toMatch(/greatest age/);
+    expect(errors[0]?.rawMessage).toMatch(/maximum age/);
     expect(progressOf(errors[1]!)?.stored).toBe(1n);
     expect(Math.min(...ages)).toBeGreaterThan(355);
     // They do not all come back in the same instant.

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { Code, createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { Health } from "../../src/gen/health/v1/health_pb.js";
@@ -18,7 +19,7 @@ import { errorOf, until } from "../support/streams.js";
 import {
   binary,
   envelope,
-  headMessage,
+  openingMessage,
   openRaw,
   RawSocket,
   text,
@@ -77,7 +78,7 @@ test("goa's dialect is refused with 429 and Retry-After, the tunnel by its respo
   const tunnel = openRaw(port, "Subscribe");
   await tunnel.opened();
   tunnel.write(
-    headMessage({ authorization: [server.headers.authorization] }),
+    openingMessage({ authorization: [server.headers.authorization] }),
     binary(envelope("{}")),
     text("null"),
   );
@@ -102,13 +103,18 @@ test("streams that are refused, or fail, take no place for good", async () => {
 
 test("streams without a token are counted by address", async () => {
   const server = await startChatter();
-  const { socket } = await openRawConnection(server.url);
   const block = headerBlock(callHeaders("/grpc.health.v1.Health/Watch"));
-  socket.write(Buffer.concat([preface, settings(), settingsAck()]));
-  for (let i = 0; i < 1000; i++) {
-    const stream = 2 * i + 1;
-    socket.write(frame(frameType.headers, flag.endHeaders, stream, block));
-    socket.write(frame(frameType.data, flag.endStream, stream, envelope("")));
+  const sockets: Socket[] = [];
+  // A connection without a token has a hundred streams.
+  for (let connection = 0; connection < 10; connection++) {
+    const { socket } = await openRawConnection(server.url);
+    sockets.push(socket);
+    socket.write(Buffer.concat([preface, settings(), settingsAck()]));
+    for (let i = 0; i < 100; i++) {
+      const stream = 2 * i + 1;
+      socket.write(frame(frameType.headers, flag.endHeaders, stream, block));
+      socket.write(frame(frameType.data, flag.endStream, stream, envelope("")));
+    }
   }
   await until(() => server.chatter.openCalls === 1000, "a thousand are open");
   const health = createClient(Health, transportOf(connectWire, server.url));
@@ -117,7 +123,9 @@ test("streams without a token are counted by address", async () => {
   for await (const _ of clientOf(server).history({ limit: 1n })) {
     // A user is not touched.
   }
-  socket.destroy();
+  for (const socket of sockets) {
+    socket.destroy();
+  }
   await until(() => server.chatter.openCalls === 0, "they are over");
   expect(await errorOf(health.watch({}, { timeoutMs: 50 }))).toMatchObject({
     code: Code.DeadlineExceeded,

@@ -1,11 +1,11 @@
 import { getEventListeners } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
-import { openLevelLog } from "../../src/server/log/level-log.js";
+import { openFileLog } from "../../src/server/log/file/file-log.js";
 import { posts } from "../support/log-messages.js";
 import { tempDir } from "../support/temp-dir.js";
 
 async function opened(dir: string) {
-  const log = await openLevelLog({ dir });
+  const log = await openFileLog({ dir });
   onTestFinished(() => log.close());
   return log;
 }

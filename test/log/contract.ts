@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { formatCursor } from "../../src/server/log/cursor.js";
-import type { DedupeOptions } from "../../src/server/log/dedupe-window.js";
+import { formatCursor } from "../../src/server/encoding/cursor.js";
+import type { DedupeOptions } from "../../src/server/log/core/dedupe-window.js";
+import type { RetentionOptions } from "../../src/server/log/core/retention.js";
 import type { MessageLog } from "../../src/server/log/message-log.js";
-import type { RetentionOptions } from "../../src/server/log/retention.js";
 import { decode, post, posts, readAll, texts } from "../support/log-messages.js";
+import { describeRooms } from "./rooms/contract.js";
 
 /** What every engine must take. */
 export interface EngineOptions {
@@ -24,6 +25,8 @@ export function describeContract(
     return log;
   };
   const never = new AbortController().signal;
+
+  describeRooms(name, open);
 
   describe(`${name} keeps the contract`, () => {
     test("an empty log stands at 0", async () => {
@@ -57,7 +60,19 @@ export function describeContract(
       expect(Number(seconds) * 1000 + nanos / 1e6).toBe(position!.sentAt);
     });
 
-    test("the ids that are remembered are told with their sequences, without their texts", async () => {
+    test("an empty text is a message too", async () => {
+      const log = await opened();
+      await log.append([post("", "id"), post("a"), post("", "", "")]);
+      const { positions, error } = await log.append([post("", "id")]);
+      expect([error, positions[0]!.sequence]).toEqual([undefined, 1]);
+      expect(await readAll(log)).toMatchObject([
+        { message: "", length: 0, sequence: 1n, sender: "goa" },
+        { message: "a", length: 1, sequence: 2n },
+        { message: "", length: 0, sequence: 3n, sender: "", cursor: formatCursor(log.identity, 3) },
+      ]);
+    });
+
+    test("the ids that are remembered are given with their sequences, without their texts", async () => {
       const log = await opened({ dedupe: { maxIds: 3 } });
       if (log.idsBetween === undefined) {
         return; // JetStream tells nobody.
@@ -101,6 +116,23 @@ export function describeContract(
       expect(Object.entries(await texts(log))).toEqual(
         expected.toSorted(([a], [b]) => a - b).map(([index, text]) => [String(index), text]),
       );
+    });
+
+    test("a call that takes more than one commit is notified how far it has come, in order", {
+      timeout: 60_000,
+    }, async () => {
+      const log = await opened();
+      const notified: number[] = [];
+      const { positions, error } = await log.append(posts(4200), (stored) => {
+        notified.push(...stored.map(({ sequence }) => sequence));
+        expect(log.head).toBeGreaterThanOrEqual(notified.at(-1)!);
+      });
+      expect(error).toBeUndefined();
+      const sequences = positions.map(({ sequence }) => sequence);
+      expect(sequences).toHaveLength(4200);
+      expect(notified.length).toBeGreaterThan(0);
+      expect(notified.length).toBeLessThan(4200);
+      expect(sequences.slice(0, notified.length)).toEqual(notified);
     });
 
     test("read goes after a place, no further than through, at most limit", async () => {

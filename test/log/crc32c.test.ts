@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { crc32c } from "../../src/server/log/crc32c.js";
+import { crc32c } from "../../src/server/encoding/crc32c.js";
 
 // From RFC 3720, appendix B.4, and the check value of the CRC catalogue.
 test.each([

@@ -5,9 +5,9 @@ import {
   cursorLength,
   formatCursor,
   readCursorSequence,
-  resolveCursor,
   writeCursor,
-} from "../../src/server/log/cursor.js";
+} from "../../src/server/encoding/cursor.js";
+import { resolveCursor } from "../../src/server/service/reading/resolve-cursor.js";
 
 const head = 2 ** 48 - 2;
 const log = { identity: "AbC-_x09", first: 10, reaches: (sequence: number) => sequence <= head };
@@ -30,7 +30,7 @@ test.each([
   ["too short", "AbC-_x09AAAAAAA"],
   ["too long", "AbC-_x09AAAAAAAAA"],
   ["other characters", "AbC-_x09AAAAAA+/"],
-])("what is no cursor is invalid_argument: %s", async (_, text) => {
+])("what is not a cursor is invalid_argument: %s", async (_, text) => {
   await expect(resolveCursor(log, text)).rejects.toMatchObject({ code: Code.InvalidArgument });
 });
 

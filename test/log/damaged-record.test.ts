@@ -1,33 +1,27 @@
-import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
-import { ClassicLevel } from "classic-level";
 import { expect, onTestFinished, test } from "vitest";
-import { openLevelLog } from "../../src/server/log/level-log.js";
-import { messagesKey } from "../../src/server/log/record.js";
+import { openFileLog } from "../../src/server/log/file/file-log.js";
+import { itemHeaderLength } from "../../src/server/log/file/segments/item.js";
 import { post, posts, texts } from "../support/log-messages.js";
+import { change, flip, recordOf, zero } from "../support/segments.js";
 import { tempDir } from "../support/temp-dir.js";
 
 /** A log of ten records of ten messages each, changed behind its back. */
-async function damaged(change: (level: ClassicLevel<Buffer, Buffer>) => Promise<void>) {
+async function damaged(damage: (dir: string) => void) {
   const dir = tempDir();
-  const before = await openLevelLog({ dir });
+  const before = await openFileLog({ dir });
   for (let i = 0; i < 10; i++) {
     await before.append(posts(10, `record ${i}`));
   }
   await before.close();
-  const level = new ClassicLevel<Buffer, Buffer>(join(dir, "messages"), {
-    keyEncoding: "buffer",
-    valueEncoding: "buffer",
-  });
-  await change(level);
-  await level.close();
+  damage(dir);
   const errors: string[] = [];
   const logger = {
     info: () => {},
     warn: () => {},
     error: (_: object, message: string) => errors.push(message),
   };
-  const log = await openLevelLog({ dir, logger });
+  const log = await openFileLog({ dir, logger });
   onTestFinished(() => log.close());
   return { log, errors };
 }
@@ -38,12 +32,6 @@ const loss = (first: number, last: number) =>
     rawMessage: `messages ${first} to ${last} of the log are damaged or missing on the disk`,
   });
 
-async function flip(level: ClassicLevel<Buffer, Buffer>, last: number, at: number) {
-  const value = (await level.get(messagesKey(last)))!;
-  value[at]! ^= 1;
-  await level.put(messagesKey(last), value);
-}
-
 test.each([
   ["its payload", 200],
   ["its checksum", 0],
@@ -51,7 +39,7 @@ test.each([
 ])(
   "a record damaged in %s is data_loss with its range, and what follows is there",
   async (_, at) => {
-    const { log } = await damaged((level) => flip(level, 50, at));
+    const { log } = await damaged((dir) => flip(recordOf(dir, 50), at));
     expect(await log.read(0)).toMatchObject({ first: 1, last: 40 });
     for (const after of [40, 45]) {
       await expect(log.read(after)).rejects.toEqual(loss(after + 1, 50));
@@ -60,30 +48,36 @@ test.each([
   },
 );
 
-test("a missing record is data_loss with its range", async () => {
-  const { log } = await damaged(async (level) => {
-    await level.del(messagesKey(50));
-    await level.del(messagesKey(60));
+test("missing records are data_loss with their range", async () => {
+  const { log } = await damaged((dir) => {
+    const records = [recordOf(dir, 50), recordOf(dir, 60)];
+    for (const record of records) {
+      zero(record);
+    }
   });
   await expect(log.read(40)).rejects.toEqual(loss(41, 60));
   expect(await texts(log, 60)).toHaveLength(40);
 });
 
-test("a record under another one's key is data_loss", async () => {
-  const { log } = await damaged(async (level) => {
-    await level.put(messagesKey(50), (await level.get(messagesKey(60)))!);
+test("a record in another one's place is data_loss", async () => {
+  const { log } = await damaged((dir) => {
+    const [wrong, right] = [recordOf(dir, 50), recordOf(dir, 60)];
+    expect(right.item.length).toBe(wrong.item.length);
+    change(wrong.path, (bytes) =>
+      bytes.copyWithin(wrong.at, right.at, right.at + right.item.length),
+    );
   });
   await expect(log.read(40)).rejects.toEqual(loss(41, 50));
 });
 
 test.each([
-  ["missing", (level: ClassicLevel<Buffer, Buffer>) => level.del(messagesKey(100))],
-  ["damaged", (level: ClassicLevel<Buffer, Buffer>) => flip(level, 100, 200)],
+  ["missing", (dir: string) => zero(recordOf(dir, 100))],
+  ["damaged", (dir: string) => flip(recordOf(dir, 100), itemHeaderLength + 100)],
 ])(
   "a %s last record is reported at once, and its sequences are not used again",
   async (_, change) => {
     const { log, errors } = await damaged(change);
-    expect(errors).toHaveLength(1);
+    expect(errors.length).toBeGreaterThan(0);
     expect(log.head).toBe(100);
     await expect(log.read(90)).rejects.toEqual(loss(91, 100));
     expect((await log.append([post("next")])).positions[0]?.sequence).toBe(101);
@@ -94,19 +88,15 @@ test.each([
 
 test("retention removes damaged records with those around them", async () => {
   const dir = tempDir();
-  const before = await openLevelLog({ dir });
+  const before = await openFileLog({ dir });
   for (let i = 0; i < 10; i++) {
     await before.append(posts(10));
   }
   await before.close();
-  const level = new ClassicLevel<Buffer, Buffer>(join(dir, "messages"), {
-    keyEncoding: "buffer",
-    valueEncoding: "buffer",
-  });
-  await flip(level, 10, 200);
-  await level.del(messagesKey(30));
-  await level.close();
-  const log = await openLevelLog({ dir, retention: { maxMessages: 50 } });
+  const records = [recordOf(dir, 10), recordOf(dir, 30)];
+  flip(records[0]!, 200);
+  zero(records[1]!);
+  const log = await openFileLog({ dir, retention: { maxMessages: 50 } });
   onTestFinished(() => log.close());
   await expect.poll(() => log.first, { timeout: 10_000 }).toBe(51);
   expect(await texts(log)).toHaveLength(50);

@@ -1,15 +1,15 @@
 import { expect, onTestFinished, test } from "vitest";
-import { openLevelLog } from "../../src/server/log/level-log.js";
+import { openFileLog } from "../../src/server/log/file/file-log.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import type { MessageLog } from "../../src/server/log/message-log.js";
-import { openNatsLog } from "../../src/server/log/nats-log.js";
+import { openNatsLog } from "../../src/server/log/nats/nats-log.js";
 import { decode, post, rounds } from "../support/log-messages.js";
 import { hasNats, startNats } from "../support/nats-server.js";
 import { tempDir } from "../support/temp-dir.js";
 
 const writers = 64;
 
-/** Follows the log from a place until it has seen so many messages; `pause` makes it slow. */
+/** Follows the log from a place until it has seen this many messages; `pause` makes it slow. */
 async function follow(log: MessageLog, after: number, count: number, pause: () => Promise<void>) {
   const { signal } = new AbortController();
   const seen: string[] = [];
@@ -44,7 +44,7 @@ async function openNats() {
 
 test.each<readonly [string, () => Promise<MessageLog>]>([
   ["in memory", async () => createMemoryLog()],
-  ["on LevelDB", () => openLevelLog({ dir: tempDir() })],
+  ["on files", () => openFileLog({ dir: tempDir() })],
   ...(hasNats ? [["on NATS JetStream", openNats] as const] : []),
 ])(
   "while 64 writers post, each reader sees each message once, in order: %s",

@@ -1,11 +1,11 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import type { Commit } from "../../src/server/log/commit.js";
-import { DedupeWindow } from "../../src/server/log/dedupe-window.js";
-import { GroupCommit } from "../../src/server/log/group-commit.js";
+import type { Commit } from "../../src/server/log/core/commit.js";
+import { DedupeWindow } from "../../src/server/log/core/dedupe-window.js";
+import { GroupCommit } from "../../src/server/log/core/group-commit.js";
 import { post, posts } from "../support/log-messages.js";
 
-/** A group commit on a disk that syncs when it is told to. */
+/** A group commit on a disk that syncs when the test says so. */
 function create() {
   const writes: { commit: Commit; done(): void; fail(): void }[] = [];
   const group = new GroupCommit(
@@ -46,6 +46,25 @@ test("what arrives while a commit is under way shares the next", async () => {
   const answers = await Promise.all(results);
   expect(answers.flatMap(sequences)).toEqual(Array.from({ length: 102 }, (_, i) => i + 1));
   expect(writes).toHaveLength(2);
+});
+
+test("messages of a room lie side by side in a commit, as far as each call's order allows", async () => {
+  const { group, write } = create();
+  const rooms = ["a", "b", "a", "b", "a", "b"];
+  const results = rooms.map((room, i) => group.append([{ ...post(`${i}`), room }]));
+  results.push(group.append(["b", "a", "b"].map((room) => ({ ...post("of one call"), room }))));
+  const { commit, done } = await write(0);
+  done();
+  expect(commit.records.map(({ room, first, last }) => [room, first, last])).toEqual([
+    ["a", 1, 3],
+    ["b", 4, 7],
+    ["a", 8, 8],
+    ["b", 9, 9],
+  ]);
+  expect((await Promise.all(results)).map(sequences)).toEqual([
+    ...[[1], [4], [2], [5], [3], [6]],
+    [7, 8, 9],
+  ]);
 });
 
 test("nothing is answered before its commit is durable, repeats of it included", async () => {
@@ -124,8 +143,7 @@ test("a commit is bounded, by messages, their ids and their bytes", async () => 
   const big = other.append(posts(200).map(({ text }) => post(text.padEnd(65_536, "x"))));
   for (let i = 0, end = 0; end < 200; i++) {
     const { commit, done } = await otherWrite(i);
-    const bytes = commit.values.reduce((sum, value) => sum + value.length, 0);
-    expect(bytes).toBeLessThan(4.2 * 1024 * 1024);
+    expect(commit.frame.length).toBeLessThan(4.2 * 1024 * 1024);
     end = commit.last;
     done();
   }

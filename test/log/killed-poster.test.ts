@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { openLevelLog } from "../../src/server/log/level-log.js";
+import { openFileLog } from "../../src/server/log/file/file-log.js";
 import { post, rounds, texts } from "../support/log-messages.js";
 import { startPoster } from "../support/log-process.js";
 import { tempDir } from "../support/temp-dir.js";
@@ -18,7 +18,7 @@ test("a process killed while it posts loses nothing that was answered", async ()
         answered.add(line.slice(3));
       }
     }
-    const log = await openLevelLog({ dir });
+    const log = await openFileLog({ dir });
     const stored = await texts(log); // each in its place, without a gap
     expect(new Set(stored).size).toBe(stored.length);
     const there = new Set(stored);

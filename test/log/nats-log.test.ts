@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { openNatsLog } from "../../src/server/log/nats-log.js";
+import { openNatsLog } from "../../src/server/log/nats/nats-log.js";
 import { hasNats, startNats } from "../support/nats-server.js";
 import { describeContract } from "./contract.js";
 

@@ -1,19 +1,22 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import { expect, onTestFinished, test } from "vitest";
-import { openLevelLog } from "../../src/server/log/level-log.js";
-import type { RetentionOptions } from "../../src/server/log/retention.js";
+import type { RetentionOptions } from "../../src/server/log/core/retention.js";
+import { openFileLog } from "../../src/server/log/file/file-log.js";
 import { post, posts, readAll, texts } from "../support/log-messages.js";
+import { segmentsOf } from "../support/segments.js";
 import { tempDir } from "../support/temp-dir.js";
 
 async function opened(retention: RetentionOptions, dir = tempDir()) {
-  const log = await openLevelLog({ dir, retention });
+  const log = await openFileLog({ dir, retention });
   onTestFinished(() => log.close());
   return log;
 }
 
 const timeout = 10_000;
 
-test("by count: so many of the newest are kept, whole records go", async () => {
+test("by count: this many of the newest are kept, whole records go", async () => {
   const log = await opened({ maxMessages: 25 });
   for (let i = 0; i < 10; i++) {
     await log.append(posts(10, `${i}`));
@@ -22,7 +25,7 @@ test("by count: so many of the newest are kept, whole records go", async () => {
   expect((await texts(log))[0]).toBe("7 1");
 });
 
-test("by bytes: so many bytes of the newest are kept", async () => {
+test("by bytes: this many bytes of the newest are kept", async () => {
   const log = await opened({ maxBytes: 500_000 });
   for (let i = 0; i < 20; i++) {
     await log.append([post("x".repeat(50_000))]);
@@ -57,18 +60,37 @@ test("a limit that is set on an old log is kept over the next restarts", async (
   expect(await readAll(after)).toHaveLength(100);
 });
 
-test("a reader that is overtaken gets out_of_range, others go on; writers are not held up", async () => {
+test("a reader that is overtaken gets out_of_range, others go on, and so do writers", async () => {
   const log = await opened({ maxMessages: 2000 });
   await log.append(posts(10));
-  let longest = 0;
-  const end = Date.now() + 1300;
-  while (Date.now() < end) {
-    const start = performance.now();
+  while (log.first <= 1000) {
     expect((await log.append(posts(100))).error).toBeUndefined();
-    longest = Math.max(longest, performance.now() - start);
   }
   expect(log.first).toBeGreaterThan(1000);
   await expect(async () => log.read(10)).rejects.toMatchObject({ code: Code.OutOfRange });
   expect((await readAll(log)).length).toBeGreaterThanOrEqual(2000);
-  expect(longest).toBeLessThan(1000);
+});
+
+test("files that cannot be removed are reported once, and stop no posts", async () => {
+  const dir = tempDir();
+  const warnings: string[] = [];
+  const warn = (_: object, text: string) => warnings.push(text);
+  const logger = { info() {}, warn, error: warn };
+  const log = await openFileLog({ dir, logger, segmentBytes: 200, retention: { maxMessages: 2 } });
+  onTestFinished(() => log.close());
+  // Where the ids of the second file are to be kept.
+  const inTheWay = join(dir, "messages", "00000002.ids");
+  mkdirSync(join(inTheWay, "sub"), { recursive: true });
+  for (let i = 0; i < 9; i++) {
+    await log.append([post(`text ${i}`, `id ${i}`)]);
+  }
+  await expect.poll(() => warnings, { timeout }).toHaveLength(1);
+  expect(warnings[0]).toContain("cannot be removed yet");
+  expect(log.first).toBe(8);
+  expect((await log.append([post("more")])).error).toBeUndefined();
+  expect(segmentsOf(dir).length).toBeGreaterThan(8);
+  rmSync(inTheWay, { recursive: true });
+  await expect.poll(() => segmentsOf(dir).length, { timeout }).toBeLessThanOrEqual(4);
+  expect(log.writeFault).toBeUndefined();
+  expect(warnings).toHaveLength(1);
 });

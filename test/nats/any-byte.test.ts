@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import type { LogLogger } from "../../src/server/log/log-logger.js";
+import type { Logger } from "../../src/server/util/logger.js";
 import { decode, post, rounds } from "../support/log-messages.js";
 import { hasNats, startNats } from "../support/nats-server.js";
 import { startFaultyLink } from "./support/faulty-link.js";
@@ -15,7 +15,7 @@ describe.skipIf(!hasNats)("a connection to NATS that breaks at any byte", () => 
     const nats = await startNats();
     const link = await startFaultyLink(nats.port);
     const errors: unknown[] = [];
-    const logger: LogLogger = {
+    const logger: Logger = {
       info: () => {},
       warn: () => {},
       error: (fields, text) => errors.push([text, fields]),

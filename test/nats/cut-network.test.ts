@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { openLink } from "../../src/server/log/nats-link.js";
-import { openStream } from "../../src/server/log/nats-opening.js";
-import { NatsReader } from "../../src/server/log/nats-reader.js";
-import { NatsStream } from "../../src/server/log/nats-stream.js";
-import { NatsTail } from "../../src/server/log/nats-tail.js";
+import { openStream } from "../../src/server/log/nats/open-stream.js";
+import { NatsReader } from "../../src/server/log/nats/read/reader.js";
+import { NatsTail } from "../../src/server/log/nats/read/tail.js";
+import { openSession } from "../../src/server/log/nats/session.js";
+import { NatsStream } from "../../src/server/log/nats/stream.js";
 import { startChatter } from "../support/chatter-server.js";
 import { rounds } from "../support/log-messages.js";
 import { hasNats, startNats } from "../support/nats-server.js";
@@ -22,10 +22,10 @@ const cutMs = 1500;
 async function openThroughNetwork() {
   const nats = await startNats();
   const network = await startLinkProxy(nats.port);
-  const link = await openLink({ servers: [network.address] }, 5000);
-  onTestFinished(() => link.close());
+  const session = await openSession({ servers: [network.address] }, 5000);
+  onTestFinished(() => session.close());
   const options = { stream: "chatter", retention: {}, dedupeMs: 600_000 };
-  return { network, link, stream: await openStream(link, options, 5000) };
+  return { network, session, stream: await openStream(session, options, 5000) };
 }
 
 describe.skipIf(!hasNats)("a network between a server and NATS", () => {
@@ -61,7 +61,7 @@ describe.skipIf(!hasNats)("a network between a server and NATS", () => {
   });
 
   test("is cut while a server makes its consumer: the answer is not waited for", async () => {
-    const { network, link, stream } = await openThroughNetwork();
+    const { network, session, stream } = await openThroughNetwork();
     const makings: Promise<string>[] = [];
     stream.addConsumer = (...args) => {
       if (makings.length === 0) {
@@ -70,7 +70,7 @@ describe.skipIf(!hasNats)("a network between a server and NATS", () => {
       makings.push(NatsStream.prototype.addConsumer.apply(stream, args));
       return makings.at(-1)!;
     };
-    const tail = new NatsTail(link, stream, 0, () => {});
+    const tail = new NatsTail(session, stream, 0, () => {});
     onTestFinished(() => tail.close());
     await expect.poll(() => makings.length).toBe(1);
     const first = expect(makings[0]).rejects.toThrow("the connection to NATS is lost");
@@ -83,8 +83,8 @@ describe.skipIf(!hasNats)("a network between a server and NATS", () => {
   });
 
   test("is cut while a consumer is read: what it sends is not waited for", async () => {
-    const { network, link, stream } = await openThroughNetwork();
-    const reader = await NatsReader.open(link, stream, 0);
+    const { network, session, stream } = await openThroughNetwork();
+    const reader = await NatsReader.open(session, stream, 0);
     onTestFinished(() => reader.close());
     network.stall();
     const cut = expect(reader.read(10)).rejects.toThrow("the connection to NATS is lost");

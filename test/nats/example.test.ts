@@ -1,10 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { hasNats, isOpen } from "../support/nats-server.js";
+import { hasNats, isOpen, natsPrograms } from "../support/nats-server.js";
 import { cleanEnvironment } from "../support/serve.js";
 import { tempDir } from "../support/temp-dir.js";
+
+/** Where a program finds the nats-server of the tests first. */
+function pathWithNats(): string {
+  const [program] = natsPrograms;
+  return `${dirname(program!.path)}:${process.env.PATH}`;
+}
 
 test.skipIf(!hasNats)(
   "the example of a cluster outlives its leader, and Ctrl+C leaves nothing behind",
@@ -12,7 +19,7 @@ test.skipIf(!hasNats)(
   async () => {
     const folder = tempDir();
     const child = spawn(process.execPath, ["--import", "tsx", "examples/cluster/main.ts"], {
-      env: cleanEnvironment({ TMPDIR: folder }),
+      env: cleanEnvironment({ TMPDIR: folder, PATH: pathWithNats() }),
       stdio: ["ignore", "pipe", "inherit"],
       detached: true, // A group of its own, as a terminal has it.
     });

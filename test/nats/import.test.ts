@@ -1,19 +1,21 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { CopiedMessage } from "../../src/server/log/copy/copied-message.js";
-import { openNatsImport } from "../../src/server/log/copy/nats-import.js";
-import { hashId, idHashBytes } from "../../src/server/log/dedupe-window.js";
+import { hashId, idHashBytes } from "../../src/server/log/core/dedupe-window.js";
+import type { CopiedMessage } from "../../src/server/log/transfer/copied-message.js";
+import { openNatsImport } from "../../src/server/log/transfer/nats-import.js";
+import { RoomSelection } from "../../src/server/rooms/room-selection.js";
 import { contentOf, failLog, makeLog, oddTexts, runLog } from "../support/log-copies.js";
 import { post, readAll, texts } from "../support/log-messages.js";
 import { hasNats, startNats, startNatsCluster } from "../support/nats-server.js";
+import { readRooms, select } from "../support/room-messages.js";
 import { tempDir } from "../support/temp-dir.js";
 import { manage } from "./support/manager.js";
 import { openLog } from "./support/open-log.js";
 
 function copiedMessages(count: number): CopiedMessage[] {
   return Array.from({ length: count }, (_, i) => {
-    return { sequence: i + 1, sentAt: 1e12 + i, sender: "goa", text: `message ${i}` };
+    return { sequence: i + 1, sentAt: 1e12 + i, sender: "goa", text: `message ${i}`, room: "" };
   });
 }
 
@@ -44,15 +46,15 @@ describe.skipIf(!hasNats)("an export that is imported into a stream", () => {
     writeFileSync(cut, whole.slice(0, firstEnd));
 
     const into = ["import", "--log", `nats://${nats.address}`];
-    expect(await failLog([...into, cut])).toContain("the export is not whole");
+    expect(await failLog([...into, cut])).toContain("the export is not complete");
     const part = await openLog(nats.address);
     expect(part.head).toBeGreaterThan(0);
-    expect(part.head).toBeLessThan(1505);
-    const added = 1505 - part.head;
+    expect(part.head).toBeLessThan(1506);
+    const added = 1506 - part.head;
     await part.close();
     const done = await runLog([...into, file]);
     const log = await openLog(nats.address);
-    expect(done).toEqual({ stream: "chatter", identity: log.identity, through: 1505, added });
+    expect(done).toEqual({ stream: "chatter", identity: log.identity, through: 1506, added });
     expect(await runLog([...into, file])).toEqual({ ...done, added: 0 });
 
     expect(log.identity).not.toBe(before.identity);
@@ -70,7 +72,7 @@ describe.skipIf(!hasNats)("an export that is imported into a stream", () => {
     const { seconds, nanos } = before.messages[3]!.sentAt!;
     const sentAt = Number(seconds) * 1000 + nanos / 1e6;
     expect(repeat).toEqual({ positions: [{ sequence: 4, sentAt }] });
-    expect((await log.append([post("next")])).positions[0]!.sequence).toBe(1506);
+    expect((await log.append([post("next")])).positions[0]!.sequence).toBe(1507);
   });
 
   test("goes into no stream that has something else", async () => {
@@ -81,7 +83,7 @@ describe.skipIf(!hasNats)("an export that is imported into a stream", () => {
     const log = await openLog(nats.address);
     await log.append([post("something else")]);
     const error = await failLog(["import", "--log", `nats://${nats.address}`, file]);
-    expect(error).toContain('the stream "chatter" has another message 1 than the export');
+    expect(error).toContain('the stream "chatter" differs from the export at message 1');
   });
 
   test("keeps a message whose id was used before, when that was forgotten", async () => {
@@ -95,6 +97,42 @@ describe.skipIf(!hasNats)("an export that is imported into a stream", () => {
     await target.finish();
     const log = await openLog(nats.address);
     expect(await texts(log)).toEqual(copied.map(({ text }) => text));
+  });
+
+  test("keeps its rooms, and their times", async () => {
+    const nats = await startNats();
+    const rooms = ["", "a", "team/alpha"];
+    const copied = copiedMessages(60).map((message, i) => ({ ...message, room: rooms[i % 3]! }));
+    const target = await openTarget([nats.address]);
+    await target.add(copied);
+    await target.finish();
+    const log = await openLog(nats.address);
+    for (const room of rooms) {
+      const found = await readRooms(log, select(room));
+      expect(found.map(({ sequence }) => sequence)).toEqual(
+        copied.filter((message) => message.room === room).map(({ sequence }) => sequence),
+      );
+    }
+    const [a] = await log.rooms({ rooms: RoomSelection.all, prefix: "", after: "", limit: 1 });
+    expect(a).toEqual({ room: "a", count: 20, last: 59, lastAt: 1e12 + 58, countSince: 0 });
+    expect(await runLog(["verify", "--log", `nats://${nats.address}`])).toMatchObject({
+      messages: 60,
+      malformed: [],
+    });
+  });
+
+  test("goes with rooms into no stream that was made before there were any", async () => {
+    const nats = await startNats();
+    const manager = await manage(nats.address);
+    await manager.streams.add({
+      ...{ name: "chatter", subjects: ["chatter.old"], deny_delete: true },
+      duplicate_window: 600_000_000_000,
+    });
+    const target = await openTarget([nats.address]);
+    const [message] = copiedMessages(1);
+    await expect(target.add([{ ...message!, room: "a" }])).rejects.toThrow(
+      'the stream "chatter" has no subjects for rooms: import into a new stream',
+    );
   });
 
   test("is whole and in order though the leader was killed meanwhile", {

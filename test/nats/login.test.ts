@@ -26,7 +26,7 @@ async function expectWorks(address: string, more: object): Promise<void> {
 }
 
 describe.skipIf(!hasNats)("NATS lets in", () => {
-  test("a user whose password is in the URL; it is told to nobody", async () => {
+  test("a user whose password is in the URL; it is shown to nobody", async () => {
     const nats = await startNats('authorization { user: ann, password: "pa:ss@word" }');
     const args = ["--demo", "--data-dir", tempDir()];
     const url = (password: string) => `nats://ann:${password}@${nats.address}`;
@@ -39,7 +39,7 @@ describe.skipIf(!hasNats)("NATS lets in", () => {
     await nats.start();
     const refused = await runServe(args, { CHATTER_LOG: url("wrong-word") });
     expect(refused.status).toBe(1);
-    expect(refused.errors).toContain(`NATS at ${nats.address} does not let us in`);
+    expect(refused.errors).toContain(`NATS at ${nats.address} refuses this server`);
     expect(refused.errors).not.toContain("wrong-word");
   });
 
@@ -48,10 +48,11 @@ describe.skipIf(!hasNats)("NATS lets in", () => {
       user: ann, password: word
       permissions: {
         publish: [
-          "chatter.*", "$JS.API.STREAM.INFO.chatter", "$JS.API.STREAM.CREATE.chatter"
+          "chatter.>", "$JS.API.STREAM.INFO.chatter", "$JS.API.STREAM.CREATE.chatter"
+          "$JS.API.DIRECT.GET.chatter"
           "$JS.API.STREAM.MSG.GET.chatter", "$JS.API.CONSUMER.CREATE.chatter.>"
           "$JS.API.CONSUMER.DELETE.chatter.>", "$JS.API.CONSUMER.MSG.NEXT.chatter.>"
-          "$JS.FC.chatter.>"
+          "$JS.FC.chatter.>", "$JS.API.STREAM.CREATE.chatter-probe"
         ]
         subscribe: ["_INBOX.>"]
       } } ] }`);
@@ -60,6 +61,28 @@ describe.skipIf(!hasNats)("NATS lets in", () => {
     const again = await openLog(nats.address, { address: { servers: [nats.address], ...login } });
     expect(await texts(again)).toEqual(["in"]);
     expect(nats.log()).not.toContain("Permissions Violation");
+  });
+
+  test("nobody who may not make the stream that shows the quorum: what is missing is said", async () => {
+    const nats = await startNats(`authorization { users: [ {
+      user: ann, password: word
+      permissions: { publish: { deny: "$JS.API.STREAM.CREATE.chatter-probe" } } } ] }`);
+    const address = { servers: [nats.address], user: "ann", password: "word" };
+    await expect(openLog(nats.address, { address })).rejects.toThrow(
+      "must be allowed to publish to $JS.API.STREAM.CREATE.chatter-probe",
+    );
+  });
+
+  test.each([
+    ["$JS.API.DIRECT.GET.chatter", "$JS.API.DIRECT.GET.chatter"],
+    ["chatter.*.*.>", "chatter.[\\w-]{8}.>"],
+  ])("nobody who may not publish to %s: what is missing for rooms is said", async (deny, named) => {
+    const nats = await startNats(`authorization { users: [ {
+      user: ann, password: word, permissions: { publish: { deny: "${deny}" } } } ] }`);
+    const address = { servers: [nats.address], user: "ann", password: "word" };
+    await expect(openLog(nats.address, { address })).rejects.toThrow(
+      new RegExp(`rooms: the user must be allowed to publish to ${named.replaceAll("$", "\\$")}`),
+    );
   });
 
   test("who has the token", async () => {
@@ -98,7 +121,7 @@ describe.skipIf(!hasNats)("NATS lets in", () => {
     await expect(stranger).rejects.toThrow(/cannot be reached.*certificate/);
   });
 
-  test("nobody with a file that cannot be read, or has something else: told at once, without what is in it", async () => {
+  test("nobody with a file that cannot be read, or has something else: refused at once, without what is in it", async () => {
     const opening = (more: object) =>
       openLog("127.0.0.1:1", { address: { servers: ["127.0.0.1:1"], ...more } });
     await expect(opening({ nkeyFile: "/nowhere" })).rejects.toThrow(/cannot be used.*\/nowhere/);
@@ -117,8 +140,8 @@ test.each([
   ["nats://a:pass-word@h:1x", "an address of NATS that cannot be read"],
   ["nats://:pass-word@h", "an address of NATS that cannot be read"],
   ["nats://a:pass-word%zz@h", "an address of NATS that cannot be read"],
-  ["http://a:pass-word@h", "level, memory or nats://host:port"],
-])("--log %s is refused, and its password not told", (log, text) => {
+  ["http://a:pass-word@h", "file, memory or nats://host:port"],
+])("--log %s is refused, and its password not shown", (log, text) => {
   const check = () => checkSettings({ demo: true, log });
   expect(check).toThrow(SettingError);
   expect(check).toThrow(text);

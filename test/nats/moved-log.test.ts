@@ -24,17 +24,17 @@ describe.skipIf(!hasNats)("docs/scaling.md", () => {
     const into = ["import", "--log", `nats://${(await startNats()).address}`, file];
 
     expect((await runHere(["log", "export", file], { env })).status).toBe(0);
-    expect(await runLog(into)).toMatchObject({ added: 505 });
+    expect(await runLog(into)).toMatchObject({ added: 506 });
     await old.append([post("late", "late's id"), post("last")]);
     const messages = await readAll(old);
     const cursors = messages.map(({ cursor }) => cursor);
     await old.close();
     await runLog(["export", "--data-dir", dir, file]);
-    expect(await runLog(into)).toMatchObject({ added: 2, through: 507 });
+    expect(await runLog(into)).toMatchObject({ added: 2, through: 508 });
 
     const log = await openLog(into[2]!.slice("nats://".length));
     expect(await texts(log)).toEqual(messages.map(({ message }) => message));
-    expect((await log.append([post("late", "late's id")])).positions[0]!.sequence).toBe(506);
+    expect((await log.append([post("late", "late's id")])).positions[0]!.sequence).toBe(507);
     const moved = await startChatter({ log });
     const client = createChatterClient({ url: moved.url, auth: { token: moved.token } });
     onTestFinished(() => client.close());

@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { NatsArrivals } from "../../src/server/log/nats-arrivals.js";
-import { openLink } from "../../src/server/log/nats-link.js";
-import { openStream } from "../../src/server/log/nats-opening.js";
-import { NatsPublisher } from "../../src/server/log/nats-publisher.js";
+import { openStream } from "../../src/server/log/nats/open-stream.js";
+import { NatsPublisher } from "../../src/server/log/nats/publish/publisher.js";
+import { ReplicaTail } from "../../src/server/log/nats/read/replica-tail.js";
+import { openSession } from "../../src/server/log/nats/session.js";
 import { posts } from "../support/log-messages.js";
 import { hasNats, startNats } from "../support/nats-server.js";
 import { sleep } from "../support/streams.js";
@@ -10,12 +10,12 @@ import { sleep } from "../support/streams.js";
 describe.skipIf(!hasNats)("a post", () => {
   test("is answered when its server can show it, however late its consumer is", async () => {
     const nats = await startNats();
-    const link = await openLink({ servers: [nats.address] }, 5000);
-    onTestFinished(() => link.close());
+    const session = await openSession({ servers: [nats.address] }, 5000);
+    onTestFinished(() => session.close());
     const options = { stream: "chatter", retention: {}, dedupeMs: 600_000 };
-    const stream = await openStream(link, options, 5000);
-    const arrivals = new NatsArrivals(stream, new AbortController().signal);
-    const publisher = new NatsPublisher(link, stream, arrivals, 5000);
+    const stream = await openStream(session, options, 5000);
+    const replica = new ReplicaTail(stream, new AbortController().signal);
+    const publisher = new NatsPublisher(session, stream, replica, 5000);
     let isAnswered = false;
     const answer = publisher.append(posts(2)).finally(() => {
       isAnswered = true;
@@ -23,7 +23,7 @@ describe.skipIf(!hasNats)("a post", () => {
     await expect.poll(async () => (await stream.look()).head).toBe(2);
     await sleep(600);
     expect(isAnswered).toBe(false);
-    arrivals.take(await stream.messages(0, 2));
+    replica.take(await stream.messages(0, 2));
     expect((await answer).positions.map(({ sequence }) => sequence)).toEqual([1, 2]);
     await publisher.close();
   });

@@ -1,7 +1,8 @@
 import { Code } from "@connectrpc/connect";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createChatterClient } from "../../src/client/node.js";
-import { formatCursor, resolveCursor } from "../../src/server/log/cursor.js";
+import { formatCursor } from "../../src/server/encoding/cursor.js";
+import { resolveCursor } from "../../src/server/service/reading/resolve-cursor.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { post, posts } from "../support/log-messages.js";
 import { hasNats, startNats } from "../support/nats-server.js";

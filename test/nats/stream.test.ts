@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import type { StreamConfig } from "@nats-io/jetstream";
 import { beforeAll, describe, expect, test } from "vitest";
-import { formatCursor, resolveCursor } from "../../src/server/log/cursor.js";
+import { formatCursor } from "../../src/server/encoding/cursor.js";
+import { resolveCursor } from "../../src/server/service/reading/resolve-cursor.js";
 import { decode, post, posts, texts } from "../support/log-messages.js";
 import { hasNats, type NatsProcess, startNats } from "../support/nats-server.js";
 import { tempDir } from "../support/temp-dir.js";
@@ -39,7 +40,9 @@ describe.skipIf(!hasNats)("the stream that is the log", () => {
       max_bytes: 1_000_000,
       duplicate_window: 120 * second,
       deny_delete: true,
+      allow_direct: true,
     });
+    expect(config.subjects).toEqual([config.subjects[0], `${config.subjects[0]}.>`]);
     const other = await openLog(nats.address, { stream, dedupeMs: 120_000 });
     expect(other.identity).toBe(log.identity);
   });
@@ -56,6 +59,12 @@ describe.skipIf(!hasNats)("the stream that is the log", () => {
     ["allow_rollup_hdrs is true: it must be false", { allow_rollup_hdrs: true }],
     ['subjects is ["wild.*"]: it must be one subject', { subjects: ["wild.*"] }],
     ['subjects is ["one","two"]: it must be one subject', { subjects: ["one", "two"] }],
+    ['subjects is ["one","two.>"]: it must be one subject', { subjects: ["one", "two.>"] }],
+    ["allow_direct is false: it must be true", { subjects: ["rooms", "rooms.>"] }],
+    [
+      'subject_transform is "set": it must be absent',
+      { subjects: ["was"], subject_transform: { src: "was", dest: "is" } },
+    ],
     ['duplicate_window is "60s": it must be "600s"', { duplicate_window: 60 * second }],
     ['storage is "memory": it must be "file", as --nats-storage says', { storage: "memory" }],
     ['max_age is "900s": it must be "3600s", as --retain-seconds says', { max_age: 900 * second }],

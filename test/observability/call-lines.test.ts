@@ -1,11 +1,11 @@
 import { BytesValueSchema } from "@bufbuild/protobuf/wkt";
 import { Code, createClient } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
+import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { ChatterService, View } from "../../src/gen/chatter_pb.js";
 import { Health } from "../../src/gen/health/v1/health_pb.js";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { FaultyLog } from "../support/faulty-log.js";
@@ -14,7 +14,7 @@ import { LineLog } from "../support/line-log.js";
 import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js";
 import { collect, errorOf, until } from "../support/streams.js";
 import { clientOf, gzipWires, transportOf, wires } from "../support/wires.js";
-import { openPlain } from "../websocket/plain/client.js";
+import { openGoa } from "../websocket/goa/client.js";
 
 const secretText = "what nobody but its readers may see";
 
@@ -45,7 +45,7 @@ const clients = [
 ];
 
 describe.each(clients)("over $name", ({ protocol, bidi, clientOf, headersOf }) => {
-  it("each call has one line with its method, user, code, time and messages", async () => {
+  test("each call has one line with its method, user, code, time and messages", async () => {
     const log = new LineLog();
     const server = await startChatter({ logger: log });
     const client = clientOf(server);
@@ -105,13 +105,13 @@ describe.each(clients)("over $name", ({ protocol, bidi, clientOf, headersOf }) =
   });
 });
 
-it("calls of goa's WebSockets have lines of their own protocol", async () => {
+test("calls of goa's WebSockets have lines of their own protocol", async () => {
   const log = new LineLog();
   const server = await startChatter({ logger: log });
   await fill(server.log, ["a", "b"]);
-  const socket = await openPlain(server, "/echoer");
+  const socket = await openGoa(server, "/echoer");
   await socket.send("c", "d", null).closed();
-  await (await openPlain(server, "/history")).closed();
+  await (await openGoa(server, "/history")).closed();
   await until(() => log.lines.length === 2, "both lines are written");
   expect(log.lines).toMatchObject([
     { protocol: "websocket-plain", user: "goa", code: "ok", received: 2, sent: 2 },
@@ -119,18 +119,18 @@ it("calls of goa's WebSockets have lines of their own protocol", async () => {
   ]);
 });
 
-it("a call of goa's WebSockets without a token has a line too", async () => {
+test("a call of goa's WebSockets without a token has a line too", async () => {
   const log = new LineLog();
   const server = await startChatter({ logger: log });
-  await errorOf(openPlain(server, "/listener", { authorization: null }));
+  await errorOf(openGoa(server, "/listener", { authorization: null }));
   await until(() => log.lines.length === 1, "the line is written");
   expect(log.lines).toMatchObject([{ protocol: "websocket-plain", code: "unauthenticated" }]);
 });
 
-it("a call of goa's that is refused for what it asks, or a login without a password, has one", async () => {
+test("a call of goa's that is refused for what it asks, or a login without a password, has one", async () => {
   const log = new LineLog();
   const server = await startChatter({ logger: log });
-  await errorOf(openPlain(server, "/history?view=huge"));
+  await errorOf(openGoa(server, "/history?view=huge"));
   expect((await fetch(`${server.url}/login`, { method: "POST" })).status).toBe(400);
   await until(() => log.lines.length === 2, "both lines are written");
   expect(log.lines).toMatchObject([
@@ -150,7 +150,7 @@ const unreadable = [
 ];
 
 describe.each(["connect", "grpc", "grpc-web"])("over %s, with JSON", (protocol) => {
-  it("a message that cannot be read is not quoted in its line, nor a long header", async () => {
+  test("a message that cannot be read is not quoted in its line, nor a long header", async () => {
     const log = new LineLog();
     const server = await startChatter({ logger: log });
     const session = await connectHttp2(server.url);
@@ -182,7 +182,7 @@ describe.each(["connect", "grpc", "grpc-web"])("over %s, with JSON", (protocol) 
 });
 
 describe.each(wires)("over $name", (wire) => {
-  it("a call without a valid token has a line, without the token", async () => {
+  test("a call without a valid token has a line, without the token", async () => {
     const log = new LineLog();
     const server = await startChatter({ logger: log });
     const token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJnb2EifQ.secret";
@@ -193,7 +193,7 @@ describe.each(wires)("over $name", (wire) => {
     expect(JSON.stringify(log.lines)).not.toContain("secret");
   });
 
-  it("says why a token was refused, which its bearer is not told", async () => {
+  test("says why a token was refused, which its bearer does not get", async () => {
     const log = new LineLog();
     const server = await startChatter({ logger: log });
     const key = await parseSigningKey("k".repeat(32), "test");
@@ -208,7 +208,7 @@ describe.each(wires)("over $name", (wire) => {
     expect(JSON.stringify(log.lines)).not.toContain("another server");
   });
 
-  it("a unary message that cannot be read is a call too", async () => {
+  test("a unary message that cannot be read is a call too", async () => {
     const log = new LineLog();
     const server = await startChatter({ logger: log });
     const client = createClient(Health, transportOf(wire, server.url, []));
@@ -223,7 +223,7 @@ describe.each(wires)("over $name", (wire) => {
     ]);
   });
 
-  it("a call that fails in the server is an error with its cause, which is not sent", async () => {
+  test("a call that fails in the server is an error with its cause, which is not sent", async () => {
     const lines = new LineLog();
     const log = new FaultyLog();
     log.beforeRead = () => {
@@ -245,8 +245,8 @@ describe.each(wires)("over $name", (wire) => {
   });
 });
 
-it.each([...wires, ...gzipWires].filter(({ codec }) => codec === "binary"))(
-  "a unary message that is none is its client's fault, not the server's, over $name",
+test.each([...wires, ...gzipWires].filter(({ codec }) => codec === "binary"))(
+  "an invalid unary message is its client's fault, not the server's, over $name",
   async (wire) => {
     const log = new LineLog();
     const server = await startChatter({ logger: log });

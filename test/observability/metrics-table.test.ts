@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { startServe } from "../support/serve.js";
 import { tempDir } from "../support/temp-dir.js";
 
@@ -13,7 +13,7 @@ function documented(): string[] {
     .flatMap((line) => [...line.split(" | ")[0]!.matchAll(/`(\w+)`/g)].map(([, name]) => name!));
 }
 
-it("docs/operations.md has a row for each metric, and the server has each metric of a row", async () => {
+test("docs/operations.md has a row for each metric, and the server has each metric of a row", async () => {
   const server = await startServe(["--demo", "--data-dir", tempDir()]);
   const response = await fetch(`${server.url}/metrics`);
   expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);

@@ -1,11 +1,11 @@
 import { connect } from "node:net";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
+import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import type { ChatterOptions } from "../../src/server/chatter-options.js";
-import { openLevelLog } from "../../src/server/log/level-log.js";
+import { openFileLog } from "../../src/server/log/file/file-log.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import { createMetrics, type Metrics } from "../../src/server/metrics/metrics.js";
 import { pingPolicy } from "../../src/server/websocket/ping-policy.js";
@@ -17,7 +17,7 @@ import { collect, errorOf, until } from "../support/streams.js";
 import { tempDir } from "../support/temp-dir.js";
 import { RawSocket } from "../support/websocket-raw.js";
 import { clientOf, wires } from "../support/wires.js";
-import { openPlain } from "../websocket/plain/client.js";
+import { openGoa } from "../websocket/goa/client.js";
 
 async function start(options: Partial<ChatterOptions> = {}) {
   const metrics = createMetrics();
@@ -45,7 +45,7 @@ async function* posts(count: number, messageId?: string) {
 }
 
 describe.each(wires)("calls over $name", (wire) => {
-  it("are counted with their messages and their codes", async () => {
+  test("are counted with their messages and their codes", async () => {
     const { metrics, server } = await start();
     const client = clientOf(server, wire);
     const method = (grpc_method: string) => ({
@@ -74,7 +74,7 @@ describe.each(wires)("calls over $name", (wire) => {
       received: await read(metrics, "grpc_server_msg_received_total", method("Listener")),
       answered: await read(metrics, "grpc_server_msg_sent_total", method("Listener")),
       sent: await read(metrics, "grpc_server_msg_sent_total", method("History")),
-      encoded: await read(metrics, "chatter_streams_total", { way: "encoded" }),
+      encoded: await read(metrics, "chatter_streams_total", { path: "passthrough" }),
     };
     expect(values).toEqual({
       started: 2,
@@ -89,7 +89,7 @@ describe.each(wires)("calls over $name", (wire) => {
   });
 });
 
-it("a method has its series before its first call, and what is no method never has one", async () => {
+test("a method has its series before its first call, and what is not a method never has one", async () => {
   const { metrics, server } = await start();
   await fetch(`${server.url}/chatter.v1.ChatterService/Shout`, { method: "POST" });
   await fetch(`${server.url}/other.Service/Method`, { method: "POST" });
@@ -98,7 +98,7 @@ it("a method has its series before its first call, and what is no method never h
   expect(text).not.toMatch(/Shout|other/);
 });
 
-it("open streams are counted by method and protocol, and their messages while they are open", async () => {
+test("open streams are counted by method and protocol, and their messages while they are open", async () => {
   const { metrics, server } = await start();
   const leaving = new AbortController();
   const tunnel = createWebSocketTransport({ baseUrl: server.url, webSocket: WebSocket });
@@ -112,10 +112,10 @@ it("open streams are counted by method and protocol, and their messages while th
       [Symbol.asyncIterator](),
   );
   const first = streams.map((stream) => stream.next());
-  const plain = await openPlain(server, "/subscribe");
+  const goa = await openGoa(server, "/subscribe");
   await until(async () => (await read(metrics, "chatter_subscribers")) === 3, "three subscribers");
   await fill(server.log, ["one"]);
-  await Promise.all([...first, plain.received(1)]);
+  await Promise.all([...first, goa.received(1)]);
   const open = (protocol: string) =>
     read(metrics, "chatter_open_streams", { grpc_method: "Subscribe", protocol });
   expect(await open("grpc")).toBe(1);
@@ -124,14 +124,14 @@ it("open streams are counted by method and protocol, and their messages while th
   expect(await read(metrics, "chatter_open_streams")).toBe(3);
   expect(await read(metrics, "grpc_server_msg_sent_total", { grpc_method: "Subscribe" })).toBe(3);
   leaving.abort();
-  plain.ws.close();
+  goa.ws.close();
   await until(async () => (await read(metrics, "chatter_open_streams")) === 0, "none is open");
   expect(await read(metrics, "grpc_server_msg_sent_total", { grpc_method: "Subscribe" })).toBe(3);
   expect(await read(metrics, "chatter_subscribers")).toBe(0);
   await Promise.all(streams.map((stream) => stream.next().catch(() => {})));
 });
 
-it("a subscriber that takes nothing is behind, and is seen to be", async () => {
+test("a subscriber that takes nothing is behind, and is seen to be", async () => {
   const { metrics, server } = await start();
   const session = await connectHttp2(server.url);
   const stalled = session.request({
@@ -154,10 +154,10 @@ it("a subscriber that takes nothing is behind, and is seen to be", async () => {
   expect(await read(metrics, "chatter_log_head")).toBe(1000);
 });
 
-it("the log's commits, repeats and disk are measured", async () => {
+test("the log's commits, repeats and disk are measured", async () => {
   const metrics = createMetrics();
   const dir = tempDir();
-  const log = await openLevelLog({ dir, observer: metrics.log });
+  const log = await openFileLog({ dir, observer: metrics.log });
   const server = await startChatter({ log, metrics });
   const client = clientOf(server);
   await client.listener(posts(10));
@@ -188,7 +188,7 @@ it("the log's commits, repeats and disk are measured", async () => {
   ]).toEqual([11, 1, 1, 1]);
 });
 
-it("what a limit refuses is counted by the limit's name", async () => {
+test("what a limit refuses is counted by the limit's name", async () => {
   const { metrics, server } = await start({ limits: { maxUserStreams: 1 } });
   const leaving = new AbortController();
   const client = clientOf(server);
@@ -201,7 +201,7 @@ it("what a limit refuses is counted by the limit's name", async () => {
   await next;
 });
 
-it("a log that takes no messages is seen at once", async () => {
+test("a log that takes no messages is seen at once", async () => {
   const log = new FaultyLog();
   const { metrics } = await start({ log });
   log.writeFault = new ConnectError("the disk is full", Code.Unavailable);
@@ -211,7 +211,7 @@ it("a log that takes no messages is seen at once", async () => {
   ]).toEqual([0, 0]);
 });
 
-it("a scrape takes no longer than some milliseconds with ten thousand subscribers", async () => {
+test("a scrape takes no longer than some milliseconds with ten thousand subscribers", async () => {
   const metrics = createMetrics();
   const isReady = () => true;
   const log = createMemoryLog();
@@ -220,7 +220,7 @@ it("a scrape takes no longer than some milliseconds with ten thousand subscriber
       yield 0;
     }
   }
-  metrics.watch({ log, isReady, subscribers });
+  metrics.observeServer({ log, isReady, subscribers });
   await metrics.registry.metrics();
   const start = performance.now();
   await metrics.registry.metrics();
@@ -228,14 +228,14 @@ it("a scrape takes no longer than some milliseconds with ten thousand subscriber
   expect(await read(metrics, "chatter_subscribers")).toBe(10_000);
 });
 
-it("connections that are cut because they answer no pings are counted", async () => {
+test("connections that are cut because they answer no pings are counted", async () => {
   const metrics = createMetrics();
   const server = await startChatter(
     {
       metrics,
       webSocket: { endpoints: { "/subscribe": { configure: pingPolicy({ intervalMs: 20 }) } } },
     },
-    { pingIntervalMs: 20, onSilent: () => metrics.silent("http2") },
+    { pingIntervalMs: 20, onSilent: () => metrics.recordUnresponsive("http2") },
   );
   const mute = connect(Number(new URL(server.url).port), "127.0.0.1");
   mute.on("error", () => {});

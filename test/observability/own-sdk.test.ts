@@ -11,9 +11,9 @@ import {
   type Span,
   trace,
 } from "@opentelemetry/api";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
-import { OtherService } from "../support/deaf-service.js";
+import { OtherService } from "../support/ignoring-service.js";
 import { collect, until } from "../support/streams.js";
 import { mainWires, transportOf, withToken } from "../support/wires.js";
 
@@ -101,7 +101,7 @@ function activeName() {
 }
 
 describe.each(mainWires)("a program with an SDK of its own, over $name", (wire) => {
-  it("has the call's span at hand in the methods that it adds", async () => {
+  test("has the call's span at hand in the methods that it adds", async () => {
     spans.length = 0;
     const server = await startChatter({
       routes: (router) =>

@@ -1,13 +1,13 @@
 import { createClient } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
+import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { LineLog } from "../support/line-log.js";
 import { collect, until } from "../support/streams.js";
 import { mainWires, transportOf } from "../support/wires.js";
-import { openPlain } from "../websocket/plain/client.js";
+import { openGoa } from "../websocket/goa/client.js";
 
 const ways = [
   ...mainWires.map((wire) => ({
@@ -29,7 +29,7 @@ async function start() {
 async function* none() {}
 
 describe.each(ways)("over $name", ({ transportOf }) => {
-  it("each kind of call keeps the id that it came with, in its line and its response", async () => {
+  test("each kind of call keeps the id that it came with, in its line and its response", async () => {
     const { log, server } = await start();
     const client = createClient(ChatterService, transportOf(server));
     const answered: (string | null)[] = [];
@@ -45,7 +45,7 @@ describe.each(ways)("over $name", ({ transportOf }) => {
     expect(log.lines.map(({ requestId }) => requestId)).toEqual(answered);
   });
 
-  it.each([
+  test.each([
     ["none", undefined],
     ["an empty one", ""],
     ["one with a blank in it", "one two"],
@@ -69,10 +69,10 @@ describe.each(ways)("over $name", ({ transportOf }) => {
   });
 });
 
-it("goa's WebSockets have it among the headers of the handshake", async () => {
+test("goa's WebSockets have it among the headers of the handshake", async () => {
   const { log, server } = await start();
   const headers = { "x-request-id": "from-goa" };
-  const socket = await openPlain(server, "/history", { headers });
+  const socket = await openGoa(server, "/history", { headers });
   await socket.closed();
   expect(socket.headers["x-request-id"]).toBe("from-goa");
   await until(() => log.lines.length === 1, "the line");

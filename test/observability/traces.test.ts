@@ -1,7 +1,7 @@
 import { createClient } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
+import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import { type OtlpReceiver, startOtlpReceiver } from "../support/otlp-receiver.js";
 import { runServe } from "../support/run-serve.js";
@@ -9,7 +9,7 @@ import { startServe } from "../support/serve.js";
 import { collect, errorOf } from "../support/streams.js";
 import { tempDir } from "../support/temp-dir.js";
 import { mainWires, transportOf, withToken } from "../support/wires.js";
-import { openPlain } from "../websocket/plain/client.js";
+import { openGoa } from "../websocket/goa/client.js";
 
 /** The real server, which exports to a receiver. */
 async function start(receiver: OtlpReceiver, environment: NodeJS.ProcessEnv = {}) {
@@ -32,7 +32,7 @@ const parentId = "00f067aa0ba902b7";
 const contextOf = (i: number) => ({ traceparent: `00-${traceIdOf(i)}-${parentId}-01` });
 
 describe("a server with OTEL_… variables", () => {
-  it("continues the trace of a client with one span a call, whichever way it came", async () => {
+  test("continues the trace of a client with one span a call, whichever way it came", async () => {
     const receiver = await startOtlpReceiver();
     const { server, token } = await start(receiver);
     const tunnel = createWebSocketTransport({ baseUrl: server.url, webSocket: WebSocket });
@@ -47,10 +47,10 @@ describe("a server with OTEL_… variables", () => {
     for (const [i, { client }] of clients.entries()) {
       await collect(client.history({}, { headers: { authorization, ...contextOf(i) } }));
     }
-    const plain = await openPlain({ url: server.url, token }, "/history", {
+    const goa = await openGoa({ url: server.url, token }, "/history", {
       headers: contextOf(clients.length),
     });
-    await plain.closed();
+    await goa.closed();
     expect(await server.stop()).toEqual({ code: 0, signal: null });
     const histories = receiver.spans.filter(({ name }) => name.endsWith("/History"));
     const protocols = [...clients.map(({ protocol }) => protocol), "websocket-plain"];
@@ -88,7 +88,7 @@ describe("a server with OTEL_… variables", () => {
     expect(JSON.stringify(receiver.spans)).not.toContain(token);
   });
 
-  it("tells of a long stream when it resumed, when it was live and why it ended", async () => {
+  test("tells of a long stream when it resumed, when it was live and why it ended", async () => {
     const receiver = await startOtlpReceiver();
     const { server, token } = await start(receiver);
     const wire = mainWires.find(({ protocol }) => protocol === "grpc")!;
@@ -122,7 +122,7 @@ describe("a server with OTEL_… variables", () => {
     expect(span.status).toMatchObject({ code: 2, message: "the server is stopping" });
   });
 
-  it("sends what a client did wrong without calling it an error of the server", async () => {
+  test("sends what a client did wrong without calling it an error of the server", async () => {
     const receiver = await startOtlpReceiver();
     const { server, token } = await start(receiver, { OTEL_SERVICE_NAME: "our-chatter" });
     const client = createClient(
@@ -137,7 +137,7 @@ describe("a server with OTEL_… variables", () => {
     expect(span.service).toBe("our-chatter");
   });
 
-  it("stops within its grace though nobody takes the spans", async () => {
+  test("stops within its grace though nobody takes the spans", async () => {
     const receiver = await startOtlpReceiver();
     receiver.silent = true;
     const { server } = await start(receiver);
@@ -147,7 +147,7 @@ describe("a server with OTEL_… variables", () => {
     expect(server.errors()).toContain("the last traces may be lost");
   });
 
-  it("sends nothing if OTEL_SDK_DISABLED is true", async () => {
+  test("sends nothing if OTEL_SDK_DISABLED is true", async () => {
     const receiver = await startOtlpReceiver();
     const { server } = await start(receiver, { OTEL_SDK_DISABLED: "true" });
     await server.stop();
@@ -161,7 +161,7 @@ async function* messages(count: number) {
   }
 }
 
-it("a server that is to trace without the SDK refuses to start, and says what to install", async () => {
+test("a server that is to trace without the SDK refuses to start, and says what to install", async () => {
   const hook =
     'export async function resolve(name, context, next) { if (name === "@opentelemetry/sdk-node") ' +
     'throw Object.assign(new Error("not here"), { code: "ERR_MODULE_NOT_FOUND" }); return next(name, context); }';

@@ -1,5 +1,8 @@
+import { get, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
-import { describe, expect, it } from "vitest";
+import { buffer } from "node:stream/consumers";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { answerOf, connectHttp2 } from "../support/raw-http2.js";
 import { startServe } from "../support/serve.js";
@@ -13,7 +16,7 @@ const files = {
 };
 
 describe("the page's files", () => {
-  it("are served with their types, and with headers that let nothing else in", async () => {
+  test("are served with their types, and with headers that let nothing else in", async () => {
     const { url } = await startChatter();
     for (const [path, type] of Object.entries(files)) {
       const response = await fetch(url + path);
@@ -37,18 +40,59 @@ describe("the page's files", () => {
       expect((await response.text()).length).toBeGreaterThan(100);
     }
     const html = await (await fetch(`${url}/?from=somewhere`)).text();
-    expect(html).toContain('<script type="module" src="page.js">');
+    expect(html).toMatch(/<script type="module" src="page\.js\?[\w-]{16}">/);
     expect(html).not.toMatch(/<style|style=|<script(?![^>]*src=)| on\w+=/);
   });
 
-  it("are sent again only when they have changed", async () => {
+  test("are sent compressed to who accepts that", async () => {
+    const { url } = await startChatter();
+    for (const path of Object.keys(files)) {
+      const [plain, gzip, brotli] = await Promise.all([
+        raw(url, path, {}),
+        raw(url, path, { "accept-encoding": "gzip, br;q=0" }),
+        raw(url, path, { "accept-encoding": "gzip, deflate, BR;q=0.9" }),
+      ]);
+      expect(plain.headers["content-encoding"]).toBe(undefined);
+      expect(gzip.headers["content-encoding"]).toBe("gzip");
+      expect(brotli.headers["content-encoding"]).toBe("br");
+      expect(gunzipSync(gzip.body).equals(plain.body)).toBe(true);
+      expect(brotliDecompressSync(brotli.body).equals(plain.body)).toBe(true);
+      const tags = new Set([plain, gzip, brotli].map(({ headers }) => headers.etag));
+      expect(tags.size).toBe(3);
+      for (const { headers, body } of [plain, gzip, brotli]) {
+        expect(headers.vary).toBe("accept-encoding");
+        expect(headers["content-length"]).toBe(String(body.length));
+      }
+    }
+    const { body } = await raw(url, "/page.js", { "accept-encoding": "br" });
+    expect(body.length).toBeLessThan(64 * 1024);
+    expect((await raw(url, "/", { "accept-encoding": "identity" })).headers).not.toHaveProperty(
+      "content-encoding",
+    );
+  });
+
+  test("are kept for ever at the addresses that the HTML has", async () => {
+    const { url } = await startChatter();
+    const html = await (await fetch(`${url}/`)).text();
+    const addresses = [...html.matchAll(/"([\w.]+)\?([\w-]{16})"/g)];
+    expect(new Set(addresses.map(([, name]) => name))).toEqual(
+      new Set(["page.js", "page.css", "icon.svg"]),
+    );
+    for (const [, name, version] of addresses) {
+      const caching = async (query: string) =>
+        (await fetch(`${url}/${name}${query}`)).headers.get("cache-control");
+      expect(await caching(`?${version}`)).toBe("public, max-age=31536000, immutable");
+      // What another version of the server has asked for.
+      expect(await caching("?0123456789abcdef")).toBe("no-cache");
+    }
+    expect((await fetch(`${url}/`)).headers.get("cache-control")).toBe("no-cache");
+  });
+
+  test("are sent again only when they have changed", async () => {
     const { url } = await startChatter();
     const first = await fetch(`${url}/page.js`);
     const etag = first.headers.get("etag")!;
     expect(first.headers.get("cache-control")).toBe("no-cache");
-    expect(Number(first.headers.get("content-length"))).toBe(
-      (await first.arrayBuffer()).byteLength,
-    );
     const ask = (tag: string) => fetch(`${url}/page.js`, { headers: { "if-none-match": tag } });
     for (const tag of [etag, `W/${etag}`, `"other", ${etag}`]) {
       const again = await ask(tag);
@@ -58,7 +102,7 @@ describe("the page's files", () => {
     expect((await ask('"other"')).status).toBe(200);
   });
 
-  it("are there over HTTP/2, and for HEAD without a body", async () => {
+  test("are there over HTTP/2, and for HEAD without a body", async () => {
     const { url } = await startChatter();
     const session = await connectHttp2(url);
     const body = await (await fetch(`${url}/`)).text();
@@ -76,13 +120,13 @@ describe("the page's files", () => {
     expect([head.status, await head.text()]).toEqual([200, ""]);
   });
 
-  it("are for reading alone", async () => {
+  test("are for reading alone", async () => {
     const { url } = await startChatter();
     const response = await fetch(`${url}/`, { method: "POST", body: "password=rocks" });
     expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
   });
 
-  it.each([
+  test.each([
     "/index.html",
     "/page.ts",
     "/package.json",
@@ -102,7 +146,7 @@ describe("the page's files", () => {
     expect(await statusOf(url, path)).toBe(404);
   });
 
-  it("are served by the program, straight from the sources", async () => {
+  test("are served by the program", async () => {
     const { url, stop } = await startServe(["--demo", "--log", "memory", "--data-dir", tempDir()]);
     for (const path of Object.keys(files)) {
       expect((await fetch(url + path)).status).toBe(200);
@@ -110,13 +154,21 @@ describe("the page's files", () => {
     expect(await stop()).toEqual({ code: 0, signal: null });
   });
 
-  it("are not there when they are not wanted", async () => {
+  test("are not there when they are not wanted", async () => {
     const { url } = await startChatter({ page: false });
     for (const path of Object.keys(files)) {
       expect((await fetch(url + path)).status).toBe(404);
     }
   });
 });
+
+/** An answer as it was sent: fetch would decompress it. */
+async function raw(url: string, path: string, headers: Readonly<Record<string, string>>) {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(url + path, { headers, agent: false }, resolve).on("error", reject);
+  });
+  return { headers: response.headers, body: await buffer(response) };
+}
 
 /** The status at a path, sent as it is: fetch would put it right first. */
 function statusOf(url: string, path: string): Promise<number> {

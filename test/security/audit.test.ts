@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { tempDir } from "../support/temp-dir.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -64,23 +64,23 @@ const hole = (severity: string) => ({
   ],
 });
 
-it.each(["high", "critical"])("a hole that is %s fails CI", async (severity) => {
+test.each(["high", "critical"])("a hole that is %s fails CI", async (severity) => {
   const { status, said } = await check(await startRegistry(200, hole(severity)));
   expect(said).toContain(`${severity}: ws`);
   expect(status).toBe(1);
 });
 
-it("no hole, and one that is less, pass", async () => {
+test("no hole, and one that is less, pass", async () => {
   expect(await check(await startRegistry(200, {}))).toEqual({
     status: 0,
-    said: "npm audit: 0 known holes, 0 of them high or critical\n",
+    said: "npm audit: 0 known vulnerabilities, 0 of them high or critical\n",
   });
   const { status, said } = await check(await startRegistry(200, hole("moderate")));
   expect(said).toContain("moderate: ws");
   expect(status).toBe(0);
 });
 
-it("a registry that does not answer this question is passed over", async () => {
+test("a registry that does not answer this question is passed over", async () => {
   for (const registry of [await startRegistry(405, {}), "http://127.0.0.1:9/"]) {
     const { status, said } = await check(registry);
     expect(said).toContain("npm audit has no answer here: ");
@@ -88,7 +88,7 @@ it("a registry that does not answer this question is passed over", async () => {
   }
 });
 
-it("an answer that cannot be understood fails CI", async () => {
+test("an answer that cannot be understood fails CI", async () => {
   expect((await check(await startRegistry(401, {}))).status).toBe(1);
   expect((await check(await startRegistry(200, "?"))).status).toBe(1);
 });

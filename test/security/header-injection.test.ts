@@ -1,5 +1,5 @@
 import { createClient } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import { startChatter } from "../support/chatter-server.js";
 import { answerOf, connectHttp2 } from "../support/raw-http2.js";
@@ -28,7 +28,7 @@ function expectNothingInjected(answer: string): void {
 }
 
 describe("a line break in what a client sends is no line of an answer", () => {
-  it.each([
+  test.each([
     "x-request-id",
     "origin",
     "authorization",
@@ -56,7 +56,7 @@ describe("a line break in what a client sends is no line of an answer", () => {
     }
   });
 
-  it("in the path, and in the method", async () => {
+  test("in the path, and in the method", async () => {
     const { url } = await startChatter();
     for (const path of [
       `/x%0d%0a${injected}:%20b`,
@@ -70,7 +70,7 @@ describe("a line break in what a client sends is no line of an answer", () => {
     expect(statusOf(await sendRaw(url, method))).toBe(400);
   });
 
-  it("in the query and the headers of an upgrade", async () => {
+  test("in the query and the headers of an upgrade", async () => {
     const { url, token } = await startChatter();
     const upgrade = (path: string, more = "") =>
       sendRaw(
@@ -93,7 +93,7 @@ describe("a line break in what a client sends is no line of an answer", () => {
     }
   });
 
-  it("in the headers of HTTP/2", async () => {
+  test("in the headers of HTTP/2", async () => {
     const { url } = await startChatter();
     const session = await connectHttp2(url);
     for (const end of ["\r\n", "\n", "\u0000"]) {
@@ -108,7 +108,7 @@ describe("a line break in what a client sends is no line of an answer", () => {
     }
   });
 
-  it.each(wires)("in what an error quotes, over $name", async (wire) => {
+  test.each(wires)("in what an error quotes, over $name", async (wire) => {
     const server = await startChatter();
     const headers: string[] = [];
     const client = createClient(
@@ -133,14 +133,14 @@ describe("a line break in what a client sends is no line of an answer", () => {
   });
 });
 
-it("a name that is shown is none with a line break: neither of an account nor in a token", async () => {
+test("a name that is shown is none with a line break: neither of an account nor in a token", async () => {
   const server = await startChatter();
   const subject = `goa\r\n${injected}: b`;
   const refused = await errorOf(server.tokens.issue({ subject, scopes: ["stream:read"] }));
   expect(refused.rawMessage).toContain("has a control character");
 });
 
-it("a 404 that shows the path is plain text for every browser", async () => {
+test("a 404 that shows the path is plain text for every browser", async () => {
   const { url } = await startChatter();
   const response = await fetch(`${url}/<script>alert(1)</script>`);
   expect(response.status).toBe(404);

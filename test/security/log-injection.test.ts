@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { join } from "node:path";
-import { expect, it } from "vitest";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { expect, test } from "vitest";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
-import { newUser } from "../../src/server/auth/users.js";
-import { addUser } from "../../src/server/auth/users-file.js";
+import { newUser } from "../../src/server/auth/users/users.js";
+import { addUser } from "../../src/server/auth/users/users-file.js";
 import { secret } from "../auth/forged-token.js";
 import { connectHttp2, envelope, post } from "../support/raw-http2.js";
 import { startServe } from "../support/serve.js";
@@ -17,7 +17,7 @@ import { sendRaw } from "./raw-http.js";
 const forged = '{"level":30,"msg":"call","user":"admin","code":"ok","method":"forged"}';
 const nasty = ["\n", "\r\n", "\u2028", "\u0085", '"}\n', "\\n"].map((end) => `goa${end}${forged}`);
 
-it("the log has one JSON object a line and one line a call, whatever is sent", async () => {
+test("the log has one JSON object a line and one line a call, whatever is sent", async () => {
   const dir = tempDir();
   const usersFile = join(dir, "users.json");
   const cost = { logN: 4, r: 8, p: 1 };

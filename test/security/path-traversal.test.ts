@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { answerOf, connectHttp2 } from "../support/raw-http2.js";
 import { sendRaw, statusOf } from "./raw-http.js";
@@ -50,7 +50,7 @@ const odd = [
 ];
 
 describe("paths that lead out of the page's folder", () => {
-  it("are 404 over HTTP/1.1, or no request at all", async () => {
+  test("are 404 over HTTP/1.1, or no request at all", async () => {
     const { url } = await startChatter();
     const ask = async (path: string) => {
       const head = `GET ${path} HTTP/1.1\r\nHost: chatter\r\nConnection: close\r\n\r\n`;
@@ -65,7 +65,7 @@ describe("paths that lead out of the page's folder", () => {
     }
   });
 
-  it("are 404 over HTTP/2", async () => {
+  test("are 404 over HTTP/2", async () => {
     const { url } = await startChatter();
     const session = await connectHttp2(url);
     for (const path of [...paths, ...odd]) {
@@ -77,7 +77,7 @@ describe("paths that lead out of the page's folder", () => {
     }
   });
 
-  it("and the page itself is there, whatever the query says", async () => {
+  test("and the page itself is there, whatever the query says", async () => {
     const { url } = await startChatter();
     const head = "GET /page.js?/../../package.json HTTP/1.1\r\nHost: chatter\r\n\r\n";
     expect(statusOf(await sendRaw(url, head))).toBe(200);

@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
-import { parseKeySet } from "../../src/server/auth/key-set-format.js";
-import { parseRevocations } from "../../src/server/auth/revocations-format.js";
+import { afterEach, describe, expect, test } from "vitest";
+import { parseKeySet } from "../../src/server/auth/keys/key-set-format.js";
+import { parseRevocations } from "../../src/server/auth/revocations/revocations-format.js";
 import { claimedIssuer } from "../../src/server/auth/token-form.js";
-import { readUsersFile } from "../../src/server/auth/users-file.js";
+import { readUsersFile } from "../../src/server/auth/users/users-file.js";
 import { forge, honest } from "../auth/forged-token.js";
 import { startChatter } from "../support/chatter-server.js";
 import { runHere } from "../support/cli-here.js";
@@ -12,7 +12,7 @@ import { makeLog } from "../support/log-copies.js";
 import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js";
 import { tempDir } from "../support/temp-dir.js";
 import { binary, openRaw, text } from "../support/websocket-raw.js";
-import { openPlain } from "../websocket/plain/client.js";
+import { openGoa } from "../websocket/goa/client.js";
 
 const poison = '"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}';
 
@@ -23,7 +23,7 @@ afterEach(() => {
 });
 
 describe("JSON that would change what all objects inherit changes nothing", () => {
-  it("in a Connect call", async () => {
+  test("in a Connect call", async () => {
     const { url } = await startChatter();
     for (const [path, body] of [
       ["/chatter.v1.ChatterService/Login", `{"user":"goa","password":"rocks",${poison}}`],
@@ -39,7 +39,7 @@ describe("JSON that would change what all objects inherit changes nothing", () =
     }
   });
 
-  it("in the messages of a Connect stream", async () => {
+  test("in the messages of a Connect stream", async () => {
     const server = await startChatter();
     const session = await connectHttp2(server.url);
     const stream = post(session, "/chatter.v1.ChatterService/Listener", {
@@ -52,7 +52,7 @@ describe("JSON that would change what all objects inherit changes nothing", () =
     expect(body.toString()).toContain("{");
   });
 
-  it("in the head of a tunnelled call, and in its messages", async () => {
+  test("in the head of a tunnelled call, and in its messages", async () => {
     const server = await startChatter();
     const port = Number(new URL(server.url).port);
     const headers = `"content-type":["application/connect+json"],"authorization":["Bearer ${server.token}"]`;
@@ -68,17 +68,14 @@ describe("JSON that would change what all objects inherit changes nothing", () =
     }
   });
 
-  it("on a plain WebSocket, and in its query", async () => {
+  test("on a WebSocket of goa's dialect, and in its query", async () => {
     const server = await startChatter();
-    const socket = await openPlain(
-      server,
-      "/echoer?__proto__=1&constructor=2&__proto__[polluted]=1",
-    );
+    const socket = await openGoa(server, "/echoer?__proto__=1&constructor=2&__proto__[polluted]=1");
     socket.ws.send(`{${poison}}`);
     expect((await socket.closed()).code).toBe(4003);
   });
 
-  it("in a token's header and claims", async () => {
+  test("in a token's header and claims", async () => {
     const { url } = await startChatter();
     const token = forge({
       header: JSON.parse(`{"alg":"HS256",${poison}}`),
@@ -92,12 +89,12 @@ describe("JSON that would change what all objects inherit changes nothing", () =
     expect(await response.text()).toContain("unauthenticated");
   });
 
-  it("in the claims of a token that may be an outside issuer's", () => {
+  test("in the claims of a token that may be an outside issuer's", () => {
     const claims = Buffer.from(`{"iss":"somebody",${poison}}`).toString("base64url");
     expect(claimedIssuer(`e30.${claims}.e30`)).toBe("somebody");
   });
 
-  it("in files of keys and revocations", () => {
+  test("in files of keys and revocations", () => {
     for (const content of [`{"keys":[],${poison}}`, `{"keys":[{${poison}}]}`, `{${poison}}`]) {
       expect(() => parseKeySet(content, "keys.json")).toThrow("keys.json");
     }
@@ -106,7 +103,7 @@ describe("JSON that would change what all objects inherit changes nothing", () =
     }
   });
 
-  it("in a users file", async () => {
+  test("in a users file", async () => {
     const path = join(tempDir(), "users.json");
     for (const content of [
       `{"users":[],${poison}}`,
@@ -119,7 +116,7 @@ describe("JSON that would change what all objects inherit changes nothing", () =
     }
   });
 
-  it("in an export that is imported", async () => {
+  test("in an export that is imported", async () => {
     const dir = await makeLog(250);
     const { stdout } = await runHere(["log", "export", "--data-dir", dir]);
     const input = stdout.replace('{"chatter_export":1,', `{"chatter_export":1,${poison},`);
@@ -128,7 +125,7 @@ describe("JSON that would change what all objects inherit changes nothing", () =
   });
 });
 
-it.each(["__proto__", "constructor", "toString", "hasOwnProperty"])(
+test.each(["__proto__", "constructor", "toString", "hasOwnProperty"])(
   "%s is a name like any other, which nobody has",
   async (name) => {
     const { url } = await startChatter();

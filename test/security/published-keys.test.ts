@@ -1,7 +1,7 @@
 import { createPublicKey } from "node:crypto";
 import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { encode, forge, hmac, honest } from "../auth/forged-token.js";
 import { runHere } from "../support/cli-here.js";
 import { startServe } from "../support/serve.js";
@@ -9,7 +9,7 @@ import { collect, errorOf } from "../support/streams.js";
 import { tempDir } from "../support/temp-dir.js";
 import { clientOf } from "../support/wires.js";
 
-it("nobody can make a token of what a server with both kinds of keys publishes", async () => {
+test("nobody can make a token of what a server with both kinds of keys publishes", async () => {
   const dir = tempDir();
   const keyFile = join(dir, "keys.json");
   const usersFile = join(dir, "users.json");

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { runHere } from "../support/cli-here.js";
 import { connectHttp2, envelope, post } from "../support/raw-http2.js";
 import { startServe } from "../support/serve.js";
 import { tempDir } from "../support/temp-dir.js";
-import { openPlain } from "../websocket/plain/client.js";
+import { openGoa } from "../websocket/goa/client.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -34,7 +34,7 @@ const shapes: readonly RegExp[] = [
  * an example. Each by its file and a part of it.
  */
 const known: readonly (readonly [path: string, part: string])[] = [
-  ["src/server/auth/demo-users.ts", "kAtKrxXc/kPoOAah6"], // goa / rocks, which is public
+  ["src/server/auth/users/demo-users.ts", "kAtKrxXc/kPoOAah6"], // goa / rocks, which is public
   ["test/auth/signing-key.test.ts", '"A".repeat(64)'],
   ["test/observability/call-lines.test.ts", "eyJhbGciOiJub25lIn0"],
 ];
@@ -57,7 +57,7 @@ function filesIn(dir: string): string[] {
     });
 }
 
-it("no file of the repository has anything that looks like a key or a token", () => {
+test("no file of the repository has anything that looks like a key or a token", () => {
   const found: string[] = [];
   const used = new Set<number>();
   for (const path of filesIn(root)) {
@@ -77,7 +77,7 @@ it("no file of the repository has anything that looks like a key or a token", ()
   expect(known.map((_, i) => used.has(i))).not.toContain(false);
 });
 
-it("the shapes are those of real ones", async () => {
+test("the shapes are those of real ones", async () => {
   const dir = tempDir();
   const file = join(dir, "keys.json");
   const made = await runHere(["key", "new", "--signing-key-file", file]);
@@ -96,7 +96,7 @@ describe("a server that is given secrets", () => {
   const wrong = "wrong-password-of-someone";
   const key = "Zk3rQ1vW8xN5yT7uJ2mB4cD6fG9hL0pS";
 
-  it("tells none of them: not in its output, not in errors, not in the process list", async () => {
+  test("tells none of them: not in its output, not in errors, not in the process list", async () => {
     const dir = tempDir();
     const usersFile = join(dir, "users.json");
     await runHere(["user", "add", "alice", "--users-file", usersFile], { input: password });
@@ -144,7 +144,7 @@ describe("a server that is given secrets", () => {
         }
         answers.push(body);
       }
-      await openPlain({ url, token: bearer }, "/history").catch(({ message }) =>
+      await openGoa({ url, token: bearer }, "/history").catch(({ message }) =>
         answers.push(message),
       );
     }
@@ -184,7 +184,7 @@ describe("a server that is given secrets", () => {
     }
   });
 
-  it("says nothing of a key file that it cannot use but where it is", async () => {
+  test("says nothing of a key file that it cannot use but where it is", async () => {
     const dir = tempDir();
     const keyFile = join(dir, "key");
     const usersFile = join(dir, "users.json");

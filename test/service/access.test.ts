@@ -1,8 +1,8 @@
 import { Code, createClient } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
-import { deafRoutes, OtherService } from "../support/deaf-service.js";
 import { FaultyLog } from "../support/faulty-log.js";
+import { ignoringRoutes, OtherService } from "../support/ignoring-service.js";
 import { errorOf } from "../support/streams.js";
 import { clientOf, mainWires, transportOf, wires } from "../support/wires.js";
 
@@ -42,7 +42,7 @@ function callsOf(server: Server, wire: (typeof wires)[number], authorization: st
 }
 
 describe.each(mainWires)("over $name", (wire) => {
-  it("a missing, bad or expired token never enters a method", async () => {
+  test("a missing, bad or expired token never enters a method", async () => {
     const log = new Untouched();
     const server = await startChatter({ log });
     const [head, body, signature] = server.token.split(".");
@@ -71,7 +71,7 @@ describe.each(mainWires)("over $name", (wire) => {
     expect(log.touched).toBe(0);
   });
 
-  it("a token without the scope never enters a method", async () => {
+  test("a token without the scope never enters a method", async () => {
     const log = new Untouched();
     const server = await startChatter({ log });
     const tokenFor = async (...scopes: string[]) =>
@@ -90,7 +90,7 @@ describe.each(mainWires)("over $name", (wire) => {
     await expect(errorOf(reader.History())).rejects.toThrow("it ended well");
   });
 
-  it("a wrong password, and half of the credentials, are refused", async () => {
+  test("a wrong password, and half of the credentials, are refused", async () => {
     const server = await startChatter();
     const client = clientOf(server, wire);
     const refused = async (
@@ -111,9 +111,9 @@ describe.each(mainWires)("over $name", (wire) => {
   });
 });
 
-it("a service mounted beside Chatter's needs a token of any scope", async () => {
+test("a service mounted beside Chatter's needs a token of any scope", async () => {
   const entered = { count: 0 };
-  const server = await startChatter({ routes: deafRoutes(entered) });
+  const server = await startChatter({ routes: ignoringRoutes(entered) });
   const client = createClient(
     OtherService,
     transportOf(wires[1]!, server.url),

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Code, createClient } from "@connectrpc/connect";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import { cleanEnvironment } from "../support/serve.js";
 import { collect, errorOf } from "../support/streams.js";
@@ -14,7 +14,7 @@ async function* one() {
   yield { message: "from a robot" };
 }
 
-it("Chatter can be mounted in somebody's own Node server, with their own keys", async () => {
+test("Chatter can be mounted in somebody's own Node server, with their own keys", async () => {
   const child = spawn(process.execPath, ["--import", "tsx", program], {
     env: cleanEnvironment({ PORT: "0", API_KEY: "the-key" }),
     stdio: ["ignore", "pipe", "inherit"],

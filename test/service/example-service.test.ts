@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { cleanEnvironment } from "../support/serve.js";
 import { tempDir } from "../support/temp-dir.js";
@@ -28,7 +28,7 @@ async function install(folder: string): Promise<void> {
   await symlink(join(root, "node_modules/.bin"), join(folder, "node_modules/.bin"));
 }
 
-it("a package of its own generates a client from the schema and calls Chatter", async () => {
+test("a package of its own generates a client from the schema and calls Chatter", async () => {
   const { url } = await startChatter();
   const folder = tempDir();
   await install(folder);

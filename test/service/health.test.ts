@@ -1,5 +1,5 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   Health,
   HealthCheckResponse_ServingStatus as Status,
@@ -19,7 +19,7 @@ describe.each(mainWires)("health over $name", (wire) => {
     return { log, server, health: createClient(Health, transportOf(wire, server.url)) };
   }
 
-  it("is told for the server and each service, without a token", async () => {
+  test("is given for the server and each service, without a token", async () => {
     const { health, log } = await start();
     for (const service of ["", chatter, "grpc.health.v1.Health"]) {
       expect((await health.check({ service })).status).toBe(Status.SERVING);
@@ -41,7 +41,7 @@ describe.each(mainWires)("health over $name", (wire) => {
     expect((await health.check({})).status).toBe(Status.SERVING);
   });
 
-  it("of a service that is not there is `not_found`", async () => {
+  test("of a service that is not there is `not_found`", async () => {
     const { health } = await start();
     const error = await errorOf(health.check({ service: "no.such.Service" }));
     expect([Code[error.code], error.rawMessage]).toEqual([
@@ -51,7 +51,7 @@ describe.each(mainWires)("health over $name", (wire) => {
   });
 });
 
-it("a watcher is told of every change, and of a stop", async () => {
+test("a watcher is notified of every change, and of a stop", async () => {
   const log = new FaultyLog();
   const server = await startChatter({ log });
   const health = createClient(Health, transportOf(wires[1]!, server.url));

@@ -1,7 +1,7 @@
 import { Code } from "@connectrpc/connect";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { View } from "../../src/gen/chatter_pb.js";
-import { formatCursor } from "../../src/server/log/cursor.js";
+import { formatCursor } from "../../src/server/encoding/cursor.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import { startChatter } from "../support/chatter-server.js";
 import { fill, numbered } from "../support/fill.js";
@@ -10,7 +10,7 @@ import { clientOf, wires } from "../support/wires.js";
 
 const json = wires.find(({ codec, http }) => codec === "json" && http === "2")!;
 
-it("after, last and limit select what they say", async () => {
+test("after, last and limit select what they say", async () => {
   const server = await startChatter();
   const client = clientOf(server);
   // Several commits, so that batches begin and end in the middle of ranges.
@@ -48,7 +48,7 @@ it("after, last and limit select what they say", async () => {
   }
 });
 
-it("last counts what retention has kept", async () => {
+test("last counts what retention has kept", async () => {
   const log = createMemoryLog({ retention: { maxMessages: 3 } });
   const server = await startChatter({ log });
   for (const text of numbered(10)) {
@@ -60,7 +60,7 @@ it("last counts what retention has kept", async () => {
   expect(await collect(clientOf(server).history({}))).toEqual(kept);
 });
 
-it("after together with last, and a view that is none, are refused", async () => {
+test("after together with last, and an invalid view, are refused", async () => {
   const server = await startChatter();
   for (const client of [clientOf(server), clientOf(server, json)]) {
     const after = formatCursor(server.log.identity, 0);
@@ -77,7 +77,7 @@ it("after together with last, and a view that is none, are refused", async () =>
   }
 });
 
-it("a history ends at the head as it was when it was accepted, though writers go on", async () => {
+test("a history ends at the head as it was when it was accepted, though writers go on", async () => {
   const server = await startChatter();
   await fill(server.log, numbered(2000));
   let writing = true;

@@ -1,9 +1,9 @@
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { errorOf, until } from "../support/streams.js";
 import { clientOf, wires } from "../support/wires.js";
 
-it("many calls at once give no warning of leaked listeners", async () => {
+test("many calls at once give no warning of leaked listeners", async () => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error) => warnings.push(warning);
   process.on("warning", onWarning);

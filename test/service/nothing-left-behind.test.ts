@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { type CallOptions, type Client, createClient } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ChatterService } from "../../src/gen/chatter_pb.js";
 import { Health } from "../../src/gen/health/v1/health_pb.js";
 import { startChatter } from "../support/chatter-server.js";
@@ -56,7 +56,7 @@ async function nothingLeft(
 }
 
 describe.each([...wires, ...gzipWires])("a client that leaves, over $name", (wire) => {
-  it("leaves nothing behind, whatever it called", async () => {
+  test("leaves nothing behind, whatever it called", async () => {
     const started = await start();
     const { server } = started;
     const client = clientOf(server, wire);
@@ -75,7 +75,7 @@ describe.each([...wires, ...gzipWires])("a client that leaves, over $name", (wir
     await nothingLeft(started, before);
   });
 
-  it("leaves nothing behind in the middle of a long history", async () => {
+  test("leaves nothing behind in the middle of a long history", async () => {
     const started = await start();
     const { server, log } = started;
     await fill(
@@ -99,7 +99,7 @@ describe.each([...wires, ...gzipWires])("a client that leaves, over $name", (wir
 });
 
 describe("a connection that breaks", () => {
-  it.each(["Listener", "Summary", "Echoer"])(
+  test.each(["Listener", "Summary", "Echoer"])(
     "in the middle of a message for %s leaves nothing behind",
     async (method) => {
       const started = await start();
@@ -122,7 +122,7 @@ describe("a connection that breaks", () => {
     },
   );
 
-  it("while its reader is stalled leaves nothing behind, on HTTP/1.1 too", async () => {
+  test("while its reader is stalled leaves nothing behind, on HTTP/1.1 too", async () => {
     const started = await start();
     const { server, log } = started;
     await fill(
@@ -147,7 +147,7 @@ describe("a connection that breaks", () => {
     await nothingLeft(started, before);
   });
 
-  it("leaves nothing of the calls that wait behind another one on HTTP/1.1", async () => {
+  test("leaves nothing of the calls that wait behind another one on HTTP/1.1", async () => {
     const started = await start();
     const { server, log } = started;
     await fill(
@@ -177,7 +177,7 @@ describe("a connection that breaks", () => {
     await nothingLeft(started, before);
   });
 
-  it("leaves nothing behind when the server reads no more of it", async () => {
+  test("leaves nothing behind when the server reads no more of it", async () => {
     const server = await startChatter({ limits: { requestTimeoutMs: 200 } });
     const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
     await once(socket, "connect");
@@ -194,7 +194,7 @@ describe("a connection that breaks", () => {
     await until(() => server.server.connections.all === 0, "no connection is open");
   });
 
-  it("leaves no watcher of the health behind", async () => {
+  test("leaves no watcher of the health behind", async () => {
     const started = await start();
     const before = timers();
     const leave = new AbortController();

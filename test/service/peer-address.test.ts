@@ -1,14 +1,14 @@
 import { type CallOptions, createClient, type Interceptor } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
+import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import type { ChatterOptions } from "../../src/server/chatter-options.js";
-import { peerAddressKey } from "../../src/server/service/peer-address.js";
+import { peerAddressKey } from "../../src/server/net/peer-address.js";
 import { checkSettings } from "../../src/server/settings/settings.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { clientOf, mainWires } from "../support/wires.js";
-import { openPlain } from "../websocket/plain/client.js";
+import { openGoa } from "../websocket/goa/client.js";
 
 /** The address that a server saw of the last call. */
 interface Seen {
@@ -53,9 +53,9 @@ const calls: [string, Call][] = [
     },
   ],
   [
-    "WebSocket, plain",
+    "WebSocket, goa's dialect",
     async (server, headers) => {
-      const socket = await openPlain(server, "/history", { headers });
+      const socket = await openGoa(server, "/history", { headers });
       await socket.closed();
     },
   ],
@@ -125,7 +125,7 @@ describe("X-Forwarded-For", () => {
   test.each([
     ["no address", "unknown"],
     ["a name", "client.example"],
-    ["an address that is none", "192.0.2.700"],
+    ["an invalid address", "192.0.2.700"],
     ["nothing between commas", "192.0.2.7,,10.1.2.3"],
     ["a zone", "fe80::1%eth0"],
     ["text for a log", 'x" level="error'],
@@ -156,7 +156,7 @@ describe("X-Forwarded-For", () => {
     "%s is no proxy",
     async (proxy) => {
       await expect(start({ trustedProxies: [proxy] })).rejects.toThrow(
-        "is no address and no network: write 192.0.2.1 or 10.0.0.0/8",
+        "is not a valid address or network: write 192.0.2.1 or 10.0.0.0/8",
       );
     },
   );

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { FaultyLog } from "../support/faulty-log.js";
 import { progressOf } from "../support/outcome.js";
@@ -31,7 +31,7 @@ function open(
 }
 
 describe.each(table)("$name ends with its progress", ({ method, wire }) => {
-  it("at a deadline, a fault of the log, and an id that is taken", async () => {
+  test("at a deadline, a fault of the log, and an id that is taken", async () => {
     const log = new FaultyLog();
     const server = await startChatter({ log });
 
@@ -47,7 +47,7 @@ describe.each(table)("$name ends with its progress", ({ method, wire }) => {
     const exists = await taken.error;
     expect([Code[exists.code], exists.rawMessage]).toEqual([
       "AlreadyExists",
-      'message_id "b" was used for another text: give each text an id of its own',
+      'message_id "b" was used for another text or room: give each message an id of its own',
     ]);
     // The repeat is in the log, at the place of the first one.
     expect(progressOf(exists)).toMatchObject({ stored: 3n, lastSequence: 3n });
@@ -73,7 +73,7 @@ function refused(server: Server, wire: Wire, method: (typeof methods)[number]) {
   return error;
 }
 
-it.each(methods)(
+test.each(methods)(
   "%s ends within a second of its token's expiry, with its progress",
   async (method) => {
     const server = await startChatter();
@@ -94,7 +94,7 @@ it.each(methods)(
   },
 );
 
-it("a client that leaves has all stored that had come", async () => {
+test("a client that leaves has all stored that had come", async () => {
   const lines: Record<string, unknown>[] = [];
   const logger = {
     info: (fields: object) => void lines.push({ ...fields }),
@@ -117,7 +117,7 @@ it("a client that leaves has all stored that had come", async () => {
   });
 });
 
-it.each(methods)(
+test.each(methods)(
   "%s ends at a deadline with its progress though the log is slow",
   async (method) => {
     const wire = mainWires[2]!;

@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { Code } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { progressOf } from "../support/outcome.js";
 import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js";
@@ -16,7 +16,7 @@ async function* sending(...posts: Post[]) {
 const codecs = wires.filter(({ protocol, http }) => protocol === "connect" && http === "2");
 
 describe.each(codecs)("over $name", (wire) => {
-  it.each([
+  test.each([
     ["65,536 bytes of ASCII", "x".repeat(65_536)],
     ["65,536 bytes in characters of two", "é".repeat(32_768)],
     ["65,536 bytes in characters of four", "🙂".repeat(16_384)],
@@ -33,7 +33,7 @@ describe.each(codecs)("over $name", (wire) => {
     ]);
   });
 
-  it.each([
+  test.each([
     ["", undefined, "message is empty: it must have 1 to 65,536 bytes of UTF-8"],
     [
       "x".repeat(65_537),
@@ -71,7 +71,7 @@ describe.each(codecs)("over $name", (wire) => {
     },
   );
 
-  it("a wire message over 512 KiB is refused, and what came before it is stored", async () => {
+  test("a wire message over 512 KiB is refused, and what came before it is stored", async () => {
     const server = await startChatter();
     const client = clientOf(server, wire);
     for (const size of [524_289, 10_000_000]) {
@@ -86,7 +86,7 @@ describe.each(codecs)("over $name", (wire) => {
   });
 });
 
-it("a small message that unpacks to more than 512 KiB is refused", async () => {
+test("a small message that unpacks to more than 512 KiB is refused", async () => {
   const server = await startChatter();
   const bomb = gzipSync(Buffer.alloc(100_000_000));
   expect(bomb.length).toBeLessThan(524_288);
@@ -102,7 +102,7 @@ it("a small message that unpacks to more than 512 KiB is refused", async () => {
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000_000);
 });
 
-it("a message that comes byte by byte is joined once", async () => {
+test("a message that comes byte by byte is joined once", async () => {
   const server = await startChatter();
   const stream = post(await connectHttp2(server.url), "/chatter.v1.ChatterService/Listener", {
     "content-type": "application/grpc",
@@ -121,7 +121,7 @@ it("a message that comes byte by byte is joined once", async () => {
   expect(stored?.message).toBe(text);
 });
 
-it("text that is not UTF-8 is refused, and what came before it is stored", async () => {
+test("text that is not UTF-8 is refused, and what came before it is stored", async () => {
   const server = await startChatter();
   const session = await connectHttp2(server.url);
   for (const bad of [[0xff], [0xc3], [0xed, 0xa0, 0x80], [0xc0, 0x80]]) {
@@ -139,7 +139,25 @@ it("text that is not UTF-8 is refused, and what came before it is stored", async
   }
 });
 
-it("half of a character in JSON is refused", async () => {
+test.each([
+  ["application/grpc", Buffer.from([10, 0])],
+  ["application/grpc-web+proto", Buffer.alloc(0)],
+  ["application/connect+proto", Buffer.from([10, 0])],
+  ["application/connect+json", '{"message":""}'],
+])("an empty text is refused over %s, even if its field is there", async (type, empty) => {
+  const server = await startChatter();
+  const stream = post(await connectHttp2(server.url), "/chatter.v1.ChatterService/Listener", {
+    "content-type": type,
+    ...server.headers,
+  });
+  stream.end(envelope(empty));
+  const { trailers, body } = await answerOf(stream);
+  const answer = `${trailers["grpc-message"]} ${body.toString("latin1")}`;
+  expect(answer.replaceAll("%20", " ")).toContain("message is empty");
+  expect(server.log.head).toBe(0);
+});
+
+test("half of a character in JSON is refused", async () => {
   const server = await startChatter();
   const stream = post(await connectHttp2(server.url), "/chatter.v1.ChatterService/Listener", {
     "content-type": "application/connect+json",
@@ -152,7 +170,7 @@ it("half of a character in JSON is refused", async () => {
   expect(server.log.head).toBe(1);
 });
 
-it("a summary larger than 4 MiB is refused, and what was sent is stored", async () => {
+test("a summary larger than 4 MiB is refused, and what was sent is stored", async () => {
   const server = await startChatter();
   const client = clientOf(server, connectWire);
   const error = await errorOf(

@@ -1,5 +1,5 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import { startChatter } from "../support/chatter-server.js";
 import { fill, numbered } from "../support/fill.js";
@@ -51,7 +51,7 @@ function endsTo(ends: string[]): Interceptor {
 
 describe.each(mainWires)("$name", (wire) => {
   describe.each([false, true])("another interceptor: %s", (other) => {
-    it("history that is read to its end", async () => {
+    test("history that is read to its end", async () => {
       const { server, lines, ends } = await start(other);
       await fill(server.log, numbered(3));
       const { headers } = server;
@@ -61,7 +61,7 @@ describe.each(mainWires)("$name", (wire) => {
       expect(ends).toEqual(other ? ["ok"] : []);
     });
 
-    it("history of a log that fails on the way", async () => {
+    test("history of a log that fails on the way", async () => {
       const log = createMemoryLog();
       await fill(log, numbered(3));
       log.read = () => {
@@ -80,7 +80,7 @@ describe.each(mainWires)("$name", (wire) => {
       expect(ends).toEqual(other ? ["DataLoss"] : []);
     });
 
-    it("a fault that is no ConnectError stays inside", async () => {
+    test("a fault that is not a ConnectError stays inside", async () => {
       const log = createMemoryLog();
       await fill(log, numbered(3));
       log.read = () => {
@@ -93,7 +93,7 @@ describe.each(mainWires)("$name", (wire) => {
       expect(lines).toMatchObject([{ code: "internal", err: { message: "a secret" } }]);
     });
 
-    it("a subscription at its deadline", async () => {
+    test("a subscription at its deadline", async () => {
       const { server, lines } = await start(other);
       const headers = { ...server.headers, ...deadlineHeader(wire, 200) };
       const error = await errorOf(clientOf(server, wire).subscribe({}, { headers }));
@@ -105,7 +105,7 @@ describe.each(mainWires)("$name", (wire) => {
       expect(lines).toMatchObject([{ code: "deadline_exceeded" }]);
     });
 
-    it("a subscription whose client leaves", async () => {
+    test("a subscription whose client leaves", async () => {
       const { server, lines } = await start(other);
       const leaving = new AbortController();
       const options = { headers: server.headers, signal: leaving.signal };
@@ -120,7 +120,7 @@ describe.each(mainWires)("$name", (wire) => {
       ]);
     });
 
-    it("a subscription at the server's stop", async () => {
+    test("a subscription at the server's stop", async () => {
       const { server, lines } = await start(other);
       const { headers } = server;
       const ended = errorOf(clientOf(server, wire).subscribe({}, { headers }));

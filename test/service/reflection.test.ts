@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, createClient } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { file_chatter } from "../../src/gen/chatter_pb.js";
 import {
   type ServerReflectionRequest,
@@ -10,7 +10,7 @@ import {
 import { ServerReflection as V1Alpha } from "../../src/gen/grpc/reflection/v1alpha/reflection_pb.js";
 import { Health } from "../../src/gen/health/v1/health_pb.js";
 import { startChatter } from "../support/chatter-server.js";
-import { deafRoutes } from "../support/deaf-service.js";
+import { ignoringRoutes } from "../support/ignoring-service.js";
 import { collect, errorOf } from "../support/streams.js";
 import { fullDuplexWires, transportOf } from "../support/wires.js";
 
@@ -28,7 +28,7 @@ const table = fullDuplexWires.flatMap((wire) =>
 
 describe.each(table)("reflection $name", ({ wire, service }) => {
   async function ask(...questions: Question[]) {
-    const { url } = await startChatter({ routes: deafRoutes() });
+    const { url } = await startChatter({ routes: ignoringRoutes() });
     const client = createClient(service, transportOf(wire, url));
     async function* requests() {
       for (const messageRequest of questions) {
@@ -38,7 +38,7 @@ describe.each(table)("reflection $name", ({ wire, service }) => {
     return collect(client.serverReflectionInfo(requests()));
   }
 
-  it("lists all services, without a token, and repeats each question", async () => {
+  test("lists all services, without a token, and repeats each question", async () => {
     const [answer] = await ask({ case: "listServices", value: "" });
     expect(answer).toMatchObject({
       validHost: "h",
@@ -56,7 +56,7 @@ describe.each(table)("reflection $name", ({ wire, service }) => {
     });
   });
 
-  it("gives the files of a name or a symbol, with all that they import", async () => {
+  test("gives the files of a name or a symbol, with all that they import", async () => {
     const answers = await ask(
       { case: "fileByFilename", value: "chatter.proto" },
       ...[
@@ -85,7 +85,7 @@ describe.each(table)("reflection $name", ({ wire, service }) => {
     }
   });
 
-  it("answers what it does not have with an error in the stream, which goes on", async () => {
+  test("answers what it does not have with an error in the stream, which goes on", async () => {
     const questions: Question[] = [
       { case: "fileByFilename", value: "nothing.proto" },
       { case: "fileContainingSymbol", value: "chatter.v1.Nothing" },
@@ -116,7 +116,7 @@ describe.each(table)("reflection $name", ({ wire, service }) => {
     expect(responses.at(-1)!.case).toBe("listServicesResponse");
   });
 
-  it("gives the extensions of a type", async () => {
+  test("gives the extensions of a type", async () => {
     const [answer] = await ask({
       case: "allExtensionNumbersOfType",
       value: "chatter.v1.HistoryRequest",
@@ -128,7 +128,7 @@ describe.each(table)("reflection $name", ({ wire, service }) => {
   });
 });
 
-it("is not there if it is switched off, and the health service does not know of it", async () => {
+test("is not there if it is switched off, and the health service does not know of it", async () => {
   const { url } = await startChatter({ reflection: false });
   const transport = transportOf(fullDuplexWires[0]!, url);
   async function* question() {

@@ -1,7 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { formatCursor } from "../../src/server/log/cursor.js";
+import { describe, expect, test } from "vitest";
+import { formatCursor } from "../../src/server/encoding/cursor.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import { cursorHeader } from "../../src/server/service/subscribe.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
@@ -11,11 +11,11 @@ import { clientOf, connectWire, type Wire, wires } from "../support/wires.js";
 
 interface Read {
   readonly sequences: number[];
-  /** What to go on after: the last event's cursor, or the one in the head. */
+  /** What to go on after: the last event's cursor, or the one in the headers. */
   readonly cursor: string;
 }
 
-/** Subscribes, reads `count` events (or none, once the head is there) and leaves. */
+/** Subscribes, reads `count` events (or none, once the headers are there) and leaves. */
 async function read(server: TestServer, wire: Wire, after: string, count: number): Promise<Read> {
   const leave = new AbortController();
   const sequences: number[] = [];
@@ -53,7 +53,7 @@ async function read(server: TestServer, wire: Wire, after: string, count: number
 }
 
 describe.each(wires)("over $name", (wire) => {
-  it("the head goes out at once, with the cursor that the subscription starts after", async () => {
+  test("the headers are sent at once, with the cursor that the subscription starts after", async () => {
     const server = await startChatter();
     expect(await read(server, wire, "", 0)).toEqual({
       sequences: [],
@@ -65,7 +65,7 @@ describe.each(wires)("over $name", (wire) => {
     expect((await read(server, wire, second, 0)).cursor).toBe(second);
   });
 
-  it("a subscriber that is cut anywhere misses nothing and sees nothing twice", async () => {
+  test("a subscriber that is cut anywhere misses nothing and sees nothing twice", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.nat(5),
@@ -95,7 +95,7 @@ describe.each(wires)("over $name", (wire) => {
   });
 });
 
-it("what is stored and what is posted meanwhile join without a hole", async () => {
+test("what is stored and what is posted meanwhile join without a hole", async () => {
   const server = await startChatter();
   await fill(server.log, numbered(500));
   const total = 500 + rounds(4) * 500;
@@ -129,7 +129,7 @@ it("what is stored and what is posted meanwhile join without a hole", async () =
   leave.abort();
 });
 
-it("bookmarks come in silence only, and one can be resumed from", async () => {
+test("bookmarks come in silence only, and one can be resumed from", async () => {
   const server = await startChatter();
   await fill(server.log, ["old"]);
   const events = clientOf(server).subscribe({ bookmarkSeconds: 1 })[Symbol.asyncIterator]();
@@ -144,7 +144,7 @@ it("bookmarks come in silence only, and one can be resumed from", async () => {
   expect(sequences).toEqual([2]);
 });
 
-it("a cursor that cannot be gone on from is refused, in words", async () => {
+test("a cursor that cannot be gone on from is refused, in words", async () => {
   const log = createMemoryLog({ retention: { maxMessages: 2 } });
   const server = await startChatter({ log });
   for (const text of numbered(10)) {

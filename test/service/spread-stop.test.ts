@@ -1,10 +1,10 @@
 import type { ClientHttp2Stream } from "node:http2";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { connectHttp2, envelope, post } from "../support/raw-http2.js";
 import { errorOf, until } from "../support/streams.js";
 import { clientOf } from "../support/wires.js";
-import { openPlain } from "../websocket/plain/client.js";
+import { openGoa } from "../websocket/goa/client.js";
 
 const path = "/chatter.v1.ChatterService/Subscribe";
 
@@ -30,7 +30,7 @@ async function subscribe(server: TestServer, count: number) {
   return { ends, bodies };
 }
 
-it("many streams end spread over half of the grace, each with its error", async () => {
+test("many streams end spread over half of the grace, each with its error", async () => {
   const server = await startChatter();
   const count = 2000;
   const { ends, bodies } = await subscribe(server, count);
@@ -49,11 +49,11 @@ it("many streams end spread over half of the grace, each with its error", async 
   expect(ends[count * 0.9]! - ends[count * 0.1]!).toBeGreaterThan(800);
 });
 
-it("many WebSockets end spread over time too, each with its close code", async () => {
+test("many WebSockets end spread over time too, each with its close code", async () => {
   const server = await startChatter();
   const count = 300;
   const sockets = await Promise.all(
-    Array.from({ length: count }, () => openPlain(server, "/subscribe")),
+    Array.from({ length: count }, () => openGoa(server, "/subscribe")),
   );
   const ends: number[] = [];
   for (const { ws } of sockets) {
@@ -69,7 +69,7 @@ it("many WebSockets end spread over time too, each with its close code", async (
   expect(ends[count * 0.9]! - ends[count * 0.1]!).toBeGreaterThan(200);
 });
 
-it("a handful ends at once", async () => {
+test("a handful ends at once", async () => {
   const server = await startChatter();
   const { ends } = await subscribe(server, 5);
   const from = performance.now();
@@ -79,7 +79,7 @@ it("a handful ends at once", async () => {
   expect(performance.now() - from).toBeLessThan(10_000);
 });
 
-it("without any grace all end at once", async () => {
+test("without any grace all end at once", async () => {
   const server = await startChatter();
   const { ends } = await subscribe(server, 200);
   await server.chatter.stop(0);

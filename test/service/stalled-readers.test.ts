@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { constants } from "node:http2";
 import { connect } from "node:net";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import type { MessageLog } from "../../src/server/log/message-log.js";
 import { startChatter } from "../support/chatter-server.js";
@@ -24,7 +24,7 @@ function request(type: string): Buffer {
 }
 
 describe.each(types)("a reader that takes nothing is cut, by %s", (type) => {
-  it("after its deadline, on HTTP/2", async () => {
+  test("after its deadline, on HTTP/2", async () => {
     const server = await startChatter({ log: await longLog() });
     const stream = post(await connectHttp2(server.url), history, {
       "content-type": type,
@@ -39,7 +39,7 @@ describe.each(types)("a reader that takes nothing is cut, by %s", (type) => {
     expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
   });
 
-  it("after its token has expired, on HTTP/1.1", async () => {
+  test("after its token has expired, on HTTP/1.1", async () => {
     if (type === "application/grpc") {
       return; // gRPC needs HTTP/2.
     }
@@ -66,7 +66,7 @@ describe.each(types)("a reader that takes nothing is cut, by %s", (type) => {
   });
 });
 
-it("readers that take nothing keep the server's memory flat", async () => {
+test("readers that take nothing keep the server's memory flat", async () => {
   const log = new FaultyLog();
   const text = "x".repeat(60);
   for (let i = 0; i < rounds(3); i++) {

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { Code, createClient } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
-import { formatCursor } from "../../src/server/log/cursor.js";
+import { describe, expect, test } from "vitest";
+import { formatCursor } from "../../src/server/encoding/cursor.js";
 import { startChatter } from "../support/chatter-server.js";
-import { deafRoutes, OtherService } from "../support/deaf-service.js";
 import { FaultyLog } from "../support/faulty-log.js";
 import { fill } from "../support/fill.js";
+import { ignoringRoutes, OtherService } from "../support/ignoring-service.js";
 import { progressOf } from "../support/outcome.js";
 import { connectHttp2, envelope } from "../support/raw-http2.js";
 import { collect, errorOf, Outbox, until } from "../support/streams.js";
@@ -35,7 +35,7 @@ async function withinMs<T>(promise: Promise<T>, ms: number): Promise<T> {
 }
 
 describe.each(mainWires)("a server that stops, over $name", (wire) => {
-  it("ends every stream with `unavailable`, posting ones with their progress", async () => {
+  test("ends every stream with `unavailable`, posting ones with their progress", async () => {
     const server = await startChatter();
     const client = clientOf(server, wire);
     const post = () => {
@@ -63,7 +63,7 @@ describe.each(mainWires)("a server that stops, over $name", (wire) => {
   });
 });
 
-it("echo answers what it has read before a stop ends it", async () => {
+test("echo answers what it has read before a stop ends it", async () => {
   const log = new FaultyLog();
   const server = await startChatter({ log });
   const outbox = new Outbox<{ message: string }>();
@@ -91,7 +91,7 @@ it("echo answers what it has read before a stop ends it", async () => {
 });
 
 describe.each(mainWires)("over $name, a reader of what is stored", (wire) => {
-  it.each(["history", "subscribe"] as const)(
+  test.each(["history", "subscribe"] as const)(
     "of %s ends with `unavailable` too",
     async (method) => {
       const server = await startChatter();
@@ -113,7 +113,7 @@ describe.each(mainWires)("over $name, a reader of what is stored", (wire) => {
 });
 
 describe("a stop is not held up by", () => {
-  it("connections that are idle, say nothing, or only half of what they want", async () => {
+  test("connections that are idle, say nothing, or only half of what they want", async () => {
     const server = await startChatter();
     const port = Number(new URL(server.url).port);
     const sockets = [];
@@ -134,11 +134,11 @@ describe("a stop is not held up by", () => {
     expect((await errorOf(fetch(`${server.url}/livez`))).message).toContain("fetch failed");
   });
 
-  it.each([
+  test.each([
     ["HTTP/1.1", wires[0]!],
     ["HTTP/2", connectWire],
   ])("a method that does not listen, beyond its grace, over %s", async (_, wire) => {
-    const server = await startChatter({ routes: deafRoutes() });
+    const server = await startChatter({ routes: ignoringRoutes() });
     const client = createClient(
       OtherService,
       transportOf(wire, server.url, [withToken(server.token)]),
@@ -149,7 +149,7 @@ describe("a stop is not held up by", () => {
     await ended;
   });
 
-  it("a reader that takes nothing, beyond its grace", async () => {
+  test("a reader that takes nothing, beyond its grace", async () => {
     const server = await startChatter();
     await fill(server.log, Array(400).fill("x".repeat(60_000)));
     const session = await connectHttp2(server.url);
@@ -171,7 +171,7 @@ describe("a stop is not held up by", () => {
   });
 });
 
-it("a call on an open connection is refused after the stop has begun", async () => {
+test("a call on an open connection is refused after the stop has begun", async () => {
   const log = new FaultyLog();
   await fill(log, ["stored"]);
   const server = await startChatter({ log });

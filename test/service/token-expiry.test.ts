@@ -1,11 +1,11 @@
 import { Code } from "@connectrpc/connect";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { fill } from "../support/fill.js";
 import { errorOf, sleep, until } from "../support/streams.js";
 import { clientOf, mainWires } from "../support/wires.js";
 
-it("a subscription ends within a second of its token's expiry, over every wire", async () => {
+test("a subscription ends within a second of its token's expiry, over every wire", async () => {
   const server = await startChatter();
   const { token, expiresAt } = await server.tokens.issue({
     subject: "goa",
@@ -30,7 +30,7 @@ it("a subscription ends within a second of its token's expiry, over every wire",
   expect([Code[late.code], late.rawMessage]).toEqual(["Unauthenticated", "invalid token"]);
 });
 
-it("many streams of one token end a few a turn of the event loop, so that others are served", async () => {
+test("many streams of one token end a few a turn of the event loop, so that others are served", async () => {
   const server = await startChatter();
   const { chatter } = server;
   const { token, expiresAt } = await server.tokens.issue({
@@ -53,7 +53,7 @@ it("many streams of one token end a few a turn of the event loop, so that others
   }
 });
 
-it("a token that is valid for longer than a timer can wait does not end its stream", async () => {
+test("a token that is valid for longer than a timer can wait does not end its stream", async () => {
   const server = await startChatter();
   const { token } = await server.tokens.issue({
     subject: "goa",

@@ -23,7 +23,7 @@ export interface IssueOptions {
   readonly commonName?: string;
 }
 
-/** Somebody whom clients trust if they are told to. */
+/** Somebody whom clients trust if they are set up so. */
 export interface Authority {
   /** Its own certificate, PEM: for `ca` and NODE_EXTRA_CA_CERTS. */
   readonly cert: string;

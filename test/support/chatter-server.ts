@@ -1,8 +1,8 @@
 import { afterEach } from "vitest";
 import { createAuth } from "../../src/server/auth/create-auth.js";
-import { demoUsers } from "../../src/server/auth/demo-users.js";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens, type Tokens } from "../../src/server/auth/tokens.js";
+import { demoUsers } from "../../src/server/auth/users/demo-users.js";
 import { type Chatter, createChatter } from "../../src/server/chatter.js";
 import type { ChatterOptions } from "../../src/server/chatter-options.js";
 import { type ChatterServer, type ListenOptions, listen } from "../../src/server/http/server.js";

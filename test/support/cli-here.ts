@@ -1,7 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import { Readable } from "node:stream";
 import { onTestFinished, vi } from "vitest";
-import { runChatter } from "../../src/client/cli/program.js";
+import { runChatter } from "../../src/program/program.js";
 import type { CliOptions, CliResult } from "./cli.js";
 import { tempDir } from "./temp-dir.js";
 
@@ -21,6 +21,10 @@ export interface CommandHere {
   readonly ended: Promise<CliResult>;
   /** Resolves to standard output when the text is in it; rejects if it ends before. */
   printed(text: string): Promise<string>;
+  /** Standard error so far. */
+  stderr(): string;
+  /** Resolves when the text is in standard error; rejects if it ends before. */
+  reported(text: string): Promise<string>;
   /** Ctrl+C; done after the test in any case. */
   interrupt(): void;
 }
@@ -65,19 +69,22 @@ export function startHere(
     interrupt();
     await ended;
   });
+  async function shows(name: keyof typeof output, text: string): Promise<string> {
+    for (let seen = 0; !output[name].includes(text, seen); ) {
+      if (isOver) {
+        throw new Error(`${JSON.stringify(text)} was not printed: ${JSON.stringify(output)}`);
+      }
+      seen = Math.max(0, output[name].length - text.length);
+      await once(changes, "output");
+    }
+    return output[name];
+  }
   return {
     ended,
     interrupt,
-    async printed(text) {
-      for (let seen = 0; !output.stdout.includes(text, seen); ) {
-        if (isOver) {
-          throw new Error(`${JSON.stringify(text)} was not printed: ${JSON.stringify(output)}`);
-        }
-        seen = Math.max(0, output.stdout.length - text.length);
-        await once(changes, "output");
-      }
-      return output.stdout;
-    },
+    stderr: () => output.stderr,
+    printed: (text) => shows("stdout", text),
+    reported: (text) => shows("stderr", text),
   };
 }
 

@@ -1,8 +1,9 @@
 import { onTestFinished } from "vitest";
 import { createAuth } from "../../src/server/auth/create-auth.js";
-import { demoUsers } from "../../src/server/auth/demo-users.js";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
+import type { Scope } from "../../src/server/auth/scopes.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
+import { demoUsers } from "../../src/server/auth/users/demo-users.js";
 import { createChatter } from "../../src/server/chatter.js";
 import { type ChatterServer, listen } from "../../src/server/http/server.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
@@ -14,6 +15,8 @@ export interface RestartableServer {
   readonly log: MessageLog;
   /** What a command needs to call it, as goa. */
   readonly env: Record<string, string>;
+  /** A token of bob's. */
+  issue(...scopes: Scope[]): Promise<string>;
   /** Cuts every call. */
   stop(): Promise<void>;
   /** Comes back, with the same log unless another is given. */
@@ -39,6 +42,7 @@ export async function startRestartable(): Promise<RestartableServer> {
     url,
     log,
     env: { CHATTER_URL: url, CHATTER_TOKEN: token },
+    issue: async (...scopes) => (await tokens.issue({ subject: "bob", scopes })).token,
     stop,
     async start(other = log) {
       server = await serve(Number(new URL(url).port), other);

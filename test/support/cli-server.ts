@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
+import { chatterHeader, chatterHeaderValue } from "../../src/protocol/headers.js";
 import type { MessageLog } from "../../src/server/log/message-log.js";
 
 /** Stores texts, as goa. */
@@ -22,17 +23,19 @@ export async function startFakeServer(
   methods: Partial<ServiceImpl<typeof ChatterService>>,
 ): Promise<FakeServer> {
   const authorizations: (string | null)[] = [];
-  const server: Http2Server = createServer(
-    connectNodeAdapter({
-      routes: (router) => router.service(ChatterService, methods),
-      interceptors: [
-        (next) => (request) => {
-          authorizations.push(request.header.get("authorization"));
-          return next(request);
-        },
-      ],
-    }),
-  );
+  const listener = connectNodeAdapter({
+    routes: (router) => router.service(ChatterService, methods),
+    interceptors: [
+      (next) => (request) => {
+        authorizations.push(request.header.get("authorization"));
+        return next(request);
+      },
+    ],
+  });
+  const server: Http2Server = createServer((request, response) => {
+    response.setHeader(chatterHeader, chatterHeaderValue);
+    listener(request, response);
+  });
   const sessions = new Set<ServerHttp2Session>();
   server.on("session", (session) => {
     sessions.add(session);

@@ -32,7 +32,7 @@ export interface CliTerminal {
   screen(): string[];
   /** Everything that was written so far. */
   written(): string;
-  /** Makes the terminal so many columns wide; resolves when the command has drawn anew. */
+  /** Makes the terminal this many columns wide; resolves when the command has drawn anew. */
   resize(columns: number): Promise<void>;
   /** Sends the command a signal; not if it is fed. */
   signal(name: NodeJS.Signals): void;
@@ -85,4 +85,11 @@ export function openTerminal(
       return { status, shown };
     },
   };
+}
+
+/** A chat on a terminal; its screen is given without the times, which take six columns of a row. */
+export function openChatTerminal(args: readonly string[], options: TerminalOptions): CliTerminal {
+  const terminal = openTerminal(args, options);
+  const screen = () => terminal.screen().map((row) => row.replace(/^\d\d:\d\d /, ""));
+  return { ...terminal, screen };
 }

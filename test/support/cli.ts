@@ -2,11 +2,11 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { fileURLToPath } from "node:url";
+import { compiled } from "./compiled.js";
 import { tempDir } from "./temp-dir.js";
 
-/** The program, as `npx chatter` runs it. */
-export const chatterBin = fileURLToPath(new URL("../../bin/chatter.js", import.meta.url));
+/** The program. */
+export const chatterBin = compiled("src/program/main");
 
 /** How a command ended and what it printed. */
 export interface CliResult {

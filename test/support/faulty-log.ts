@@ -3,64 +3,83 @@ import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import type {
   AppendResult,
   Batch,
+  HeadListener,
   MessageLog,
   NewMessage,
+  OnStored,
   ReadOptions,
+  RoomsQuery,
 } from "../../src/server/log/message-log.js";
 
 /** A memory log that a test can watch, hold up and break. */
 export class FaultyLog implements MessageLog {
   /** Set: posts are refused with it. */
   writeFault: ConnectError | undefined;
-  /** How many readers wait for the head to move. */
+  /** How many listen or wait for the head to move: all subscribers listen as one. */
   waiting = 0;
-  /** Told of every append before it is stored; what it returns is awaited first. */
+  /** Called for every append before it is stored; what it returns is awaited first. */
   beforeAppend: (messages: readonly NewMessage[]) => Promise<void> | void = () => {};
-  /** Told of every read before it is done. */
+  /** Called for every read before it is done. */
   beforeRead: (after: number) => void = () => {};
+  readonly #inner: MessageLog;
 
-  constructor(private readonly inner = createMemoryLog()) {}
+  constructor(inner = createMemoryLog()) {
+    this.#inner = inner;
+  }
 
   get identity() {
-    return this.inner.identity;
+    return this.#inner.identity;
   }
   get head() {
-    return this.inner.head;
+    return this.#inner.head;
   }
   get first() {
-    return this.inner.first;
+    return this.#inner.first;
   }
 
-  async append(messages: readonly NewMessage[]): Promise<AppendResult> {
+  async append(messages: readonly NewMessage[], onStored?: OnStored): Promise<AppendResult> {
     await this.beforeAppend(messages);
     return this.writeFault
       ? { positions: [], error: this.writeFault }
-      : this.inner.append(messages);
+      : this.#inner.append(messages, onStored);
   }
 
   read(after: number, options?: ReadOptions): Batch | undefined | Promise<Batch | undefined> {
     this.beforeRead(after);
-    return this.inner.read(after, options);
+    return this.#inner.read(after, options);
   }
 
   async wait(after: number, signal: AbortSignal): Promise<void> {
     this.waiting++;
     try {
-      await this.inner.wait(after, signal);
+      await this.#inner.wait(after, signal);
     } finally {
       this.waiting--;
     }
   }
 
   reaches(sequence: number) {
-    return this.inner.reaches(sequence);
+    return this.#inner.reaches(sequence);
   }
 
-  beforeLast(count: number) {
-    return this.inner.beforeLast(count);
+  listen(listener: HeadListener) {
+    this.waiting++;
+    const unlisten = this.#inner.listen(listener);
+    return () => {
+      this.waiting--;
+      unlisten();
+    };
+  }
+
+  beforeLast(...args: Parameters<MessageLog["beforeLast"]>) {
+    return this.#inner.beforeLast(...args);
+  }
+
+  rooms(query: RoomsQuery) {
+    return this.#inner.rooms(query);
   }
 
   close() {
-    return this.inner.close();
+    return this.#inner.close();
   }
 }

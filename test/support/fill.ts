@@ -1,8 +1,14 @@
 import type { MessageLog } from "../../src/server/log/message-log.js";
 
-/** Stores texts in a log as "goa" does, in order. */
-export async function fill(log: MessageLog, texts: readonly string[]): Promise<void> {
-  const { error } = await log.append(texts.map((text) => ({ text, sender: "goa", messageId: "" })));
+/** Stores texts in a room of a log as "goa" does, in order; default: in "main". */
+export async function fill(
+  log: MessageLog,
+  texts: readonly string[],
+  { room = "" } = {},
+): Promise<void> {
+  const { error } = await log.append(
+    texts.map((text) => ({ text, sender: "goa", messageId: "", room })),
+  );
   if (error) {
     throw error;
   }

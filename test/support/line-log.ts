@@ -1,4 +1,4 @@
-import type { Logger } from "../../src/server/service/call-log.js";
+import type { Logger } from "../../src/server/util/logger.js";
 
 /** A line that the server has logged. */
 export interface LogLine {
@@ -8,7 +8,7 @@ export interface LogLine {
 }
 
 /** Takes what a server logs. */
-export class LineLog implements Logger {
+export class LineLog implements Pick<Logger, "info" | "error"> {
   readonly lines: LogLine[] = [];
 
   info(fields: object, text: string): void {

@@ -1,13 +1,13 @@
 import { expect, onTestFinished } from "vitest";
-import { type LevelLogOptions, openLevelLog } from "../../src/server/log/level-log.js";
+import { type FileLogOptions, openFileLog } from "../../src/server/log/file/file-log.js";
 import { type CliOptions, type CliResult, parseLines } from "./cli.js";
 import { runHere } from "./cli-here.js";
 import { post, readAll } from "./log-messages.js";
 import { tempDir } from "./temp-dir.js";
 
 /** Opens a log, closed after the test. */
-export async function openLog(dir: string, options: Partial<LevelLogOptions> = {}) {
-  const log = await openLevelLog({ dir, ...options });
+export async function openLog(dir: string, options: Partial<FileLogOptions> = {}) {
+  const log = await openFileLog({ dir, ...options });
   onTestFinished(() => log.close());
   return log;
 }
@@ -19,12 +19,13 @@ export const oddTexts = [
   "two\nlines\r\n\u0000\u0085\u2028",
   "wörld 😀",
   "x".repeat(65_536),
+  "",
 ];
 
 /** Makes a log in a new folder, of several commits, senders and ids, and closes it. */
 export async function makeLog(count = 1000): Promise<string> {
   const dir = tempDir();
-  const log = await openLevelLog({ dir });
+  const log = await openFileLog({ dir });
   await log.append(oddTexts.map((text, i) => post(text, `id ${i}`, "gö")));
   for (let i = 0; i < count; i += 250) {
     const part = Array.from({ length: 250 }, (_, k) =>
@@ -39,7 +40,7 @@ export async function makeLog(count = 1000): Promise<string> {
 
 /** Everything that is kept of a log, to be compared; the folder is closed again. */
 export async function contentOf(dir: string) {
-  const log = await openLevelLog({ dir, dedupe: { windowMs: 1e9 } });
+  const log = await openFileLog({ dir, dedupe: { windowMs: 1e9 } });
   try {
     const { identity, first, head } = log;
     const ids = await log.idsBetween!(0, head);

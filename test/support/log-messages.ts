@@ -1,14 +1,14 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { type HistoryResponse, HistoryResponseSchema } from "../../src/gen/chatter_pb.js";
+import { envelopeEnd, envelopePrefixLength } from "../../src/server/encoding/envelope.js";
 import type { Batch, MessageLog, NewMessage } from "../../src/server/log/message-log.js";
-import { envelopeLength, storedEnd } from "../../src/server/log/stored-message.js";
 
 /** A message to post. */
 export function post(text: string, messageId = "", sender = "goa"): NewMessage {
   return { text, sender, messageId };
 }
 
-/** So many messages to post: "`prefix` 1", "`prefix` 2" … */
+/** This many messages to post: "`prefix` 1", "`prefix` 2" … */
 export function posts(count: number, prefix = "message"): NewMessage[] {
   return Array.from({ length: count }, (_, i) => post(`${prefix} ${i + 1}`));
 }
@@ -17,10 +17,10 @@ export function posts(count: number, prefix = "message"): NewMessage[] {
 export function decode(batch: Batch): HistoryResponse[] {
   const messages: HistoryResponse[] = [];
   for (let at = 0; at < batch.bytes.length; ) {
-    const end = storedEnd(batch.bytes, at);
+    const end = envelopeEnd(batch.bytes, at);
     const message = fromBinary(
       HistoryResponseSchema,
-      batch.bytes.subarray(at + envelopeLength, end),
+      batch.bytes.subarray(at + envelopePrefixLength, end),
     );
     messages.push(message);
     at = end;

@@ -3,10 +3,10 @@
  * is killed or the log takes no more. Says "open HEAD", then "ok TEXT" for each message that
  * was answered and "failed CODE" for each that was refused. POSTER_WRITERS (default 4) post
  * at the same time, each one message at a time; POSTER_BYTES (default 20) is the length of
- * a text; POSTER_COUNT ends it after so many messages.
+ * a text; POSTER_COUNT ends it after this many messages.
  */
 import { Code } from "@connectrpc/connect";
-import { openLevelLog } from "../../src/server/log/level-log.js";
+import { openFileLog } from "../../src/server/log/file/file-log.js";
 
 const writers = Number(process.env.POSTER_WRITERS ?? 4);
 const bytes = Number(process.env.POSTER_BYTES ?? 20);
@@ -14,7 +14,7 @@ let left = Number(process.env.POSTER_COUNT ?? Number.POSITIVE_INFINITY);
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-const log = await openLevelLog({ dir: process.argv[2]! });
+const log = await openFileLog({ dir: process.argv[2]! });
 say(`open ${log.head}`);
 
 async function write(writer: number): Promise<void> {

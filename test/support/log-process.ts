@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { compiled } from "./compiled.js";
 
-const poster = fileURLToPath(new URL("log-poster.ts", import.meta.url));
+const poster = compiled("test/support/log-poster");
 
 /** A process that posts to a log, see log-poster.ts. */
 export interface Poster {
@@ -24,7 +24,7 @@ export function startPoster(
   dir: string,
   { wrap = [], env = {} }: { wrap?: string[]; env?: Record<string, string> } = {},
 ): Poster {
-  const [command, ...args] = [...wrap, process.execPath, "--import", "tsx", poster, dir];
+  const [command, ...args] = [...wrap, process.execPath, poster, dir];
   const child = spawn(command!, args, {
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "inherit"],

@@ -13,8 +13,9 @@ import { tempDir } from "./temp-dir.js";
 /** A proxy with the configuration that we give people, and what a test changes in it. */
 export interface ReverseProxy {
   readonly name: string;
-  /** The configuration's file. */
+  /** The configuration's file, and that for two servers. */
   readonly file: string;
+  readonly twoServersFile: string;
   readonly isInstalled: boolean;
   /** Whether it ends streams that are idle. */
   readonly hasTimeouts: boolean;
@@ -25,6 +26,8 @@ export interface ReverseProxy {
 export interface ProxyOptions {
   /** Where Chatter is: "http://127.0.0.1:43210". */
   readonly url: string;
+  /** Where a second server is. Default: there is none. */
+  readonly secondUrl?: string;
   readonly certificate: KeyPair;
   /** How long a stream may be idle, in seconds, where the proxy has such a limit. */
   readonly timeoutSeconds?: number;
@@ -33,17 +36,20 @@ export interface ProxyOptions {
 export const nginx: ReverseProxy = {
   name: "nginx",
   file: exampleFile("nginx.conf"),
+  twoServersFile: exampleFile("nginx-two-servers.conf"),
   isInstalled: spawnSync("nginx", ["-v"], { env: withSbin() }).status === 0,
   hasTimeouts: true,
-  start: ({ url, certificate, timeoutSeconds }) =>
+  start: ({ url, secondUrl, certificate, timeoutSeconds }) =>
     startProxy(certificate, (dir, port) => {
-      const site = change(read(nginx), [
+      const two = secondUrl && twoServers(nginx, url, secondUrl);
+      const site = change(read(nginx.file), [
+        ...(two ? [[/upstream chatter \{[\s\S]*?\n\}\n[\s\S]*?\n\}\n/, two] as const] : []),
         [/\n\s*listen \[::\]:443 .*/, ""],
         ["listen 443 ", `listen 127.0.0.1:${port} `],
         ["chatter.example", "localhost"],
         ["/etc/ssl/chatter/tls.crt", join(dir, "tls.crt")],
         ["/etc/ssl/chatter/tls.key", join(dir, "tls.key")],
-        [/127\.0\.0\.1:8080/g, new URL(url).host],
+        ...(two ? [] : [[/127\.0\.0\.1:8080/g, new URL(url).host] as const]),
         ...(timeoutSeconds === undefined
           ? []
           : [[/_read_timeout 1h/, `_read_timeout ${timeoutSeconds}s`] as const]),
@@ -69,14 +75,17 @@ export const nginx: ReverseProxy = {
 export const caddy: ReverseProxy = {
   name: "Caddy",
   file: exampleFile("Caddyfile"),
+  twoServersFile: exampleFile("Caddyfile.two-servers"),
   isInstalled: spawnSync("caddy", ["version"]).status === 0,
   hasTimeouts: false,
-  start: ({ url, certificate }) =>
+  start: ({ url, secondUrl, certificate }) =>
     startProxy(certificate, (dir, port) => {
       const tls = `tls ${dir}/tls.crt ${dir}/tls.key`;
-      const site = change(read(caddy), [
+      const own = secondUrl
+        ? twoServers(caddy, url, secondUrl)
+        : change(read(caddy.file), [[/127\.0\.0\.1:8080/g, new URL(url).host]]);
+      const site = change(own, [
         ["chatter.example {", `https://localhost:${port} {\n\tbind 127.0.0.1\n\t${tls}`],
-        [/127\.0\.0\.1:8080/g, new URL(url).host],
       ]);
       // No second port for redirections, none for administration, no HTTP/3.
       const options =
@@ -100,7 +109,15 @@ function exampleFile(name: string): string {
   return fileURLToPath(new URL(`../../examples/proxies/${name}`, import.meta.url));
 }
 
-function read({ file }: ReverseProxy): string {
+/** A proxy's configuration for two servers, with where they are. */
+function twoServers(proxy: ReverseProxy, url: string, secondUrl: string): string {
+  return change(read(proxy.twoServersFile), [
+    [/10\.0\.0\.1:8080/g, new URL(url).host],
+    [/10\.0\.0\.2:8080/g, new URL(secondUrl).host],
+  ]);
+}
+
+function read(file: string): string {
   return readFileSync(file, "utf8");
 }
 
@@ -179,7 +196,7 @@ async function listens(child: ChildProcess, port: number): Promise<boolean> {
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) {
     const ended = once(child, "exit");
-    child.kill("SIGTERM"); // nginx's worker is told by its master.
+    child.kill("SIGTERM"); // nginx's worker is signalled by its master.
     await ended;
   }
 }

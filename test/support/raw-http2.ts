@@ -4,6 +4,7 @@ import {
   type ClientHttp2Stream,
   connect,
   type IncomingHttpHeaders,
+  type SecureClientSessionOptions,
 } from "node:http2";
 import { onTestFinished } from "vitest";
 
@@ -17,8 +18,11 @@ export interface RawAnswer {
 }
 
 /** A connection of Node's own HTTP/2 client, destroyed after the test. */
-export async function connectHttp2(url: string): Promise<ClientHttp2Session> {
-  const session = connect(url);
+export async function connectHttp2(
+  url: string,
+  options: SecureClientSessionOptions = {},
+): Promise<ClientHttp2Session> {
+  const session = connect(url, options);
   session.on("error", () => {}); // A test that cares listens itself.
   onTestFinished(() => session.destroy());
   await once(session, "connect");

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { compiled } from "./compiled.js";
 import { cleanEnvironment } from "./serve.js";
 
-const program = fileURLToPath(new URL("../../bin/chatter.js", import.meta.url));
+const program = compiled("src/program/main");
 
 /** What `chatter serve` says, and its exit status, when it cannot start. */
 export function runServe(

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { afterEach } from "vitest";
+import { compiled } from "./compiled.js";
 
 /** `chatter serve` as a process of its own. */
 export interface ServeProcess {
@@ -13,7 +13,7 @@ export interface ServeProcess {
   stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: string | null }>;
 }
 
-const program = fileURLToPath(new URL("../../bin/chatter.js", import.meta.url));
+const program = compiled("src/program/main");
 const running = new Set<ChildProcess>();
 
 afterEach(async () => {

@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
 import type { Limits } from "../../src/server/limits/limits.js";
+import { compiled } from "./compiled.js";
 import { cleanEnvironment } from "./serve.js";
 
 /** How a server of a process of its own is made. */
@@ -13,7 +14,7 @@ export interface ServerProcessOptions {
   readonly handshakeTimeoutMs?: number;
   /** Folder of a log on the disk. Default: the log is in memory. */
   readonly dir?: string;
-  /** Texts of so many bytes, stored before it listens. Default: none. */
+  /** Texts of this many bytes, stored before it listens. Default: none. */
   readonly stored?: { readonly count: number; readonly bytes: number };
 }
 
@@ -25,6 +26,10 @@ export interface ServerState {
   readonly rssMb: number;
   readonly openCalls: number;
   readonly connections: number;
+  /** Timers that hold the process. */
+  readonly timers: number;
+  /** The calls that failed by a fault of the server's own, as its log has them. */
+  readonly faults: readonly object[];
   /** How often each limit has refused something. */
   readonly refused: Readonly<Record<string, number>>;
 }
@@ -42,16 +47,17 @@ export interface ServerProcess {
   readonly stop: () => Promise<void>;
 }
 
-const main = fileURLToPath(new URL("server-process-main.ts", import.meta.url));
+const main = compiled("test/support/server-process-main");
 
 /** Starts one. Give its `stop` back from `beforeAll`, so that it is called at the end. */
 export async function startServerProcess(
   options: ServerProcessOptions = {},
 ): Promise<ServerProcess> {
   const child = fork(main, [JSON.stringify(options)], {
-    execArgv: ["--expose-gc", "--import", "tsx"],
+    execArgv: ["--expose-gc"],
     env: cleanEnvironment(),
   });
+  watchMemory(child);
   const { url, token } = await answer<{ url: string; token: string }>(child);
   return {
     url,
@@ -67,6 +73,31 @@ export async function startServerProcess(
     },
     stop: () => kill(child),
   };
+}
+
+/** A server that takes more than this is killed, before it takes the machine, in MB. */
+const mostRssMb = 1500;
+
+/** Kills a server that takes too much memory: one that hangs in native code cannot itself. */
+function watchMemory(child: ChildProcess): void {
+  const timer = setInterval(() => {
+    if (rssMbOf(child.pid!) > mostRssMb) {
+      console.error(`the server's process took more than ${mostRssMb} MB, and was killed`);
+      child.kill("SIGKILL");
+    }
+  }, 100).unref();
+  child.once("exit", () => clearInterval(timer));
+}
+
+/** What the system counts of a process; 0 where it does not tell. */
+function rssMbOf(pid: number): number {
+  try {
+    const [, kib = "0"] =
+      /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    return Number(kib) / 1024;
+  } catch {
+    return 0;
+  }
 }
 
 async function answer<T>(child: ChildProcess): Promise<T> {

@@ -23,29 +23,29 @@ export async function errorOf(
 
 /** A request stream that a test writes to by hand. */
 export class Outbox<T> implements AsyncIterable<T> {
-  private readonly items: T[] = [];
-  private ended = false;
-  private wake = () => {};
+  readonly #items: T[] = [];
+  #ended = false;
+  #wake = () => {};
 
   send(...items: T[]): void {
-    this.items.push(...items);
-    this.wake();
+    this.#items.push(...items);
+    this.#wake();
   }
 
   end(): void {
-    this.ended = true;
-    this.wake();
+    this.#ended = true;
+    this.#wake();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T> {
     for (;;) {
-      if (this.items.length > 0) {
-        yield this.items.shift()!;
-      } else if (this.ended) {
+      if (this.#items.length > 0) {
+        yield this.#items.shift()!;
+      } else if (this.#ended) {
         return;
       } else {
         await new Promise<void>((resolve) => {
-          this.wake = resolve;
+          this.#wake = resolve;
         });
       }
     }

@@ -108,6 +108,12 @@ export class TerminalGrid {
         return;
       case "m": // colours
         return;
+      case "h":
+      case "l":
+        if (parameter === "?2004") {
+          return; // whether a paste is marked as one
+        }
+        throw new Error(`a mode that no test expects: ${parameter}`);
       default:
         throw new Error(`a sequence that no test expects: ${command}`);
     }

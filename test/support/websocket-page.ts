@@ -3,7 +3,7 @@
  * the test, which calls it through `window.page`.
  */
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
+import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 
 function clientOf(useBinaryFormat: boolean, baseUrl = location.origin) {

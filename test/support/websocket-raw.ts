@@ -62,12 +62,12 @@ export function envelope(payload: string | Uint8Array, flags = 0): Buffer {
 /** A client of its own making, to send what no library would, one byte at a time if need be. */
 export class RawSocket {
   readonly socket: Socket;
-  /** The answer's head, with its blank line; undefined until it is there. */
+  /** The answer's headers, with its blank line; undefined until it is there. */
   head: string | undefined;
   /** Text messages of the server. */
   readonly texts: string[] = [];
   /** Binary messages of the server that are not empty. */
-  readonly pieces: Buffer[] = [];
+  readonly chunks: Buffer[] = [];
   /** How many empty binary messages came. */
   heartbeats = 0;
   pings = 0;
@@ -112,7 +112,7 @@ export class RawSocket {
     return Number(this.head?.split(" ")[1]);
   }
 
-  /** What came after the head of an answer that is no upgrade. */
+  /** What came after the headers of an answer that is not an upgrade. */
   get answer(): string {
     return this.#rest.toString();
   }
@@ -134,7 +134,7 @@ export class RawSocket {
   }
 
   get body(): Buffer {
-    return Buffer.concat(this.pieces);
+    return Buffer.concat(this.chunks);
   }
 
   #read(): void {
@@ -183,7 +183,7 @@ export class RawSocket {
         if (payload.length === 0) {
           this.heartbeats++;
         } else {
-          this.pieces.push(payload);
+          this.chunks.push(payload);
         }
         break;
       case opcode.ping:
@@ -213,8 +213,8 @@ export function openRaw(port: number, method: string, options: RawOptions = {}):
   });
 }
 
-/** The head message of a stream in JSON. */
-export function headMessage(headers: Readonly<Record<string, string[]>> = {}): Buffer {
+/** The opening message of a stream in JSON. */
+export function openingMessage(headers: Readonly<Record<string, string[]>> = {}): Buffer {
   return text(
     JSON.stringify({ headers: { "content-type": ["application/connect+json"], ...headers } }),
   );

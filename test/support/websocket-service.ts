@@ -12,7 +12,7 @@ import { WebSocket } from "ws";
 import {
   createWebSocketTransport,
   type WebSocketTransportOptions,
-} from "../../src/client/websocket-transport.js";
+} from "../../src/client/tunnel/transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import {
   createWebSocketBridge,

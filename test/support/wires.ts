@@ -6,7 +6,7 @@ import {
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
 import { WebSocket } from "ws";
-import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
+import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import type { TestServer } from "./chatter-server.js";
 

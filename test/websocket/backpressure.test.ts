@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { aheadOfCredit } from "../../src/client/tunnel-wire.js";
-import { binary, headMessage, openRaw, post, text } from "../support/websocket-raw.js";
+import { aheadOfCredit } from "../../src/protocol/tunnel.js";
+import { binary, close, openingMessage, openRaw, post, text } from "../support/websocket-raw.js";
 import { echo, startTunnel, until } from "../support/websocket-service.js";
 
 const MiB = 1024 * 1024;
@@ -77,15 +77,15 @@ test("a fast sender waits for a slow handler", async () => {
 
 test("a client that floods a handler which takes nothing fills no memory", async () => {
   const { port, bridge } = await startTunnel({ listener: () => new Promise(() => {}) });
-  const raw = openRaw(port, "Listener").write(headMessage());
+  const raw = openRaw(port, "Listener").write(openingMessage());
   await until(() => bridge.openCalls === 1);
-  const piece = post("x".repeat(100_000));
+  const chunk = post("x".repeat(100_000));
   const before = process.memoryUsage().arrayBuffers;
   let written = 0;
   const blocked = await settled(() => {
     while (written < 200 * MiB && !raw.socket.writableNeedDrain) {
-      raw.socket.write(piece);
-      written += piece.length;
+      raw.socket.write(chunk);
+      written += chunk.length;
     }
     return written;
   });
@@ -95,13 +95,13 @@ test("a client that floods a handler which takes nothing fills no memory", async
 
 test("nor does a flood of the smallest messages, which cost more than their bytes", async () => {
   const { port, bridge } = await startTunnel({ listener: () => new Promise(() => {}) });
-  const raw = openRaw(port, "Listener").write(headMessage());
+  const raw = openRaw(port, "Listener").write(openingMessage());
   await until(() => bridge.openCalls === 1);
   // Two messages for each byte of the queue.
-  const pieces = Buffer.concat(Array.from({ length: 8 * 1024 }, () => binary("x")));
+  const chunks = Buffer.concat(Array.from({ length: 8 * 1024 }, () => binary("x")));
   const before = process.memoryUsage().heapUsed;
   for (let i = 0; i < 64; i++) {
-    raw.socket.write(pieces);
+    raw.socket.write(chunks);
   }
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(16 * MiB);
@@ -128,18 +128,110 @@ test("echo of far more than all windows, sent faster than it is read, gets throu
   expect(received).toBe(total);
 });
 
-test("credit behind much body gets through, for clients that do not mind the window", async () => {
-  const { port } = await startTunnel({ echoer: echo });
-  const raw = openRaw(port, "Echoer").write(headMessage());
-  const count = 40;
-  for (let i = 0; i < count; i++) {
+test("credit behind much body is not read: a client that does not mind the window is closed with 4008", async () => {
+  const { port, bridge } = await startTunnel({ echoer: echo });
+  const raw = openRaw(port, "Echoer").write(openingMessage());
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 40; i++) {
     raw.write(post("x".repeat(100_000)));
   }
   await until(() => raw.body.length === aheadOfCredit);
   raw.write(text('{"credit":10000000}'), text("null"));
+  await raw.closed(20_000);
+  expect(raw.closeCode).toBe(4008);
+  expect(raw.closeReason).toMatch(/the client does not read the answers/);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * MiB);
+  await until(() => bridge.openCalls === 0);
+});
+
+test("credit behind body that the method has room for gets through", async () => {
+  const { port } = await startTunnel({ echoer: echo });
+  const raw = openRaw(port, "Echoer").write(openingMessage());
+  const count = 5; // The method has taken half of it when its answers stop.
+  for (let i = 0; i < count; i++) {
+    raw.write(post("x".repeat(80_000)));
+  }
+  await until(() => raw.body.length === aheadOfCredit);
+  raw.write(text('{"credit":10000000}'), text("null"));
   await raw.closed();
-  expect(raw.body.length).toBeGreaterThan(count * 100_000);
+  expect(raw.body.length).toBeGreaterThan(count * 80_000);
   expect(raw.closeCode).toBe(1000);
+});
+
+test("a client that keeps to credit and sends beyond it is closed with 1009", async () => {
+  const { port, bridge } = await startTunnel({ listener: () => new Promise(() => {}) });
+  const opening = JSON.stringify({
+    headers: { "content-type": ["application/connect+json"] },
+    credit: 0,
+  });
+  const within = openRaw(port, "Listener").write(
+    text(opening),
+    binary(Buffer.alloc(aheadOfCredit)),
+  );
+  const beyond = openRaw(port, "Listener").write(
+    text(opening),
+    binary(Buffer.alloc(aheadOfCredit)),
+    binary("x"),
+  );
+  await beyond.closed();
+  expect(beyond.closeCode).toBe(1009);
+  expect(beyond.closeReason).toMatch(/more body than the credit given/);
+  await until(() => bridge.openCalls === 1);
+  expect(within.closeCode).toBeUndefined();
+});
+
+test("what a client had sent before it went beyond its credit is let go with its call", async () => {
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  let taken = 0;
+  const errors: unknown[] = [];
+  const { port, bridge } = await startTunnel({
+    async listener(requests) {
+      try {
+        await gate;
+        for await (const _ of requests) {
+          taken++;
+        }
+      } catch (error) {
+        errors.push(error);
+      }
+      return {};
+    },
+  });
+  const opening = JSON.stringify({
+    headers: { "content-type": ["application/connect+json"] },
+    credit: 0,
+  });
+  const raw = openRaw(port, "Listener").write(text(opening), post("in time"));
+  await until(() => bridge.openCalls === 1);
+  raw.write(binary(Buffer.alloc(aheadOfCredit)));
+  await raw.closed();
+  expect(raw.closeCode).toBe(1009);
+  open();
+  await until(() => errors.length > 0);
+  expect(String(errors)).toMatch(/more body than the credit given/);
+  expect(taken).toBe(0);
+});
+
+test("what such a client sends in the smallest chunks costs what it is, and its cancelling is read", async () => {
+  const { port, bridge } = await startTunnel({ listener: () => new Promise(() => {}) });
+  const opening = JSON.stringify({
+    headers: { "content-type": ["application/connect+json"] },
+    credit: 0,
+  });
+  const raw = openRaw(port, "Listener").write(text(opening));
+  await until(() => bridge.openCalls === 1);
+  const before = process.memoryUsage().heapUsed;
+  const chunks = Buffer.concat(Array.from({ length: 8 * 1024 }, () => binary("x")));
+  for (let i = 0; i < 31; i++) {
+    raw.socket.write(chunks);
+  }
+  await until(() => raw.socket.writableLength === 0);
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(16 * MiB);
+  raw.write(close(4001));
+  await until(() => bridge.openCalls === 0);
 });
 
 test("a client whose replies are not read stops uploading, and can be let go", async () => {

@@ -1,13 +1,13 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { aheadOfCredit } from "../../src/client/tunnel-wire.js";
-import { createWebSocketClient } from "../../src/client/websocket-client.js";
+import { createWebSocketClient } from "../../src/client/tunnel/client.js";
+import { aheadOfCredit } from "../../src/protocol/tunnel.js";
 import {
   binary,
   close,
   envelope,
-  headMessage,
+  openingMessage,
   openRaw,
   post,
   text,
@@ -90,7 +90,7 @@ test.each([
   ],
 ])("%s reaches the handler's signal at once", async (_, leave) => {
   const { port, bridge, seen } = await startWaiting();
-  const raw = openRaw(port, "Echoer").write(headMessage());
+  const raw = openRaw(port, "Echoer").write(openingMessage());
   await until(() => seen.entered === 1);
   const start = Date.now();
   leave(raw);
@@ -103,7 +103,7 @@ test.each([1000, 4001])(
   "so does a close frame %i of a peer that keeps the connection open",
   async (code) => {
     const { port, bridge, seen } = await startWaiting();
-    const raw = openRaw(port, "Echoer").write(headMessage());
+    const raw = openRaw(port, "Echoer").write(openingMessage());
     raw.closes = false;
     raw.socket.allowHalfOpen = true;
     await until(() => seen.entered === 1);
@@ -141,18 +141,18 @@ test.each([
   await until(() => bridge.openCalls === 0);
 });
 
-test("so it does of any client that keeps to credit, in whatever pieces it sends", async () => {
+test("so it does of any client that keeps to credit, in whatever chunks it sends", async () => {
   const { port, seen } = await startWaiting();
-  const head = JSON.stringify({
+  const opening = JSON.stringify({
     headers: { "content-type": ["application/connect+json"] },
     credit: 0,
   });
-  const raw = openRaw(port, "Listener").write(text(head));
+  const raw = openRaw(port, "Listener").write(text(opening));
   await until(() => seen.entered === 1);
-  // The smallest pieces that are still whole envelopes.
-  const piece = binary(envelope("{}"));
+  // The smallest chunks that are still whole envelopes.
+  const chunk = binary(envelope("{}"));
   const count = Math.floor(aheadOfCredit / envelope("{}").length);
-  raw.write(...Array.from({ length: count }, () => piece));
+  raw.write(...Array.from({ length: count }, () => chunk));
   await new Promise((resolve) => setTimeout(resolve, 500));
   const start = Date.now();
   raw.write(close(4001));
@@ -213,7 +213,7 @@ test("a server that ends early stops the client's upload", async () => {
   await until(() => returned);
 });
 
-test("a body that is not wanted any more is told so, also without Connect's own pipeline", async () => {
+test("a body that is not wanted any more is closed, also without Connect's own pipeline", async () => {
   const { url } = await startTunnel({
     async listener() {
       throw new ConnectError("enough", Code.ResourceExhausted);

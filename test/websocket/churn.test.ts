@@ -4,8 +4,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { createWebSocketClient } from "../../src/client/websocket-client.js";
-import { close, headMessage, openRaw, post, text } from "../support/websocket-raw.js";
+import { createWebSocketClient } from "../../src/client/tunnel/client.js";
+import { close, openingMessage, openRaw, post, text } from "../support/websocket-raw.js";
 import {
   aborted,
   echo,
@@ -51,13 +51,13 @@ async function live({ port, client }: TunnelServer, i: number): Promise<void> {
       break;
     }
     case 2: {
-      const raw = openRaw(port, "Echoer").write(headMessage(), post("a"));
+      const raw = openRaw(port, "Echoer").write(openingMessage(), post("a"));
       await until(() => raw.body.length > 0);
       raw.socket.resetAndDestroy();
       break;
     }
     case 3: {
-      const raw = openRaw(port, "Echoer").write(headMessage(), close(1000));
+      const raw = openRaw(port, "Echoer").write(openingMessage(), close(1000));
       await until(() => raw.ended);
       break;
     }

@@ -3,12 +3,12 @@ import type { AddressInfo } from "node:net";
 import { Code, createClient } from "@connectrpc/connect";
 import { afterEach, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
-import { aheadOfCredit, tunnelProtocol } from "../../src/client/tunnel-wire.js";
-import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
+import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
+import { aheadOfCredit, tunnelProtocol } from "../../src/protocol/tunnel.js";
 import { echo, startTunnel } from "../support/websocket-service.js";
 
-const head = '{"status":200,"headers":{"content-type":["application/proto"]}}';
+const opening = '{"status":200,"headers":{"content-type":["application/proto"]}}';
 
 const close: (() => Promise<unknown>)[] = [];
 
@@ -65,7 +65,7 @@ test.each<[number, Code]>([
   },
 );
 
-test("a cut is unavailable, before the head and in the middle of a stream, after what came", async () => {
+test("a cut is unavailable, before the opening message and in the middle of a stream, after what came", async () => {
   const early = await startFake((socket) => socket.once("message", () => socket.terminate()));
   await expect(early.login({})).rejects.toMatchObject({ code: Code.Unavailable });
   const late = await startFake((socket) =>
@@ -90,11 +90,11 @@ test("an end before the end of the stream is no normal end", async () => {
 });
 
 test.each<[string, (string | Buffer)[]]>([
-  ["body before the head", [Buffer.from("a")]],
-  ["an end before the head", ['{"end":true}']],
-  ["two heads", [head, head]],
+  ["body before the opening message", [Buffer.from("a")]],
+  ["an end before the opening message", ['{"end":true}']],
+  ["two opening messages", [opening, opening]],
   ["no JSON", ["a"]],
-  ["a status that is none", ['{"status":"200"}']],
+  ["an invalid status", ['{"status":"200"}']],
 ])("a server that breaks the wire's order (%s) is internal", async (_, messages) => {
   const client = await startFake((socket) =>
     socket.once("message", () => {

@@ -1,9 +1,9 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { createWebSocketClient } from "../../src/client/websocket-client.js";
-import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
-import { binary, envelope, headMessage, openRaw, text } from "../support/websocket-raw.js";
+import { createWebSocketClient } from "../../src/client/tunnel/client.js";
+import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
+import { binary, envelope, openingMessage, openRaw, text } from "../support/websocket-raw.js";
 import { aborted, echo, startTunnel, until } from "../support/websocket-service.js";
 
 const globalWebSocket = globalThis.WebSocket;
@@ -29,7 +29,7 @@ test("the options of ws can be set for all endpoints, and otherwise for one", as
   ] as const) {
     const raw = await openRaw(port, method, { headers }).opened();
     expect(raw.head).toContain("permessage-deflate");
-    raw.write(headMessage(), binary("x".repeat(length)));
+    raw.write(openingMessage(), binary("x".repeat(length)));
     await Promise.race([raw.closed(), new Promise((resolve) => setTimeout(resolve, 300))]);
     codes.push(raw.closeCode);
     raw.socket.destroy();
@@ -94,7 +94,7 @@ test.each(["Login", "Listener", "History", "Echoer"])(
     );
     const silent = openRaw(port, method);
     const whole = openRaw(port, method).write(
-      headMessage(method === "Login" ? { "content-type": ["application/json"] } : {}),
+      openingMessage(method === "Login" ? { "content-type": ["application/json"] } : {}),
       binary(method === "Login" ? "{}" : envelope("{}")),
       text("null"),
     );
@@ -116,7 +116,7 @@ test("a hook that fails is 1011, and is reported", async () => {
       },
     },
   );
-  const raw = openRaw(port, "Echoer").write(headMessage());
+  const raw = openRaw(port, "Echoer").write(openingMessage());
   await raw.closed();
   expect(raw.closeCode).toBe(1011);
   expect(faults.splice(0)).toMatchObject([{ message: "no" }]);
@@ -151,7 +151,7 @@ test("the global WebSocket is taken where there is one; without any, the client 
   expect((await client({ webSocket: undefined }).login({})).token).toBe("t");
 });
 
-test("a token goes in the head message, and neither in the URL nor in the handshake", async () => {
+test("a token goes in the opening message, and neither in the URL nor in the handshake", async () => {
   let handshake: unknown;
   let authorization: string | null = null;
   const { client } = await startTunnel(

@@ -1,6 +1,6 @@
 import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { close, headMessage, openRaw, post, text } from "../support/websocket-raw.js";
+import { close, openingMessage, openRaw, post, text } from "../support/websocket-raw.js";
 import { startTunnel, until } from "../support/websocket-service.js";
 
 /** A method that takes its time over each message, and tells what became of its call. */
@@ -28,7 +28,7 @@ async function startSlowListener() {
 test("a, b, null and FIN in one packet: both are handled, and the call is whole", async () => {
   const { port, bridge, stored, end } = await startSlowListener();
   const raw = await openRaw(port, "Listener").opened();
-  raw.socket.end(Buffer.concat([headMessage(), post("a"), post("b"), text("null")]));
+  raw.socket.end(Buffer.concat([openingMessage(), post("a"), post("b"), text("null")]));
   await until(() => end() !== undefined);
   expect(stored).toEqual(["a", "b"]);
   expect(end()).toBe("whole");
@@ -38,7 +38,9 @@ test("a, b, null and FIN in one packet: both are handled, and the call is whole"
 test("so it is with the handshake in the same packet, and with a close frame before FIN", async () => {
   const { port, stored, end } = await startSlowListener();
   const raw = openRaw(port, "Listener");
-  raw.socket.end(Buffer.concat([headMessage(), post("a"), post("b"), text("null"), close(1000)]));
+  raw.socket.end(
+    Buffer.concat([openingMessage(), post("a"), post("b"), text("null"), close(1000)]),
+  );
   await until(() => end() !== undefined);
   expect(stored).toEqual(["a", "b"]);
   expect(end()).toBe("whole");
@@ -51,7 +53,7 @@ test.each([
 ])("%s before null is an error to the handler, after what was received", async (_, cut) => {
   const { port, bridge, stored, end } = await startSlowListener();
   const raw = await openRaw(port, "Listener").opened();
-  raw.write(headMessage(), post("a"), post("b"));
+  raw.write(openingMessage(), post("a"), post("b"));
   await until(() => stored.length > 0);
   cut(raw);
   await until(() => end() !== undefined);
@@ -63,7 +65,7 @@ test.each([
 test("what was received before the cut is handed over, though the handler was behind", async () => {
   const { port, stored, end } = await startSlowListener();
   const raw = await openRaw(port, "Listener").opened();
-  raw.socket.end(Buffer.concat([headMessage(), post("a"), post("b"), post("c")]));
+  raw.socket.end(Buffer.concat([openingMessage(), post("a"), post("b"), post("c")]));
   await until(() => end() !== undefined);
   expect(stored).toEqual(["a", "b", "c"]);
   expect(end()).toMatchObject({ code: Code.Canceled });
@@ -72,7 +74,7 @@ test("what was received before the cut is handed over, though the handler was be
 test("a cut in the middle of a message is an error too", async () => {
   const { port, end } = await startSlowListener();
   const raw = await openRaw(port, "Listener").opened();
-  raw.socket.end(Buffer.concat([headMessage(), post("abc").subarray(0, 12)]));
+  raw.socket.end(Buffer.concat([openingMessage(), post("abc").subarray(0, 12)]));
   await until(() => end() !== undefined);
   expect(end()).toMatchObject({ code: Code.Canceled });
 });
@@ -86,7 +88,7 @@ test("a handler without an end, that does not read, does not stop all else when 
     },
   });
   const raw = await openRaw(port, "Echoer").opened();
-  raw.socket.end(Buffer.concat([headMessage(), post("a"), post("b")]));
+  raw.socket.end(Buffer.concat([openingMessage(), post("a"), post("b")]));
   // What it did not read it may still read, for 5 s.
   await until(() => bridge.openCalls === 1 && raw.ended);
   await until(() => bridge.openCalls === 0, 8_000);

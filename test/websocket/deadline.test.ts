@@ -1,16 +1,18 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { binary, envelope, headMessage, openRaw, text } from "../support/websocket-raw.js";
+import { errorOf } from "../support/streams.js";
+import { reported, unhandledRejections } from "../support/unhandled.js";
+import { binary, envelope, openingMessage, openRaw, text } from "../support/websocket-raw.js";
 import { aborted, Feed, startTunnel, until } from "../support/websocket-service.js";
 
 const never = new Promise<never>(() => {});
 
 test.each(["application/connect+json", "application/json"])(
-  "a deadline ends a call (%s) though its method is deaf, with deadline_exceeded and close 1000",
+  "a deadline ends a call (%s) though its method ignores its signal, with deadline_exceeded and close 1000",
   async (type) => {
     const { port, bridge } = await startTunnel({ login: () => never, listener: () => never });
     const raw = openRaw(port, type === "application/json" ? "Login" : "Listener").write(
-      headMessage({ "content-type": [type], "connect-timeout-ms": ["200"] }),
+      openingMessage({ "content-type": [type], "connect-timeout-ms": ["200"] }),
     );
     if (type === "application/json") {
       raw.write(binary("{}"), text("null"));
@@ -36,7 +38,7 @@ test("a deadline further off than timers go is none", async () => {
     },
   });
   const raw = openRaw(port, "Listener").write(
-    headMessage({ "connect-timeout-ms": ["9999999999"] }),
+    openingMessage({ "connect-timeout-ms": ["9999999999"] }),
     text("null"),
   );
   await raw.closed();
@@ -58,7 +60,7 @@ test("a deadline ends a stream after what it has sent, and the method that liste
   const ends: string[] = [];
   for (const method of ["Subscribe", "History"]) {
     const raw = openRaw(port, method).write(
-      headMessage({ "connect-timeout-ms": ["100"] }),
+      openingMessage({ "connect-timeout-ms": ["100"] }),
       binary(envelope("{}")),
       text("null"),
     );
@@ -77,6 +79,21 @@ test("the client's own deadline ends its call with deadline_exceeded", async () 
   await until(() => bridge.openCalls === 0);
 });
 
+test("a stream that is over before it is read tells its reader so, and the process nothing", async () => {
+  const unhandled = unhandledRejections();
+  const { client, bridge } = await startTunnel({
+    async *history() {
+      yield await never;
+    },
+  });
+  const late = client().history({}, { timeoutMs: 100 });
+  await until(() => bridge.openCalls === 1);
+  await until(() => bridge.openCalls === 0);
+  await reported();
+  expect(unhandled).toEqual([]);
+  expect((await errorOf(late)).code).toBe(Code.DeadlineExceeded);
+});
+
 test("a deadline closes the socket with 4004 if the client does not take what is left", async () => {
   const { port, bridge } = await startTunnel({
     async *history() {
@@ -86,7 +103,7 @@ test("a deadline closes the socket with 4004 if the client does not take what is
     },
   });
   const raw = openRaw(port, "History").write(
-    headMessage({ "connect-timeout-ms": ["100"] }),
+    openingMessage({ "connect-timeout-ms": ["100"] }),
     binary(envelope("{}")),
     text("null"),
   );

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createClient } from "@connectrpc/connect";
 import { afterEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
+import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { Health, HealthCheckResponse_ServingStatus } from "../../src/gen/health/v1/health_pb.js";
 
 const children: ChildProcess[] = [];

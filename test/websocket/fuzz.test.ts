@@ -5,7 +5,7 @@ import {
   close,
   envelope,
   frame,
-  headMessage,
+  openingMessage,
   openRaw,
   post,
   type RawSocket,
@@ -21,7 +21,7 @@ const width = 25;
 
 const anyFrame = fc.oneof(
   { weight: 4, arbitrary: fc.string().map(post) },
-  { weight: 2, arbitrary: fc.constant(headMessage()) },
+  { weight: 2, arbitrary: fc.constant(openingMessage()) },
   { weight: 2, arbitrary: fc.constant(text("null")) },
   { weight: 2, arbitrary: fc.integer().map((n) => text(`{"credit":${n}}`)) },
   fc.json().map(text),
@@ -40,7 +40,7 @@ const anyFrame = fc.oneof(
 );
 
 const sequence = fc.record({
-  // Most begin well, or nothing but heads would be tried.
+  // Most begin well, or nothing but opening messages would be tried.
   begin: fc.boolean(),
   frames: fc.array(anyFrame, { maxLength: 12 }),
   cuts: fc.array(fc.nat(400), { maxLength: 4 }),
@@ -50,7 +50,7 @@ const sequence = fc.record({
 type Sequence = typeof sequence extends fc.Arbitrary<infer T> ? T : never;
 
 function play(raw: RawSocket, { begin, frames, cuts, end }: Sequence): void {
-  const bytes = Buffer.concat([...(begin ? [headMessage()] : []), ...frames]);
+  const bytes = Buffer.concat([...(begin ? [openingMessage()] : []), ...frames]);
   let from = 0;
   for (const cut of cuts.toSorted((a, b) => a - b)) {
     raw.socket.write(bytes.subarray(from, cut));

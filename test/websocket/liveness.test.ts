@@ -4,7 +4,7 @@ import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { pingPolicy } from "../../src/server/websocket/ping-policy.js";
-import { headMessage, openRaw, post, text } from "../support/websocket-raw.js";
+import { openingMessage, openRaw, post, text } from "../support/websocket-raw.js";
 import { aborted, Feed, startTunnel, until } from "../support/websocket-service.js";
 
 const configure = pingPolicy({ intervalMs: 50, missed: 2 });
@@ -21,8 +21,8 @@ test("an idle peer that answers pings lives, one that misses two is cut and its 
     },
     { configure },
   );
-  const healthy = openRaw(port, "Listener").write(headMessage());
-  const mute = openRaw(port, "Listener").write(headMessage());
+  const healthy = openRaw(port, "Listener").write(openingMessage());
+  const mute = openRaw(port, "Listener").write(openingMessage());
   mute.pongs = false;
   mute.closes = false;
   await until(() => mute.ended);
@@ -51,7 +51,7 @@ test("a peer is not cut because our own handler is too slow to read its pongs", 
     },
     { configure },
   );
-  const raw = openRaw(port, "Listener").write(headMessage());
+  const raw = openRaw(port, "Listener").write(openingMessage());
   for (let i = 0; i < 40; i++) {
     raw.write(post("x".repeat(50_000)));
   }
@@ -75,7 +75,7 @@ test("a peer that was cut while our handler was too slow to read is noticed all 
       },
     },
   );
-  const raw = openRaw(port, "Listener").write(headMessage());
+  const raw = openRaw(port, "Listener").write(openingMessage());
   await until(() => bridge.openCalls === 1);
   for (let i = 0; i < 10; i++) {
     raw.write(post("x".repeat(50_000)));
@@ -92,8 +92,8 @@ test("one endpoint can have an interval of its own", async () => {
     { listener: hang, summary: hang },
     { endpoints: { [path]: { configure } } },
   );
-  const own = openRaw(port, "Listener").write(headMessage());
-  const other = openRaw(port, "Summary").write(headMessage());
+  const own = openRaw(port, "Listener").write(openingMessage());
+  const other = openRaw(port, "Summary").write(openingMessage());
   await until(() => own.pings >= 3);
   expect(other.pings).toBe(0);
 });

@@ -2,17 +2,17 @@ import { Code, createClient } from "@connectrpc/connect";
 import { createAsyncIterable } from "@connectrpc/connect/protocol";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { createWebSocketTransport } from "../../src/client/websocket-transport.js";
+import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
-import { parseSigningKey } from "../../src/server/auth/signing-key.js";
+import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
 import { startChatter } from "../support/chatter-server.js";
 import { collect, until } from "../support/streams.js";
 import {
   binary,
   envelope,
-  headMessage,
   messagesOf,
+  openingMessage,
   openRaw,
   text,
 } from "../support/websocket-raw.js";
@@ -45,11 +45,11 @@ test("subscribe answers at once, with no events", async () => {
   const { port, token, chatter } = await startService();
   const start = Date.now();
   const raw = openRaw(port, "Subscribe").write(
-    headMessage({ authorization: [`Bearer ${token}`] }),
+    openingMessage({ authorization: [`Bearer ${token}`] }),
     binary(envelope("{}")),
     text("null"),
   );
-  await until(() => raw.texts.length > 0, "the response's head");
+  await until(() => raw.texts.length > 0, "the response's headers");
   expect(Date.now() - start).toBeLessThan(500);
   expect(JSON.parse(raw.texts[0]!)).toMatchObject({ status: 200 });
   expect(chatter.openCalls).toBe(1);
@@ -65,7 +65,7 @@ test.each([
   const authorization = given === "scopeless" ? `Bearer ${scopeless.token}` : given;
   for (const method of ["Listener", "Summary", "Subscribe", "History", "Echoer"]) {
     const raw = openRaw(port, method).write(
-      headMessage(authorization === undefined ? {} : { authorization: [authorization] }),
+      openingMessage(authorization === undefined ? {} : { authorization: [authorization] }),
       binary(""),
       text("null"),
     );

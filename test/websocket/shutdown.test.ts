@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { headMessage, openRaw, post, text } from "../support/websocket-raw.js";
+import { openingMessage, openRaw, post, text } from "../support/websocket-raw.js";
 import { aborted, echo, Feed, startTunnel, until } from "../support/websocket-service.js";
 
 const never = new Promise<never>(() => {});
@@ -13,7 +13,7 @@ test("calls end with unavailable, then their sockets with 1001, and new ones are
       await aborted(signal);
       throw signal.reason;
     },
-    // Deaf.
+    // It ignores its signal.
     async *history() {
       yield {};
       await never;
@@ -21,7 +21,7 @@ test("calls end with unavailable, then their sockets with 1001, and new ones are
   });
   const raws = ["Subscribe", "History", "Echoer"].map((method) =>
     openRaw(port, method).write(
-      headMessage(),
+      openingMessage(),
       post(""),
       ...(method === "Echoer" ? [] : [text("null")]),
     ),
@@ -59,7 +59,7 @@ test("handlers that end by themselves have the time they are given", async () =>
   await closed;
 });
 
-test("a socket that still waits for its head is closed at once", async () => {
+test("a socket that still waits for its opening message is closed at once", async () => {
   const { port, bridge } = await startTunnel({ echoer: echo });
   const raw = await openRaw(port, "Echoer").opened();
   const start = Date.now();
@@ -71,8 +71,8 @@ test("a socket that still waits for its head is closed at once", async () => {
 
 test("peers that do not answer the close of their call, or did not before, are cut after 2 s", async () => {
   const { port, bridge } = await startTunnel({ listener: () => never, echoer: echo });
-  const running = openRaw(port, "Listener").write(headMessage());
-  const done = openRaw(port, "Echoer").write(headMessage(), text("null"));
+  const running = openRaw(port, "Listener").write(openingMessage());
+  const done = openRaw(port, "Echoer").write(openingMessage(), text("null"));
   for (const raw of [running, done]) {
     raw.closes = false;
   }
@@ -92,7 +92,7 @@ test("a client that takes nothing is cut at the deadline", async () => {
       }
     },
   });
-  const raw = openRaw(port, "History").write(headMessage(), post(""), text("null"));
+  const raw = openRaw(port, "History").write(openingMessage(), post(""), text("null"));
   raw.closes = false;
   await until(() => raw.body.length >= 256 * 1024);
   await bridge.close({ deadlineMs: 300 });

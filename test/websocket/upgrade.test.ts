@@ -5,7 +5,7 @@ import { createWebSocketBridge } from "../../src/server/websocket/bridge.js";
 import {
   binary,
   envelope,
-  headMessage,
+  openingMessage,
   openRaw,
   type RawOptions,
   RawSocket,
@@ -17,13 +17,13 @@ const path = "/chatter.v1.ChatterService/Echoer";
 
 test.each<[string, number, RawOptions]>([
   ["a foreign origin", 403, { headers: { Origin: "https://evil.example" } }],
-  ["an origin that is none", 403, { headers: { Origin: "null" } }],
+  ["an invalid origin", 403, { headers: { Origin: "null" } }],
   ["the host's name with another port", 403, { headers: { Origin: "http://127.0.0.1:1" } }],
   ["a scheme that no page has", 403, { headers: { Origin: "ftp://h", Host: "h" } }],
   ["an origin with a user", 403, { headers: { Origin: "http://u@h", Host: "h" } }],
   ["an origin with a path", 403, { headers: { Origin: "http://h/x", Host: "h" } }],
   ["an origin with more than a host", 403, { headers: { Origin: "http://h?", Host: "h" } }],
-  ["a host that is none", 403, { headers: { Origin: "http://h", Host: "h/x" } }],
+  ["an invalid host", 403, { headers: { Origin: "http://h", Host: "h/x" } }],
   ["the scheme's port written out", 101, { headers: { Origin: "https://h", Host: "h:443" } }],
   ["http's port written out", 101, { headers: { Origin: "http://h", Host: "H:80" } }],
   ["the other scheme's port", 403, { headers: { Origin: "https://h", Host: "h:80" } }],
@@ -40,7 +40,7 @@ test.each<[string, number, RawOptions]>([
   ],
   ["the absolute form of the URL", 101, { path: `http://h${path}?a=b` }],
   ["the absolute form of an unknown URL", 404, { path: "http://h/" }],
-  ["a URL that is none", 404, { path: "*" }],
+  ["an invalid URL", 404, { path: "*" }],
   ["no host", 400, { headers: { Host: undefined } }],
   ["no key", 400, { headers: { "Sec-WebSocket-Key": undefined } }],
   ["an old version", 400, { headers: { "Sec-WebSocket-Version": "8" } }],
@@ -193,7 +193,7 @@ test("the table refuses a stream that is bound to another verb than GET, saying 
   ).toThrow(/two .* \/a/);
 });
 
-test("an origin that is none, and settings for no endpoint, are refused when the bridge is made", () => {
+test("an invalid origin, and settings for no endpoint, are refused when the bridge is made", () => {
   expect(() => createWebSocketBridge({ origins: ["app.example"] })).toThrow(/app\.example/);
   expect(() => createWebSocketBridge({ origins: ["https://app.example/"] })).toThrow(TypeError);
   expect(() => createWebSocketBridge({ endpoints: { "/x": {} } })).toThrow(/\/x/);
@@ -213,7 +213,7 @@ test("a path prefix and context values reach the handlers as with connectNodeAda
     },
   );
   const raw = openRaw(port, "", { path: "/api/chatter.v1.ChatterService/History" }).write(
-    headMessage(),
+    openingMessage(),
     binary(envelope("{}")),
     text("null"),
   );
@@ -222,7 +222,7 @@ test("a path prefix and context values reach the handlers as with connectNodeAda
 });
 
 test.each(["a b", "a:x", "[::1", ""])(
-  "a host that is none (%s) is no fault, and not part of the URL that a method sees",
+  "an invalid host (%s) is no fault, and not part of the URL that a method sees",
   async (host) => {
     const { port } = await startTunnel({
       async *history(_, context) {
@@ -230,7 +230,7 @@ test.each(["a b", "a:x", "[::1", ""])(
       },
     });
     const raw = openRaw(port, "History", { headers: { Host: host } }).write(
-      headMessage(),
+      openingMessage(),
       binary(envelope("{}")),
       text("null"),
     );

@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 import { errorOf } from "../support/streams.js";
 import { clientOf, wires } from "../support/wires.js";
@@ -8,7 +8,7 @@ async function* one() {
   yield { message: "x" };
 }
 
-it.each(wires.filter(({ http }) => http === "1.1"))(
+test.each(wires.filter(({ http }) => http === "1.1"))(
   "Echoer over $name fails at once and clearly, and stores nothing",
   async (wire) => {
     const server = await startChatter();

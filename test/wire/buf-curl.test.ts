@@ -1,5 +1,5 @@
-import { describe, expect, it, vi } from "vitest";
-import type { Way } from "../../src/server/service/encoded-stream.js";
+import { describe, expect, test, vi } from "vitest";
+import type { MessagePath } from "../../src/server/service/passthrough/stream.js";
 import { bufCurl } from "../support/buf-curl.js";
 import { startChatter } from "../support/chatter-server.js";
 import { fill } from "../support/fill.js";
@@ -10,12 +10,12 @@ const table = ["connect", "grpc", "grpcweb"].flatMap((protocol) =>
 );
 
 describe.each(table)("buf curl --protocol $protocol, $schema", ({ protocol, schema }) => {
-  it("calls all six methods, by the encoded way", async () => {
-    const ways: Way[] = [];
+  test("calls all six methods, by the passthrough path", async () => {
+    const paths: MessagePath[] = [];
     const server = await startChatter({
-      onStream: (way, { service }) => {
+      onStream: (path, { service }) => {
         if (service.typeName === "chatter.v1.ChatterService") {
-          ways.push(way);
+          paths.push(path);
         }
       },
     });
@@ -31,10 +31,10 @@ describe.each(table)("buf curl --protocol $protocol, $schema", ({ protocol, sche
         enough,
       );
     await fill(server.log, ["stored"]);
-    const waits = vi.spyOn(server.log, "wait");
+    const listens = vi.spyOn(server.log, "listen");
     const subscribed = curl("Subscribe", "{}", 2);
     // Reflection is a call too; a subscriber has read the log, and waits for more.
-    await until(() => waits.mock.calls.length > 0, "the subscription is under way");
+    await until(() => listens.mock.calls.length > 0, "the subscription is under way");
 
     const posts = '{"message": "a é"}{"message": "b", "message_id": "x"}';
     const [login, listener] = await Promise.all([
@@ -72,11 +72,11 @@ describe.each(table)("buf curl --protocol $protocol, $schema", ({ protocol, sche
       { message: "a é" },
       { message: "a é" },
     ]);
-    expect(ways).toEqual(Array(5).fill("encoded"));
+    expect(paths).toEqual(Array(5).fill("passthrough"));
   });
 });
 
-it("buf curl shows an error with its details", async () => {
+test("buf curl shows an error with its details", async () => {
   const server = await startChatter();
   const { status, errors } = await bufCurl(
     [
@@ -92,7 +92,7 @@ it("buf curl shows an error with its details", async () => {
   expect(errors).toContain("PostProgress");
 });
 
-it("buf curl lists the services and their methods", async () => {
+test("buf curl lists the services and their methods", async () => {
   const { url } = await startChatter();
   const { errors, status } = await bufCurl(["--list-methods", url]);
   expect([status, errors]).toEqual([0, ""]);

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ChatterService, View } from "../../src/gen/chatter_pb.js";
 import { Health, HealthCheckRequestSchema } from "../../src/gen/health/v1/health_pb.js";
 import { startChatter } from "../support/chatter-server.js";
@@ -15,7 +15,7 @@ async function* messages(...texts: string[]) {
 }
 
 describe.each([...wires, ...gzipWires])("Connect-ES over $name", (wire) => {
-  it("logs in", async () => {
+  test("logs in", async () => {
     const server = await startChatter();
     const client = createClient(ChatterService, transportOf(wire, server.url));
     const { token, expiresAt } = await client.login({ user: "goa", password: "rocks" });
@@ -29,7 +29,7 @@ describe.each([...wires, ...gzipWires])("Connect-ES over $name", (wire) => {
     }
   });
 
-  it("stores by Listener and Summary, and reads by History", async () => {
+  test("stores by Listener and Summary, and reads by History", async () => {
     const client = clientOf(await startChatter(), wire);
     const listened = await client.listener(messages("one", "zwei é", "三"));
     expect(listened).toMatchObject({ stored: 3n, lastSequence: 3n });
@@ -56,7 +56,7 @@ describe.each([...wires, ...gzipWires])("Connect-ES over $name", (wire) => {
     ]);
   });
 
-  it("subscribes, from now and from a cursor", async () => {
+  test("subscribes, from now and from a cursor", async () => {
     const client = clientOf(await startChatter(), wire);
     await client.listener(messages("before"));
     const stop = new AbortController();
@@ -91,7 +91,7 @@ describe.each([...wires, ...gzipWires])("Connect-ES over $name", (wire) => {
   });
 
   if (wire.http === "2") {
-    it("echoes each message while the stream is open", async () => {
+    test("echoes each message while the stream is open", async () => {
       const client = clientOf(await startChatter(), wire);
       const outbox = new Outbox<{ message: string; messageId: string }>();
       const answers = client.echoer(outbox)[Symbol.asyncIterator]();
@@ -110,7 +110,7 @@ describe.each([...wires, ...gzipWires])("Connect-ES over $name", (wire) => {
     });
   }
 
-  it("asks for the server's health", async () => {
+  test("asks for the server's health", async () => {
     const server = await startChatter();
     const health = createClient(Health, transportOf(wire, server.url));
     expect(await health.check(create(HealthCheckRequestSchema))).toMatchObject({ status: 1 });

@@ -8,9 +8,9 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { ChatterService, View } from "../../src/gen/chatter_pb.js";
-import type { Way } from "../../src/server/service/encoded-stream.js";
+import type { MessagePath } from "../../src/server/service/passthrough/stream.js";
 import { startChatter } from "../support/chatter-server.js";
 
 /** A method of the generated schema as grpc-js wants it. */
@@ -37,8 +37,8 @@ const ChatterClient = makeGenericClientConstructor(
 // biome-ignore lint/suspicious/noExplicitAny: as above
 type AnyClient = Client & Record<string, any>;
 
-async function start(ways: Way[] = []) {
-  const server = await startChatter({ onStream: (way) => ways.push(way) });
+async function start(paths: MessagePath[] = []) {
+  const server = await startChatter({ onStream: (path) => paths.push(path) });
   const client = new ChatterClient(
     new URL(server.url).host,
     credentials.createInsecure(),
@@ -59,20 +59,26 @@ function answer(
 }
 
 function message(method: keyof typeof ChatterService.method, fields: object): object {
-  return { $typeName: ChatterService.method[method].input.typeName, messageId: "", ...fields };
+  return {
+    $typeName: ChatterService.method[method].input.typeName,
+    messageId: "",
+    room: "",
+    rooms: [],
+    ...fields,
+  };
 }
 
 describe("grpc-js", () => {
-  it("calls all six methods, and its streams take the encoded way", async () => {
-    const ways: Way[] = [];
-    const { server, client, metadata } = await start(ways);
+  test("calls all six methods, and its streams take the passthrough path", async () => {
+    const paths: MessagePath[] = [];
+    const { server, client, metadata } = await start(paths);
     const login = await answer((done) =>
       client.login({ $typeName: "chatter.v1.LoginRequest", user: "goa", password: "rocks" }, done),
     );
     expect(login).toMatchObject({ token: expect.stringMatching(/^ey/) });
 
     const subscription = client.subscribe(
-      { $typeName: "chatter.v1.SubscribeRequest", after: "", bookmarkSeconds: 0 },
+      { $typeName: "chatter.v1.SubscribeRequest", after: "", bookmarkSeconds: 0, rooms: [] },
       metadata,
     );
     const head: Metadata = await new Promise((resolve) => subscription.once("metadata", resolve));
@@ -110,6 +116,7 @@ describe("grpc-js", () => {
     const history = client.history(
       {
         $typeName: "chatter.v1.HistoryRequest",
+        rooms: [],
         view: View.TINY,
         after: "",
         limit: 0n,
@@ -122,10 +129,16 @@ describe("grpc-js", () => {
       texts.push(item.message);
     }
     expect(texts).toEqual(["two", "echo"]);
-    expect(ways).toEqual(["encoded", "encoded", "encoded", "encoded", "encoded"]);
+    expect(paths).toEqual([
+      "passthrough",
+      "passthrough",
+      "passthrough",
+      "passthrough",
+      "passthrough",
+    ]);
   });
 
-  it("gets errors with their details, and deadlines", async () => {
+  test("gets errors with their details, and deadlines", async () => {
     const { client, metadata } = await start();
     const invalid = (await answer((done) => {
       const call = client.listener(metadata, done);

@@ -1,9 +1,9 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 
 const service = "/chatter.v1.ChatterService";
 
-it("a bidirectional call over HTTP/1.1 is told what it needs", async () => {
+test("a bidirectional call over HTTP/1.1 gets an error that says what it needs", async () => {
   const { url, headers } = await startChatter();
   const response = await fetch(`${url}${service}/Echoer`, {
     method: "POST",
@@ -15,21 +15,24 @@ it("a bidirectional call over HTTP/1.1 is told what it needs", async () => {
   expect(await response.text()).toMatch(/^Echoer is bidirectional and needs HTTP\/2/);
 });
 
-it.each([
+test.each([
   ["Login", /use application\/json, application\/proto, application\/grpc/],
   ["History", /use application\/connect\+json, application\/connect\+proto, application\/grpc/],
-])("a content type that %s does not take is told which ones it does", async (method, text) => {
-  const { url, headers } = await startChatter();
-  const response = await fetch(`${url}${service}/${method}`, {
-    method: "POST",
-    headers: { ...headers, "content-type": "text/yaml" },
-    body: "{}",
-  });
-  expect(response.status).toBe(415);
-  expect(await response.text()).toMatch(text);
-});
+])(
+  "a content type that %s does not take gets an error that names those it does",
+  async (method, text) => {
+    const { url, headers } = await startChatter();
+    const response = await fetch(`${url}${service}/${method}`, {
+      method: "POST",
+      headers: { ...headers, "content-type": "text/yaml" },
+      body: "{}",
+    });
+    expect(response.status).toBe(415);
+    expect(await response.text()).toMatch(text);
+  },
+);
 
-it.each([
+test.each([
   ["a field", { user: "goa", password: "rocks", pasword: "x" }],
   ["a field called __proto__", JSON.parse('{"user":"goa","password":"rocks","__proto__":{}}')],
 ])("%s that the schema does not have is invalid_argument in JSON", async (_, body) => {
@@ -54,7 +57,7 @@ async function callStream(method: string, type: string, message: Uint8Array) {
   return { log: server.log, text: await response.text() };
 }
 
-it.each([
+test.each([
   ["JSON", "json", Buffer.from('{"message":"a\xffb"}', "latin1")],
   ["a binary message", "proto", Buffer.from([0x0a, 3, 0x61, 0xff, 0x62])],
   ["a binary message that is cut", "proto", Buffer.from([0x0a, 3, 0x61])],
@@ -67,7 +70,7 @@ it.each([
   },
 );
 
-it.each([
+test.each([
   ["JSON", "json", Buffer.from('{"message":"\ufefftext"}')],
   ["binary", "proto", Buffer.from("\n\u0007\ufefftext")],
 ])("a byte order mark at the start of a text is kept, in %s", async (_, type, message) => {
@@ -75,7 +78,7 @@ it.each([
   expect(text).toContain("\ufefftext");
 });
 
-it("a view whose name is none is invalid_argument in JSON, not the whole log", async () => {
+test("a view whose name is none is invalid_argument in JSON, not the whole log", async () => {
   const { url, headers, log } = await startChatter();
   await log.append([{ text: "kept from sight", sender: "goa", messageId: "" }]);
   const message = Buffer.from('{"view":"VIEW_X"}');
@@ -91,12 +94,12 @@ it("a view whose name is none is invalid_argument in JSON, not the whole log", a
   expect(text).not.toContain("kept from sight");
 });
 
-it("a deadline beyond what a timer can wait is refused, and does not pass at once", async () => {
+test("a deadline beyond what a timer can wait is taken, and does not pass at once", async () => {
   const { url, headers } = await startChatter();
   const response = await fetch(`${url}/grpc.health.v1.Health/Check`, {
     method: "POST",
     headers: { ...headers, "content-type": "application/json", "connect-timeout-ms": "2147483648" },
     body: "{}",
   });
-  expect(await response.json()).toMatchObject({ code: "invalid_argument" });
+  expect(await response.json()).toEqual({ status: "SERVING" });
 });

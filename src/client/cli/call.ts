@@ -1,12 +1,12 @@
-import { type Client, Code, ConnectError } from "@connectrpc/connect";
+import type { Client } from "@connectrpc/connect";
+import { Interrupted } from "../../cli/exit.js";
+import { describeFailure, explainFailure } from "../../cli/failure.js";
 import type { ChatterService } from "../../gen/chatter_pb.js";
 import type { ChatterClient } from "../chatter-client.js";
 import { createChatterClient } from "../node.js";
 import type { ClientAuth } from "../token-source.js";
-import { Interrupted } from "./exit.js";
-import { describeFailure, explainFailure } from "./failure.js";
-import type { CallOptions, ServerOptions } from "./options.js";
-import { readSavedToken } from "./saved-tokens.js";
+import type { CallOptions, ServerOptions } from "./call-options.js";
+import { type Account, type AskAccount, CommandTokens } from "./command-tokens.js";
 
 /** What a command works with while it calls a server. */
 export interface Call {
@@ -18,28 +18,33 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Says in one line why a call has failed. */
   readonly describe: (error: unknown) => string;
+  /** Whether a prompt for an account is open. */
+  readonly isAsking: () => boolean;
 }
 
-/** Runs a command's calls with a token: the option's, else the one that was kept. */
+/**
+ * Runs a command's calls with a token: see `CommandTokens`.
+ *
+ * @param ask prompts for an account when there is no token, or when it has expired; undefined
+ *   without a terminal, or if the command does not run for long
+ */
 export async function withToken(
   options: CallOptions,
   run: (call: Call) => Promise<void>,
+  ask?: AskAccount,
 ): Promise<void> {
-  const { token } = options;
-  // The kept one is looked up again when it has expired: there may have been a new login.
-  const findToken = async () => {
-    const kept = await readSavedToken(options.url);
-    if (kept === undefined) {
-      const text = "no token: set CHATTER_TOKEN, or keep one with chatter login --save";
-      throw new ConnectError(text, Code.Unauthenticated);
-    }
-    return kept;
-  };
-  if (!token) {
-    // Faults of the file are told at once: those that come later are retried.
-    await findToken();
-  }
-  await callServer(options, token ? { token } : findToken, run);
+  const { token, url } = options;
+  const login = async (account: Account, signal: AbortSignal) =>
+    (await client.login(account, { signal })).token;
+  const tokens = new CommandTokens({ url, token, ask, login });
+  // Faults of the file are reported at once: those that come later are retried.
+  await tokens.check();
+  const auth: ClientAuth = token && !tokens.canLogIn ? { token } : (signal) => tokens.get(signal);
+  let client: Call["client"];
+  await callServer(options, auth, tokens, (call) => {
+    client = call.client;
+    return run(call);
+  });
 }
 
 /** Runs a command's calls without a token. */
@@ -47,7 +52,7 @@ export async function withoutToken(
   options: ServerOptions,
   run: (call: Call) => Promise<void>,
 ): Promise<void> {
-  await callServer(options, { token: "" }, run);
+  await callServer(options, { token: "" }, undefined, run);
 }
 
 /**
@@ -57,6 +62,7 @@ export async function withoutToken(
 async function callServer(
   { url, protocol }: ServerOptions,
   auth: ClientAuth,
+  tokens: CommandTokens | undefined,
   run: (call: Call) => Promise<void>,
 ): Promise<void> {
   const interrupt = new AbortController();
@@ -65,13 +71,20 @@ async function callServer(
   // Once: a second Ctrl+C ends the process at once.
   process.once("SIGINT", onInterrupt);
   const chatter = createChatterClient({ url, auth, transport: protocol });
-  const describe = (error: unknown) => describeFailure(explainFailure(error, url));
+  const explain = (error: unknown) => explainFailure(tokens ? tokens.explain(error) : error, url);
+  const call: Call = {
+    client: chatter.client,
+    chatter,
+    signal,
+    describe: (error) => describeFailure(explain(error)),
+    isAsking: () => tokens?.isAsking ?? false,
+  };
   try {
-    await run({ client: chatter.client, chatter, signal, describe });
+    await run(call);
     signal.throwIfAborted();
   } catch (error) {
     signal.throwIfAborted();
-    throw explainFailure(error, url);
+    throw explain(error);
   } finally {
     // Connections are left to the end of the process: there are no calls in them any more.
     process.off("SIGINT", onInterrupt);

@@ -6,19 +6,22 @@ import type { Call } from "./call.js";
  * reason, not for each try.
  */
 export function createConnectionNotes(
-  { describe }: Call,
+  { describe, isAsking }: Call,
   tell: (note: string) => void,
 ): StateListener {
-  let told: string | undefined;
+  let lostBy: string | undefined;
   return (state) => {
+    if (isAsking()) {
+      return; // The question stands there, and says it.
+    }
     if (state.status === "waiting") {
       const reason = describe(state.reason);
-      if (reason !== told) {
-        told = reason;
+      if (reason !== lostBy) {
+        lostBy = reason;
         tell(`${reason}; trying again`);
       }
-    } else if (state.status === "live" && told !== undefined) {
-      told = undefined;
+    } else if (state.status === "live" && lostBy !== undefined) {
+      lostBy = undefined;
       tell("connected again");
     }
   };

@@ -1,9 +1,9 @@
 import { Command } from "commander";
+import type { OutputOptions } from "../../cli/options.js";
+import { createPrinter } from "../../cli/output.js";
 import { type EchoerResponse, EchoerResponseSchema } from "../../gen/chatter_pb.js";
-import { addCallOptions, addOutputOption, type OutputOptions } from "./options.js";
-import { createPrinter } from "./output.js";
 import {
-  addReliableOption,
+  addPostingOptions,
   createRequests,
   inputHelp,
   type PostingOptions,
@@ -16,12 +16,12 @@ export function createEchoerCommand(): Command {
   const command = new Command("echoer").description(
     "Store each line of standard input as a message, and print each once it is durable.",
   );
-  addOutputOption(addReliableOption(addCallOptions(command)));
-  return command
-    .addHelpText("after", `${inputHelp}\n${examples}`)
+  return addPostingOptions(command)
+    .addHelpText("after", inputHelp)
+    .addHelpText("after", examples)
     .action((options: PostingOptions & OutputOptions) =>
       postLines(options, "stored", async (posting) => {
-        const { client, lines, progress, signal } = posting;
+        const { client, progress, signal } = posting;
         const printer = createPrinter(options, signal);
         const print = (answer: EchoerResponse) => {
           progress.count();
@@ -31,7 +31,7 @@ export function createEchoerCommand(): Command {
         if (options.reliable) {
           return postReliably(posting, print);
         }
-        for await (const answer of client.echoer(createRequests(lines), { signal })) {
+        for await (const answer of client.echoer(createRequests(posting), { signal })) {
           await print(answer);
         }
       }),

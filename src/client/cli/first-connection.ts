@@ -1,6 +1,7 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { LinkedAbort } from "../abort.js";
+import { LinkedAbort } from "../../async/abort.js";
 import type { ConnectionState, StateListener } from "../connection-state.js";
+import { finalCodes, isFromChatter } from "../final-error.js";
 
 /**
  * Resuming is for connections that once stood: if the first one fails, a command says why
@@ -12,7 +13,7 @@ export class FirstConnection {
   #stood = false;
   #failure: ConnectError | undefined;
 
-  /** `next` is told the states of a connection that stood once. */
+  /** `next` is called with the states of a connection that stood once. */
   constructor(signal: AbortSignal, next: StateListener) {
     this.#abort = new LinkedAbort(signal);
     this.#next = next;
@@ -24,8 +25,7 @@ export class FirstConnection {
   }
 
   readonly onState = (state: ConnectionState): void => {
-    // A token that is renewed makes it wait too.
-    if (state.status === "waiting" && !this.#stood && state.reason.code === Code.Unavailable) {
+    if (state.status === "waiting" && !this.#stood && isMissing(state.reason)) {
       this.#failure ??= state.reason;
       this.#abort.abort(state.reason);
       return;
@@ -46,4 +46,14 @@ export class FirstConnection {
   end(): void {
     this.#abort.abort();
   }
+}
+
+/**
+ * Whether there is no Chatter: nobody, or somebody else who refuses. A token that is renewed
+ * makes it wait too, and so does a limit.
+ */
+function isMissing(reason: ConnectError): boolean {
+  return (
+    reason.code === Code.Unavailable || (finalCodes.has(reason.code) && !isFromChatter(reason))
+  );
 }

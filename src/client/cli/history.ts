@@ -1,25 +1,26 @@
 import { create } from "@bufbuild/protobuf";
 import { Command, Option } from "commander";
+import { addOutputOption, type OutputOptions, parseCount } from "../../cli/options.js";
+import { createPrinter } from "../../cli/output.js";
 import {
   type HistoryResponse,
   HistoryResponseSchema,
   type SubscribeResponse,
   View,
 } from "../../gen/chatter_pb.js";
+import { createAccountPrompt } from "./account-prompt.js";
 import { type Call, withToken } from "./call.js";
-import { createPlainReader, createResumingReader, type LogReader } from "./log-reader.js";
 import {
   addCallOptions,
-  addOutputOption,
   type CallOptions,
   createAfterOption,
   createNoResumeOption,
-  type OutputOptions,
-  parseCount,
-} from "./options.js";
-import { createPrinter } from "./output.js";
+  createRoomsOption,
+} from "./call-options.js";
+import { createPlainReader, createResumingReader, type LogReader } from "./log-reader.js";
 
 interface HistoryOptions extends CallOptions, OutputOptions {
+  readonly room?: readonly string[];
   readonly view: keyof typeof views;
   readonly after?: string;
   readonly last?: number;
@@ -33,10 +34,11 @@ const views = { default: View.DEFAULT, tiny: View.TINY };
 /** `chatter history` */
 export function createHistoryCommand(): Command {
   const command = new Command("history").description(
-    "Print the stored messages, oldest first, and with --follow those that are added.",
+    "Print the stored messages of a room, or of several, oldest first, and with --follow those that are added.",
   );
   addOutputOption(addCallOptions(command));
   return command
+    .addOption(createRoomsOption())
     .addOption(
       new Option("--view <name>", "every field, or the text alone")
         .env("CHATTER_VIEW")
@@ -47,49 +49,55 @@ export function createHistoryCommand(): Command {
     .addOption(
       new Option(
         "--last <count>",
-        "start so many messages before the newest (default: at the oldest)",
+        "how many messages before the newest to start (default: at the oldest)",
       ).argParser(parseCount(1)),
     )
     .addOption(
-      new Option("--limit <count>", "end after so many messages; 0: all")
+      new Option("--limit <count>", "maximum number of messages; 0: all")
         .default(0)
         .argParser(parseCount(0)),
     )
     .option(
       "--follow",
-      "go on with the messages that are added, until Ctrl+C; a lost connection is made anew",
+      "continue with messages as they are added, until Ctrl+C; a lost connection is restored",
     )
     .addOption(createNoResumeOption())
     .addHelpText("after", examples)
     .action((options: HistoryOptions) =>
-      withToken(options, async (call) => {
-        const printer = createPrinter(options, call.signal);
-        let left = options.limit;
-        const messages = options.follow ? followHistory(call, options) : readHistory(call, options);
-        for await (const message of messages) {
-          await printer.message(HistoryResponseSchema, message);
-          if (--left === 0) {
-            return;
-          }
-        }
-      }),
+      withToken(
+        options,
+        (call) => printHistory(call, options),
+        // Without --follow it ends before its token does.
+        options.follow && createAccountPrompt(),
+      ),
     );
 }
 
+async function printHistory(call: Call, options: HistoryOptions): Promise<void> {
+  const printer = createPrinter(options, call.signal);
+  let left = options.limit;
+  const messages = options.follow ? followHistory(call, options) : readHistory(call, options);
+  for await (const message of messages) {
+    // Also a text that is empty, which protobuf's JSON leaves out.
+    await (options.view === "tiny"
+      ? printer.object({ message: message.message })
+      : printer.message(HistoryResponseSchema, message, true));
+    if (--left === 0) {
+      return;
+    }
+  }
+}
+
 function readHistory({ client, signal }: Call, options: HistoryOptions) {
-  const { after, last = 0, limit, view } = options;
-  const request = { after, last: BigInt(last), limit: BigInt(limit), view: views[view] };
+  const { room: rooms = [], after, last = 0, limit } = options;
+  const view = views[options.view];
+  const request = { rooms: [...rooms], after, last: BigInt(last), limit: BigInt(limit), view };
   return client.history(request, { signal });
 }
 
-async function* followHistory(
-  call: Call,
-  options: HistoryOptions,
-): AsyncGenerator<HistoryResponse, void> {
-  const reader = options.resume ? createResumingReader(call) : createPlainReader(call);
-  for await (const message of follow(reader, options)) {
-    yield narrow(message, options.view);
-  }
+function followHistory(call: Call, options: HistoryOptions): AsyncGenerator<HistoryResponse, void> {
+  const createReader = options.resume ? createResumingReader : createPlainReader;
+  return follow(createReader(call, options.room ?? []), options);
 }
 
 /**
@@ -124,16 +132,14 @@ function toHistory(event: SubscribeResponse): HistoryResponse {
     sequence: event.sequence,
     sender: event.sender,
     cursor: event.cursor,
+    room: event.room,
   });
-}
-
-function narrow(message: HistoryResponse, view: HistoryOptions["view"]): HistoryResponse {
-  return view === "tiny" ? create(HistoryResponseSchema, { message: message.message }) : message;
 }
 
 const examples = `
 Examples:
   chatter history --last 10
+  chatter history --room team/alpha --last 10 --output text
   chatter history --view tiny | jq -r .message
   chatter history --follow --output jsonl >> messages.jsonl
   chatter history --after "$(tail -1 messages.jsonl | jq -r .cursor)" >> messages.jsonl`;

@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { Command } from "commander";
+import type { OutputOptions } from "../../cli/options.js";
+import { createPrinter } from "../../cli/output.js";
 import { type ListenerResponse, ListenerResponseSchema } from "../../gen/chatter_pb.js";
-import { addCallOptions, addOutputOption, type OutputOptions } from "./options.js";
-import { createPrinter } from "./output.js";
 import {
-  addReliableOption,
+  addPostingOptions,
   createRequests,
   inputHelp,
   type Posting,
@@ -18,9 +18,9 @@ export function createListenerCommand(): Command {
   const command = new Command("listener").description(
     "Store each line of standard input as a message, and print at the end how many are stored.",
   );
-  addOutputOption(addReliableOption(addCallOptions(command)));
-  return command
-    .addHelpText("after", `${inputHelp}\n${examples}`)
+  return addPostingOptions(command)
+    .addHelpText("after", inputHelp)
+    .addHelpText("after", examples)
     .action((options: PostingOptions & OutputOptions) =>
       postLines(options, options.reliable ? "stored" : "sent", async (posting) => {
         const response = await (options.reliable ? countPosts(posting) : callListener(posting));
@@ -32,9 +32,9 @@ export function createListenerCommand(): Command {
 }
 
 function callListener(posting: Posting): Promise<ListenerResponse> {
-  const { client, lines, progress, signal } = posting;
+  const { client, progress, signal } = posting;
   return client.listener(
-    createRequests(lines, () => progress.count()),
+    createRequests(posting, () => progress.count()),
     { signal },
   );
 }

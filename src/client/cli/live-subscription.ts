@@ -3,6 +3,8 @@ import type { StateListener } from "../connection-state.js";
 import type { Subscription } from "../subscription.js";
 
 interface LiveOptions {
+  /** Names and patterns of rooms. */
+  readonly rooms: readonly string[];
   readonly signal: AbortSignal;
   readonly onState?: StateListener | undefined;
 }
@@ -14,11 +16,12 @@ interface LiveOptions {
  */
 export function subscribeLive(
   chatter: ChatterClient,
-  { signal, onState }: LiveOptions,
+  { rooms, signal, onState }: LiveOptions,
 ): Promise<Subscription> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const subscription = chatter.subscribe({
+      rooms,
       signal,
       onState(state) {
         onState?.(state);

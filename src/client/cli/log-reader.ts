@@ -1,6 +1,5 @@
 import { setTimeout } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
 import {
   type HistoryResponse,
   type SubscribeResponse,
@@ -9,78 +8,102 @@ import {
 import type { Subscription } from "../subscription.js";
 import type { Call } from "./call.js";
 import { createErrorNotes } from "./connection-notes.js";
+import { noCursor } from "./errors.js";
 import { FirstConnection } from "./first-connection.js";
 import { subscribeLive } from "./live-subscription.js";
+
+/** Response header of Subscribe: the cursor that it starts after. */
+const cursorHeader = "chatter-cursor";
 
 /** Where to start; undefined: now. */
 export interface EventSelection {
   readonly after: string | undefined;
-  /** After so many seconds of silence comes an event that has only a cursor; 0: never. */
+  /** After how many seconds of silence comes an event that has only a cursor; 0: never. */
   readonly bookmarkSeconds: number;
 }
 
-/** How commands follow the log. */
+/** How commands follow rooms of the log. */
 export interface LogReader {
   /** The cursor of the newest message. */
   head(): Promise<string>;
-  /** The stored messages, or the last so many. */
+  /** The stored messages, or the last ones. */
   history(last: number | undefined): AsyncIterable<HistoryResponse>;
   /** What is added, from now on or after a cursor. */
   subscribe(selection: EventSelection): AsyncIterable<SubscribeResponse>;
 }
 
-/** Reads on when the connection is lost, and says so. */
-export function createResumingReader(call: Call): LogReader {
+/**
+ * Reads on when the connection is lost, and says so.
+ *
+ * @param rooms names and patterns; empty: "main"
+ * @param onLive called when a server has accepted the first call
+ */
+export function createResumingReader(
+  call: Call,
+  rooms: readonly string[],
+  onLive = () => {},
+): LogReader {
   const { chatter } = call;
-  const first = new FirstConnection(call.signal, createErrorNotes(call));
+  const notes = createErrorNotes(call);
+  let wasLive = false;
+  const first = new FirstConnection(call.signal, (state) => {
+    notes(state);
+    if (state.status === "live" && !wasLive) {
+      wasLive = true;
+      onLive();
+    }
+  });
   const { signal, onState } = first;
   return {
     async head() {
-      const subscription = await subscribeLive(chatter, { signal, onState });
+      const subscription = await subscribeLive(chatter, { rooms, signal, onState });
       await subscription.return?.();
       return subscription.cursor ?? "";
     },
-    history: (last) => chatter.history({ last, signal, onState }),
+    history: (last) => chatter.history({ rooms, last, signal, onState }),
     subscribe({ after, bookmarkSeconds }) {
       if (bookmarkSeconds === 0) {
-        return first.guard(chatter.subscribe({ after, signal, onState }));
+        return first.guard(chatter.subscribe({ rooms, after, signal, onState }));
       }
-      const events = chatter.subscribe({ after, bookmarkSeconds, signal, onState });
+      const events = chatter.subscribe({ rooms, after, bookmarkSeconds, signal, onState });
       return first.guard(withBookmarks(events, bookmarkSeconds));
     },
   };
 }
 
-/** Fails when the connection does. */
-export function createPlainReader({ client, signal }: Call): LogReader {
+/** Fails when the connection does. Takes the same. */
+export function createPlainReader(
+  { client, signal }: Call,
+  rooms: readonly string[],
+  onLive = () => {},
+): LogReader {
+  const request = { rooms: [...rooms] };
+  const onHeader = (header: Headers) => {
+    if (header.has(cursorHeader)) {
+      onLive();
+    }
+  };
   return {
     head() {
       const enough = new AbortController();
       return new Promise((resolve, reject) => {
-        const events = client.subscribe(
-          {},
-          {
-            signal: AbortSignal.any([signal, enough.signal]),
-            onHeader(header) {
-              const cursor = header.get("chatter-cursor");
-              if (cursor !== null) {
-                resolve(cursor);
-                enough.abort();
-              }
-            },
+        const events = client.subscribe(request, {
+          signal: AbortSignal.any([signal, enough.signal]),
+          onHeader(header) {
+            const cursor = header.get(cursorHeader);
+            if (cursor !== null) {
+              resolve(cursor);
+              enough.abort();
+            }
           },
-        );
-        const noCursor = new ConnectError(
-          `the answer to subscribe has no header "chatter-cursor"`,
-          Code.Internal,
-        );
+        });
         events[Symbol.asyncIterator]()
           .next()
-          .then(() => reject(noCursor), reject);
+          .then(() => reject(noCursor()), reject);
       });
     },
-    history: (last = 0) => client.history({ last: BigInt(last) }, { signal }),
-    subscribe: (selection) => client.subscribe(selection, { signal }),
+    history: (last = 0) => client.history({ ...request, last: BigInt(last) }, { signal }),
+    subscribe: (selection) => client.subscribe({ ...request, ...selection }, { signal, onHeader }),
   };
 }
 

@@ -1,8 +1,10 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Command, Option } from "commander";
+import { paragraph } from "../../cli/help.js";
+import { askHidden, readSecret } from "../../cli/password.js";
+import { visible } from "../../protocol/visible-text.js";
 import { withoutToken } from "./call.js";
-import { addServerOptions, type ServerOptions } from "./options.js";
-import { askHidden, readSecret } from "./password.js";
+import { addServerOptions, type ServerOptions } from "./call-options.js";
 import { savedTokensFile, saveToken } from "./saved-tokens.js";
 
 interface LoginOptions extends ServerOptions {
@@ -18,7 +20,7 @@ const loginTimeout = 30_000;
 /** `chatter login` */
 export function createLoginCommand(): Command {
   const command = new Command("login").description(
-    "Exchange a user name and a password for a token, and print the token.\n" +
+    "Exchange a user name and a password for a token, and print the token. " +
       "Without --password and --password-stdin the terminal asks for the password.",
   );
   return addServerOptions(command)
@@ -30,8 +32,17 @@ export function createLoginCommand(): Command {
       ).env("CHATTER_PASSWORD"),
     )
     .option("--password-stdin", "read the password from standard input")
-    .option("--save", "keep the token for later commands with the same --url")
-    .addHelpText("after", createHelp())
+    .option(
+      "--save",
+      "keep the token for later commands with the same --url, and do not print it on a terminal",
+    )
+    .addHelpText(
+      "after",
+      paragraph(
+        `--save keeps the token in ${savedTokensFile()}, which only you may read, and does not print it on a terminal. It is sent to the origin of its --url and to no other.`,
+      ),
+    )
+    .addHelpText("after", examples)
     .action(login);
 }
 
@@ -42,10 +53,17 @@ async function login(options: LoginOptions, command: Command): Promise<void> {
       { user: options.user, password },
       { signal, timeoutMs: loginTimeout },
     );
+    const until = expiresAt && timestampDate(expiresAt);
     if (options.save) {
-      await saveToken(options.url, token, expiresAt && timestampDate(expiresAt));
+      await saveToken(options.url, token, until);
+      if (process.stdout.isTTY) {
+        // Nobody should read it over the user's shoulder.
+        const time = until ? ` until ${until.toISOString()}` : "";
+        process.stderr.write(`chatter: logged in${time}; the token is in ${savedTokensFile()}\n`);
+        return;
+      }
     }
-    process.stdout.write(`${token}\n`);
+    process.stdout.write(`${visible(token)}\n`); // A server's text, on a terminal perhaps.
   });
 }
 
@@ -71,13 +89,8 @@ async function findPassword(options: LoginOptions, command: Command): Promise<st
   return password;
 }
 
-function createHelp(): string {
-  return `
---save keeps the token in ${savedTokensFile()}, which only you may read.
-It is sent to the origin of its --url and to no other.
-
+const examples = `
 Examples:
   export CHATTER_TOKEN=$(chatter login --user goa --password rocks)
   chatter login --user goa --password-stdin --save < password.txt
   chatter login --user goa --save`;
-}

@@ -1,16 +1,23 @@
 import { type Command, Option } from "commander";
+import { paragraph } from "../../cli/help.js";
+import { standardInputLines } from "../../cli/input-lines.js";
+import { addOutputOption } from "../../cli/options.js";
+import { Progress } from "../../cli/progress.js";
+import { mainRoom } from "../../protocol/rooms.js";
 import { type Call, withToken } from "./call.js";
-import { standardInputLines } from "./input-lines.js";
-import type { CallOptions } from "./options.js";
-import { Progress } from "./progress.js";
+import { addCallOptions, type CallOptions, createRoomOption } from "./call-options.js";
 
 /** What posting commands that offer --reliable take. */
 export interface PostingOptions extends CallOptions {
+  /** Undefined: "main". */
+  readonly room?: string;
   readonly reliable?: true;
 }
 
 /** What a posting command works with. */
 export interface Posting extends Call {
+  /** Where to. */
+  readonly room: string;
   /** The lines of standard input. */
   readonly lines: AsyncIterable<string>;
   readonly progress: Progress;
@@ -23,7 +30,7 @@ export interface Posting extends Call {
  * @param counted what has become of the messages that the command counts: "sent", "stored"
  */
 export async function postLines(
-  options: CallOptions,
+  options: PostingOptions,
   counted: string,
   run: (posting: Posting) => Promise<void>,
 ): Promise<void> {
@@ -34,7 +41,7 @@ export async function postLines(
   await withToken(options, async (call) => {
     const progress = new Progress(counted);
     try {
-      await run({ ...call, lines, progress });
+      await run({ ...call, room: options.room ?? mainRoom, lines, progress });
     } finally {
       progress.end();
     }
@@ -46,27 +53,30 @@ export async function postLines(
 
 /** A request for each line; `onSent` is called with each. */
 export async function* createRequests(
-  lines: AsyncIterable<string>,
+  { lines, room }: Posting,
   onSent = () => {},
-): AsyncGenerator<{ message: string }, void> {
+): AsyncGenerator<{ message: string; room: string }, void> {
   for await (const message of lines) {
     onSent();
-    yield { message };
+    yield { message, room };
   }
 }
 
-/** Adds --reliable. */
-export function addReliableOption(command: Command): Command {
+/** Adds --url, --protocol, --token, --room, --reliable and --output. */
+export function addPostingOptions(command: Command): Command {
+  addCallOptions(command).addOption(createRoomOption());
+  addOutputOption(command);
   return command.addOption(
     new Option(
       "--reliable",
-      "go on when the connection is lost: each message is stored once, whatever breaks",
+      "continue when the connection is lost: each message is stored once, whatever breaks",
     ),
   );
 }
 
 /** What the help of each posting command says about its input. */
-export const inputHelp = `
-Each line of standard input is one message, as UTF-8. Empty lines are left out. A line over
-65,536 bytes, or one that is not UTF-8, ends the input: what came before it is posted, and
-the exit status is 1.`;
+export const inputHelp = paragraph(
+  "Each line of standard input is one message, as UTF-8. Empty lines are left out. A line over " +
+    "65,536 bytes, or one that is not UTF-8, ends the input: what came before it is posted, and " +
+    "the exit status is 1.",
+);

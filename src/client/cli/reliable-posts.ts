@@ -1,16 +1,17 @@
 import { create } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
+import { orAborted } from "../../async/abort.js";
+import { withChanges } from "../../errors/define.js";
 import {
   type EchoerResponse,
   EchoerResponseSchema,
   PostProgressSchema,
 } from "../../gen/chatter_pb.js";
-import { orAborted } from "../abort.js";
 import { createErrorNotes } from "./connection-notes.js";
 import { FirstConnection } from "./first-connection.js";
 import type { Posting } from "./posting.js";
 
-/** So many lines are read ahead of what is done with their answers. */
+/** Maximum number of lines that are read ahead of what is done with their answers. */
 const maxAhead = 1024;
 
 /**
@@ -24,12 +25,12 @@ export async function postReliably(
   posting: Posting,
   take: (answer: EchoerResponse) => void | Promise<void>,
 ): Promise<void> {
-  const { chatter, lines, progress } = posting;
+  const { chatter, lines, progress, room } = posting;
   const first = new FirstConnection(
     posting.signal,
     createErrorNotes(posting, () => progress.hide()),
   );
-  const publisher = chatter.publisher({ signal: first.signal, onState: first.onState });
+  const publisher = chatter.publisher({ room, signal: first.signal, onState: first.onState });
   let stored = 0n;
   let lastSequence = 0n;
   let fail: (reason: unknown) => void;
@@ -73,5 +74,5 @@ export async function postReliably(
 /** With what a server tells when a posting stream fails. */
 function withProgress(error: ConnectError, stored: bigint, lastSequence: bigint): ConnectError {
   const progress = { desc: PostProgressSchema, value: { stored, lastSequence } };
-  return new ConnectError(error.rawMessage, error.code, error.metadata, [progress], error.cause);
+  return withChanges(error, { details: [progress] });
 }

@@ -1,6 +1,9 @@
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { cannotReadFile, cannotWriteFile } from "../../cli/errors.js";
+import { systemReason } from "../../errors/system-reason.js";
+import { tokensDamaged } from "./errors.js";
 
 /*
  * One JSON object: for each origin its token and when it expires. Only its owner may read
@@ -37,10 +40,10 @@ export async function saveToken(
     [new URL(url).origin]: { token, expires_at: expiresAt?.toISOString() },
   };
   const file = savedTokensFile();
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   // Written beside and renamed: a reader sees the old file or the new one, never a part.
   const draft = `${file}.${process.pid}`;
   try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     const handle = await open(draft, "wx", 0o600);
     try {
       await handle.writeFile(`${JSON.stringify(tokens, null, 4)}\n`);
@@ -49,8 +52,8 @@ export async function saveToken(
     }
     await rename(draft, file);
   } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
+    await rm(draft, { force: true }).catch(() => {}); // The folder may be missing.
+    throw cannotWriteFile({ path: file, reason: systemReason(error), cause: error });
   }
 }
 
@@ -63,11 +66,11 @@ async function readTokens(): Promise<Record<string, SavedToken>> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
       return {};
     }
-    throw error;
+    throw cannotReadFile({ path: file, reason: systemReason(error), cause: error });
   }
   const tokens = parseTokens(text);
   if (tokens === undefined) {
-    throw new Error(`${file} is damaged: remove it and log in again`);
+    throw tokensDamaged({ file });
   }
   return tokens;
 }

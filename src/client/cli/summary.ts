@@ -1,5 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { Command } from "commander";
+import type { OutputOptions } from "../../cli/options.js";
+import { createPrinter } from "../../cli/output.js";
 import {
   ChatSummarySchema,
   type SummaryResponse,
@@ -7,10 +9,8 @@ import {
 } from "../../gen/chatter_pb.js";
 import { createErrorNotes } from "./connection-notes.js";
 import { createResumingReader } from "./log-reader.js";
-import { addCallOptions, addOutputOption, type OutputOptions } from "./options.js";
-import { createPrinter } from "./output.js";
 import {
-  addReliableOption,
+  addPostingOptions,
   createRequests,
   inputHelp,
   type Posting,
@@ -22,13 +22,13 @@ import { postReliably } from "./reliable-posts.js";
 /** `chatter summary` */
 export function createSummaryCommand(): Command {
   const command = new Command("summary").description(
-    "Store each line of standard input as a message, and print at the end a summary of each.\n" +
-      "The summaries have 4 MiB at most in all, unless --reliable collects them: chatter\n" +
+    "Store each line of standard input as a message, and print at the end a summary of each. " +
+      "The summaries have 4 MiB at most in all, unless --reliable collects them: chatter " +
       "listener has no such bound.",
   );
-  addOutputOption(addReliableOption(addCallOptions(command)));
-  return command
-    .addHelpText("after", `${inputHelp}\n${examples}`)
+  return addPostingOptions(command)
+    .addHelpText("after", inputHelp)
+    .addHelpText("after", examples)
     .action((options: PostingOptions & OutputOptions) =>
       postLines(options, options.reliable ? "stored" : "sent", async (posting) => {
         const response = await (options.reliable
@@ -41,8 +41,9 @@ export function createSummaryCommand(): Command {
     );
 }
 
-function callSummary({ client, lines, progress, signal }: Posting): Promise<SummaryResponse> {
-  const requests = createRequests(lines, () => progress.count());
+function callSummary(posting: Posting): Promise<SummaryResponse> {
+  const { client, progress, signal } = posting;
+  const requests = createRequests(posting, () => progress.count());
   return client.summary(requests, { signal });
 }
 
@@ -51,8 +52,9 @@ function callSummary({ client, lines, progress, signal }: Posting): Promise<Summ
  * when each was stored, so they are looked up in the history.
  */
 async function collectSummaries(posting: Posting): Promise<SummaryResponse> {
-  const { chatter, progress, signal } = posting;
-  const before = await createResumingReader(posting).head();
+  const { chatter, progress, room, signal } = posting;
+  const rooms = [room];
+  const before = await createResumingReader(posting, rooms).head();
   const sequences: bigint[] = [];
   await postReliably(posting, ({ sequence }) => {
     progress.count();
@@ -62,11 +64,11 @@ async function collectSummaries(posting: Posting): Promise<SummaryResponse> {
   const { summaries } = response;
   if (sequences.length > 0) {
     const onState = createErrorNotes(posting, () => progress.hide());
-    for await (const stored of chatter.history({ after: before, signal, onState })) {
+    for await (const stored of chatter.history({ rooms, after: before, signal, onState })) {
       // Those of others lie between them.
       if (stored.sequence === sequences[summaries.length]) {
-        const { message, length, sentAt, sequence } = stored;
-        summaries.push(create(ChatSummarySchema, { message, length, sentAt, sequence }));
+        const { message, length, sentAt, sequence, room } = stored;
+        summaries.push(create(ChatSummarySchema, { message, length, sentAt, sequence, room }));
         if (summaries.length === sequences.length) {
           break;
         }

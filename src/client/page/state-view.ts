@@ -1,12 +1,12 @@
 import type { ConnectionState } from "../index.js";
-import { element } from "./element.js";
+import { element, shown } from "./element.js";
 
-/** A break that lasts longer is read out, in milliseconds: a renewed token makes a short one. */
+/** Screen readers announce a longer disconnection, in milliseconds: renewing a token takes less. */
 const announceAfterMs = 2_000;
 
 /**
- * Shows how the page stands with the server. Each step is to be seen; what is read out is
- * only that the connection is lost and that it is back, not every try in between.
+ * Shows the state of the connection. Each step is visible, but screen readers announce only that
+ * the connection was lost and that it is back, not every attempt in between.
  */
 export class StateView {
   readonly #state = element("state", HTMLElement);
@@ -21,7 +21,7 @@ export class StateView {
   show(state: ConnectionState): void {
     this.#state.dataset.status = state.status;
     this.#state.textContent = this.#textOf(state);
-    this.#state.title = "reason" in state ? (state.reason?.rawMessage ?? "") : "";
+    this.#state.title = "reason" in state ? shown(state.reason?.rawMessage ?? "") : "";
     if (state.status === "live" || state.status === "closed") {
       clearTimeout(this.#lost);
       this.#lost = undefined;

@@ -1,4 +1,4 @@
-import type { PublicKey } from "./signing-key.js";
+import type { PublicKey } from "./keys/signing-key.js";
 
 /** What a token says of its bearer. */
 export interface Identity {
@@ -8,7 +8,7 @@ export interface Identity {
   readonly scopes: readonly string[];
   /** The token's `jti`. */
   readonly tokenId: string;
-  /** When the token stops to be accepted, in milliseconds since 1970. */
+  /** When the token stops being accepted, in milliseconds since 1970. */
   readonly expiresAt: number;
   /** When the token was issued, in milliseconds since 1970, if it says so. */
   readonly issuedAt?: number;
@@ -33,8 +33,15 @@ export interface Auth {
    * Rejects with `unauthenticated` ("invalid username and password combination") and with
    * `resource_exhausted` if too many passwords wait to be checked; with the signal's
    * reason if it is aborted while waiting.
+   *
+   * @param address the client's; of IPv6 its network of 64 bits. Empty: it is not known
    */
-  login(user: string, password: string, signal: AbortSignal): Promise<IssuedToken>;
+  login(
+    user: string,
+    password: string,
+    signal: AbortSignal,
+    address?: string,
+  ): Promise<IssuedToken>;
 
   /**
    * Checks a token. Rejects with `unauthenticated` ("invalid token"), with `unavailable` if
@@ -44,12 +51,12 @@ export interface Auth {
 
   /**
    * Whether a token that `verify` took was revoked since. Asked again for every call under
-   * way after each change that `onChange` tells of. Default: tokens end when they expire.
+   * way after each change that `onChange` reports. Default: tokens end when they expire.
    */
   isRevoked?(identity: Identity): boolean;
 
   /**
-   * Calls the listener when tokens may have been revoked. Returns what takes it out.
+   * Calls the listener when tokens may have been revoked. Returns a function that unsubscribes.
    * Default: that never happens.
    */
   onChange?(listener: () => void): () => void;

@@ -1,4 +1,5 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
+import { malformedBasicCredentials } from "./errors.js";
 
 /** A name and a password, as yet unchecked. */
 export interface BasicCredentials {
@@ -43,8 +44,5 @@ function decode(bytes: Buffer): string {
 }
 
 function refusal(fault: string): ConnectError {
-  return new ConnectError(
-    `${fault}: send "Authorization: Basic " and the base64 of "user:password"`,
-    Code.InvalidArgument,
-  );
+  return malformedBasicCredentials({ fault });
 }

@@ -1,4 +1,4 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import { missingToken } from "./errors.js";
 
 /**
  * The token in the value of an `Authorization` header: "Bearer TOKEN", the scheme in any
@@ -9,10 +9,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 export function parseBearerToken(authorization: string | null): string {
   const token = /^(?:bearer +)?(\S+)$/i.exec(authorization ?? "")?.[1];
   if (token === undefined || /^bearer$/i.test(token)) {
-    throw new ConnectError(
-      'missing token: send "Authorization: Bearer TOKEN"',
-      Code.Unauthenticated,
-    );
+    throw missingToken();
   }
   return token;
 }

@@ -1,12 +1,12 @@
-import { Code, ConnectError } from "@connectrpc/connect";
 import type { Auth, Identity } from "./auth.js";
-import type { IssuerTokens } from "./issuer-tokens.js";
+import { invalidCredentials, invalidToken } from "./errors.js";
+import type { IssuerTokens } from "./issuer/issuer-tokens.js";
 import { createLoginQueue } from "./login-queue.js";
 import { verifyPassword } from "./passwords.js";
-import type { Revocations } from "./revocations.js";
+import type { Revocations } from "./revocations/revocations.js";
 import { claimedIssuer } from "./token-form.js";
 import type { Tokens } from "./tokens.js";
-import type { Users } from "./users.js";
+import type { Users } from "./users/users.js";
 
 export interface AuthOptions {
   /** Who can log in, and with which scopes. */
@@ -25,6 +25,19 @@ const clockSkewMs = 60_000;
 /**
  * Logins by accounts with a password, calls by signed tokens. A token that was given for a
  * password is accepted as long as its account is there.
+ *
+ * Its `login` rejects with `unauthenticated` for a wrong name or password, and with
+ * `resource_exhausted` if too many logins wait; `verify` with `unauthenticated` for an invalid
+ * token.
+ *
+ * @example
+ * ```ts
+ * const user = await newUser({ name: "ann", password: "secret", scopes: ["stream:read"] });
+ * const key = await parseSigningKey("a secret of at least 32 bytes...", "the key");
+ * const auth = createAuth({ users: createUsers([user]), tokens: createTokens({ key }) });
+ * const issued = await auth.login("ann", "secret", AbortSignal.timeout(5_000), "192.0.2.1");
+ * console.log((await auth.verify(issued.token)).subject);
+ * ```
  */
 export function createAuth({ users, tokens, issuer, revocations }: AuthOptions): Auth {
   const queue = createLoginQueue();
@@ -49,23 +62,27 @@ export function createAuth({ users, tokens, issuer, revocations }: AuthOptions):
   }
 
   return {
-    login: (name, password, signal) =>
-      queue.run(async () => {
-        const user = users.find(name);
-        const matches = await verifyPassword(password, user?.passwordHash ?? users.decoy);
-        if (user === undefined || !matches) {
-          throw new ConnectError("invalid username and password combination", Code.Unauthenticated);
-        }
-        const { name: subject, scopes } = user;
-        return tokens.issue({ subject, scopes, login: true, issuedAt: issueTime(subject) });
-      }, signal),
+    login: (name, password, signal, address) =>
+      queue.run(
+        async () => {
+          const user = users.find(name);
+          const matches = await verifyPassword(password, user?.passwordHash ?? users.dummyHash);
+          if (user === undefined || !matches) {
+            throw invalidCredentials();
+          }
+          const { name: subject, scopes } = user;
+          return tokens.issue({ subject, scopes, login: true, issuedAt: issueTime(subject) });
+        },
+        signal,
+        address,
+      ),
 
     async verify(token) {
       const isOutside = issuer !== undefined && claimedIssuer(token) === issuer.issuer;
       const identity = await (isOutside ? issuer : tokens).verify(token);
       if (isRevoked(identity)) {
         const cause = new Error("the token was revoked, or its account removed");
-        throw new ConnectError("invalid token", Code.Unauthenticated, undefined, undefined, cause);
+        throw invalidToken({ cause });
       }
       return identity;
     },

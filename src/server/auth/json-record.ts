@@ -1,4 +1,4 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import { malformedFile } from "./errors.js";
 
 /** Throws what is wrong with a file. */
 export type Fail = (fault: string) => never;
@@ -6,11 +6,11 @@ export type Fail = (fault: string) => never;
 /** Throws `failed_precondition`: the name of the file, and what is wrong there. */
 export function failureOf(source: string): Fail {
   return (fault) => {
-    throw new ConnectError(`${source}: ${fault}`, Code.FailedPrecondition);
+    throw malformedFile({ file: source, fault });
   };
 }
 
-/** The JSON in the text of a file. Nothing of the text is told. */
+/** The JSON in the text of a file. Errors quote nothing of it. */
 export function parseJson(text: string, fail: Fail): unknown {
   try {
     return JSON.parse(text);
@@ -38,7 +38,10 @@ export function isRecord(
   );
 }
 
-/** The time in a text such as "2025-01-31T12:00:00.000Z", in milliseconds since 1970; else undefined. */
+/**
+ * The time in a text such as "2025-01-31T12:00:00.000Z", in milliseconds since 1970; else
+ * undefined.
+ */
 export function timeOf(value: unknown): number | undefined {
   const time = typeof value === "string" ? Date.parse(value) : Number.NaN;
   return Number.isNaN(time) ? undefined : time;

@@ -1,4 +1,5 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
+import { invalidUserName } from "./errors.js";
 
 /** Bytes of UTF-8 in the longest name. */
 export const maxNameBytes = 128;
@@ -31,5 +32,5 @@ export function checkUserName(name: string): void {
 
 function refusal(name: string, fault: string): ConnectError {
   const shown = name.length > maxNameBytes ? `${name.slice(0, 16)}…` : name;
-  return new ConnectError(`user name ${JSON.stringify(shown)} ${fault}`, Code.InvalidArgument);
+  return invalidUserName({ name: JSON.stringify(shown), fault });
 }

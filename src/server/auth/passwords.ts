@@ -1,5 +1,5 @@
 import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { invalidPassword, malformedPasswordHash, passwordHashCost } from "./errors.js";
 
 /** What one hash costs; memory is `128 * 2 ** logN * r` bytes, time grows with all three. */
 export interface PasswordCost {
@@ -49,7 +49,7 @@ export async function hashPassword(
 ): Promise<string> {
   const fault = passwordFault(password);
   if (fault !== undefined) {
-    throw new ConnectError(`the password ${fault}`, Code.InvalidArgument);
+    throw invalidPassword({ fault });
   }
   checkCost(cost);
   const salt = randomBytes(saltBytes);
@@ -58,7 +58,8 @@ export async function hashPassword(
 
 /**
  * Whether the hash was made of this password. Always does the whole work that the hash
- * asks for and compares in constant time. Rejects with `invalid_argument` if it is no hash.
+ * asks for and compares in constant time. Rejects with `invalid_argument` if it is not a valid
+ * hash.
  */
 export async function verifyPassword(password: string, passwordHash: string): Promise<boolean> {
   const { cost, salt, hash } = parseHash(passwordHash);
@@ -67,13 +68,13 @@ export async function verifyPassword(password: string, passwordHash: string): Pr
   return same && passwordFault(password) === undefined;
 }
 
-/** The cost that a hash was made with. Throws `invalid_argument` if it is no hash. */
+/** The cost that a hash was made with. Throws `invalid_argument` if it is not a valid hash. */
 export function passwordCost(passwordHash: string): PasswordCost {
   return parseHash(passwordHash).cost;
 }
 
 /** A hash of this cost that no password fits: to do the same work for an unknown user. */
-export function decoyHash(cost: PasswordCost): string {
+export function dummyHash(cost: PasswordCost): string {
   return formatHash(cost, randomBytes(saltBytes), randomBytes(hashBytes));
 }
 
@@ -108,10 +109,7 @@ function parseHash(text: string): PasswordHash {
   const [match, logN, r, p, salt, hash] = format.exec(text) ?? [];
   if (match === undefined) {
     // The text is not quoted: it may be a password put in the wrong place.
-    throw new ConnectError(
-      'the password hash is not of the form "$scrypt$ln=15,r=8,p=3$SALT$HASH"',
-      Code.InvalidArgument,
-    );
+    throw malformedPasswordHash();
   }
   const cost = { logN: Number(logN), r: Number(r), p: Number(p) };
   checkCost(cost);
@@ -126,11 +124,7 @@ function checkCost({ logN, r, p }: PasswordCost): void {
   const inRange = (value: number, max: number) =>
     Number.isInteger(value) && value >= 1 && value <= max;
   if (!inRange(logN, 20) || !inRange(r, 32) || !inRange(p, 16) || 128 * 2 ** logN * r > maxMemory) {
-    throw new ConnectError(
-      `the password hash has the cost ln=${logN},r=${r},p=${p}: ln is 1 to 20, r 1 to 32, ` +
-        "p 1 to 16, and 128 * 2^ln * r bytes at most 512 MiB",
-      Code.InvalidArgument,
-    );
+    throw passwordHashCost({ ln: logN, r, p });
   }
 }
 

@@ -1,7 +1,11 @@
-import type { Stats } from "node:fs";
-import { type FileHandle, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
+import { constants, existsSync, type Stats } from "node:fs";
+import { type FileHandle, open, realpath, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
+import { systemReason } from "../../errors/system-reason.js";
+import { busyCodes, isSameFile, lockFile, lockFlags } from "../util/file-lock.js";
+import { readGuardedFile } from "../util/guarded-file.js";
+import { fileBusy, fileUnusable } from "./errors.js";
 
 /** A file with secrets, or with what must not be lost, that commands change. */
 export interface PrivateFile {
@@ -17,17 +21,17 @@ export function nameOf({ kind, path }: PrivateFile): string {
 
 /**
  * What is in the file; undefined if it is not there. Rejects with `failed_precondition` if
- * it cannot be read.
+ * it cannot be read, or if others than its owner may write it.
  */
 export async function readPrivateFile(file: PrivateFile): Promise<Buffer | undefined> {
-  return ifThere(readFile(file.path), file);
+  return ifThere(readGuardedFile(file.path, nameOf(file)), file);
 }
 
 /**
  * Puts a new file in the place of the old one, so that a reader, or whoever comes after a
  * crash, finds the one or the other. It has the owner and the mode of the old one, or is of
- * mode 0600 if there is none. The draft is a lock too: of two changes at the same time
- * neither is lost, one is refused.
+ * mode 0600 if there is none. The draft is locked: of two changes at the
+ * same time neither is lost, one is refused.
  *
  * Rejects as `change` does, with `unavailable` if another process is changing the file, and
  * with `failed_precondition` if it cannot be read or written.
@@ -42,9 +46,7 @@ export async function changePrivateFile(
   // What a symbolic link leads to is replaced, not the link.
   const path = before ? await realpath(file.path) : file.path;
   const draft = `${path}.tmp`;
-  const handle = await open(draft, "wx", 0o600).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === "EEXIST" ? inUse(file, draft) : fault(file, "written", error);
-  });
+  const handle = await openDraft(file, draft);
   try {
     try {
       await handle.writeFile(await change(await readPrivateFile(file)));
@@ -63,6 +65,33 @@ export async function changePrivateFile(
   await syncDirectory(dirname(path)).catch((error) => {
     throw fault(file, "made durable", error);
   });
+}
+
+/** Opens the draft, which is empty then, and locks it. */
+async function openDraft(file: PrivateFile, draft: string): Promise<FileHandle> {
+  for (;;) {
+    const flags = constants.O_RDWR | constants.O_CREAT | lockFlags;
+    const isLeft = existsSync(draft);
+    const handle = await open(draft, flags, 0o600).catch((error: NodeJS.ErrnoException) => {
+      throw busyCodes.includes(error.code) ? inUse(file, draft) : fault(file, "written", error);
+    });
+    try {
+      const isLocked = await lockFile(handle.fd).catch((error) => {
+        throw fault(file, "locked", error);
+      });
+      if (isLocked === false || (isLocked === undefined && isLeft)) {
+        throw inUse(file, draft);
+      }
+      if (await isSameFile(handle.fd, draft)) {
+        await handle.truncate(); // Of what a command that was killed has left.
+        return handle;
+      }
+      await handle.close(); // It was the draft of a change that is done.
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
 }
 
 /** A file changed by root stays readable for the server, by its user or by its group. */
@@ -95,24 +124,19 @@ async function ifThere<T>(reading: Promise<T>, file: PrivateFile): Promise<T | u
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
       return undefined;
     }
-    throw fault(file, "read", error);
+    throw error instanceof ConnectError ? error : fault(file, "read", error);
   }
 }
 
 function inUse(file: PrivateFile, draft: string): ConnectError {
-  return new ConnectError(
-    `${nameOf(file)} is being changed by another process: try again, or delete ` +
-      `${JSON.stringify(draft)} if there is none`,
-    Code.Unavailable,
-  );
+  return fileBusy({ file: nameOf(file), draft: JSON.stringify(draft) });
 }
 
 function fault(file: PrivateFile, verb: string, cause: unknown): ConnectError {
-  return new ConnectError(
-    `${nameOf(file)} cannot be ${verb} (${(cause as NodeJS.ErrnoException).code})`,
-    Code.FailedPrecondition,
-    undefined,
-    undefined,
+  return fileUnusable({
+    file: nameOf(file),
+    verb,
+    reason: systemReason(cause),
     cause,
-  );
+  });
 }

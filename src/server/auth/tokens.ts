@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { Code, ConnectError } from "@connectrpc/connect";
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { Identity, IssuedToken } from "./auth.js";
+import { invalidToken, invalidTokenLifetime, loginWithoutSigningKey } from "./errors.js";
+import type { PublicKey, SigningKey } from "./keys/signing-key.js";
+import { type SigningKeys, signingKeyAt } from "./keys/signing-keys.js";
 import { checkSubject } from "./names.js";
 import { checkScopes } from "./scopes.js";
-import type { PublicKey, SigningKey } from "./signing-key.js";
-import { type SigningKeys, signingKeyAt } from "./signing-keys.js";
 import { checkTokenForm } from "./token-form.js";
 import { createVerifiedTokens } from "./verified-tokens.js";
 
@@ -46,7 +46,9 @@ export interface Tokens {
   isRevoked(identity: Identity): boolean;
   /** What others can check the tokens by: all keys but secrets. */
   publicKeys(): readonly PublicKey[];
-  /** Calls the listener when keys may have been taken away. Returns what takes it out. */
+  /**
+   * Calls the listener when keys may have been taken away. Returns a function that unsubscribes.
+   */
   onChange?(listener: () => void): () => void;
 }
 
@@ -59,6 +61,14 @@ const clockSkewSeconds = 5;
  * Tokens as signed JWTs with `iss`, `aud`, `sub`, `scopes` (a list), `jti`, `iat`, `nbf`
  * and `exp`, each of which must be there. Throws `invalid_argument` for a lifetime out of
  * range.
+ *
+ * @example
+ * ```ts
+ * const key = await parseSigningKey("a secret of at least 32 bytes...", "the key");
+ * const tokens = createTokens({ key, lifetimeSeconds: 600 });
+ * const { token, expiresAt } = await tokens.issue({ subject: "ann", scopes: ["stream:read"] });
+ * console.log(new Date(expiresAt), (await tokens.verify(token)).scopes);
+ * ```
  */
 export function createTokens({
   key,
@@ -116,7 +126,7 @@ export function createTokens({
       checkScopes(scopes);
       checkLifetime(lifetimeSeconds);
       if (keys.list.length === 0) {
-        throw new ConnectError("there is no key to sign tokens with", Code.FailedPrecondition);
+        throw loginWithoutSigningKey();
       }
       const now = Math.floor(Date.now() / 1000);
       const issuedAt = token.issuedAt === undefined ? now : Math.floor(token.issuedAt / 1000);
@@ -145,7 +155,7 @@ export function createTokens({
         verified.add(token, identity);
         return identity;
       } catch (cause) {
-        throw new ConnectError("invalid token", Code.Unauthenticated, undefined, undefined, cause);
+        throw invalidToken({ cause });
       }
     },
 
@@ -182,9 +192,6 @@ function toIdentity(
 
 function checkLifetime(seconds: number): void {
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > maxLifetimeSeconds) {
-    throw new ConnectError(
-      `a token's lifetime of ${seconds} seconds is not a whole number from 1 to ${maxLifetimeSeconds}`,
-      Code.InvalidArgument,
-    );
+    throw invalidTokenLifetime({ seconds, most: maxLifetimeSeconds });
   }
 }

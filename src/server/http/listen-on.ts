@@ -1,5 +1,5 @@
 import type { AddressInfo, Server } from "node:net";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { cannotListen } from "./errors.js";
 
 /** Resolves when the server listens; rejects with `failed_precondition` and why it cannot. */
 export function listenOn(
@@ -8,15 +8,7 @@ export function listenOn(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) =>
-      reject(
-        new ConnectError(
-          `cannot listen on ${host} port ${port}: ${reasonOf(error)}`,
-          Code.FailedPrecondition,
-          undefined,
-          undefined,
-          error,
-        ),
-      );
+      reject(cannotListen({ host, port, reason: reasonOf(error), cause: error }));
     server.once("error", fail);
     server.listen({ host, port, backlog: 4096 }, () => {
       server.off("error", fail);
@@ -34,12 +26,12 @@ export function urlOf(scheme: string, server: Server): string {
 function reasonOf(error: NodeJS.ErrnoException): string {
   switch (error.code) {
     case "EADDRINUSE":
-      return "another program has it";
+      return "address already in use";
     case "EACCES":
-      return "that needs more rights";
+      return "permission denied";
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-      return "this machine has no such address";
+      return "not an address of this machine";
     default:
       return error.message;
   }

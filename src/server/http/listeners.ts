@@ -1,42 +1,52 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type {
-  Http2ServerRequest,
-  Http2ServerResponse,
-  IncomingHttpHeaders,
-  ServerHttp2Stream,
-} from "node:http2";
-import { createContextValues } from "@connectrpc/connect";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
-import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
-import { type PeerAddress, peerAddressKey } from "../service/peer-address.js";
-import { wireKey } from "../service/wire.js";
-import { endUpload, writeResponse } from "./http1-response.js";
-import { endStream, handleStream } from "./http2-stream.js";
-import { http2Headers } from "./plain-answer.js";
+import { LazyAbort } from "../../async/lazy-abort.js";
+import { becomeKnown } from "../limits/authenticated-connections.js";
+import type { Unread } from "../limits/unread-bytes.js";
+import { peerAddressKey } from "../net/peer-address.js";
+import { readableHost, withoutAuthority } from "../net/request-target.js";
+import { unreadKey, type Wire, wireKey } from "../service/call/context.js";
+import { clientLeft } from "../service/call/errors.js";
+import { CallValues, WireRequest } from "../service/call/request.js";
+import { LazyHeaders } from "../util/lazy-headers.js";
+import type { CallAdmission } from "./admission/call-admission.js";
+import { createStreamAdmission } from "./admission/stream-admission.js";
+import type { Clients, ErrorReport } from "./clients.js";
+import { refusedFraming } from "./framing.js";
+import { lostHeaders, tooManyHeaders } from "./header-bytes.js";
+import type { MisdirectedAnswer } from "./host-check.js";
+import { type PipeliningOptions, withPipelining } from "./http1/pipelining.js";
+import { endUpload, writeResponse } from "./http1/response.js";
+import { endStream, handleStream } from "./http2/stream.js";
+import { asUpgrade, opensWebSocket } from "./http2/websocket-stream.js";
+import type { RequestListener, StreamListener, UpgradeListener } from "./node-listeners.js";
+import { http2Headers } from "./plain-response.js";
 import { readBody } from "./request-body.js";
-import { oneAfterTheOther } from "./requests-ahead.js";
 import type { Route } from "./router.js";
-import { createStreamStarts } from "./stream-starts.js";
 
-/** For the "request" event of Node's HTTP/1 and HTTP/2 servers. */
-export type RequestListener = (
-  request: IncomingMessage | Http2ServerRequest,
-  response: ServerResponse | Http2ServerResponse,
-) => void;
+/** What requests go through. */
+export interface ListenerOptions extends Clients, ErrorReport {
+  readonly route: Route;
+  readonly misdirected: MisdirectedAnswer;
+  readonly admission: CallAdmission;
+}
 
-/** For the "stream" event of Node's HTTP/2 servers: the faster way to serve HTTP/2. */
-export type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
-
-/** @param waitMs what requests that are sent ahead on HTTP/1 may wait while nothing moves */
+/** @param ahead what is done about requests that are sent ahead on HTTP/1 */
 export function createRequestListener(
-  route: Route,
-  addressOf: PeerAddress,
-  waitMs: number,
+  { route, misdirected, admission, ...clients }: ListenerOptions,
+  ahead: Omit<PipeliningOptions, keyof Clients>,
 ): RequestListener {
-  const serve: RequestListener = (request, response) => {
-    const found = route(request.method ?? "", request.url ?? "", request.headers);
+  const serveNow: RequestListener = (request, response) => {
+    const { method = "", url: target = "", headers } = request;
+    const isLossy = request.httpVersionMajor === 1 && lostHeaders(request as IncomingMessage);
+    const found = isLossy
+      ? tooManyHeaders()
+      : (refusedFraming(request) ??
+        misdirected({ target, headers }) ??
+        route(method, target, headers));
     if (typeof found === "function") {
-      handleRequest(found, request, response, addressOf);
+      handleRequest(found, request, response, clients);
     } else {
       const headers = request.httpVersionMajor === 1 ? { ...found.headers } : http2Headers(found);
       (response as ServerResponse).writeHead(found.status, headers);
@@ -44,40 +54,130 @@ export function createRequestListener(
       endUpload(request, response);
     }
   };
-  return oneAfterTheOther(serve, waitMs);
+  const serve: RequestListener = (request, response) => {
+    const connection = connectionOf(request);
+    if (connection === undefined) {
+      return; // Its client has left.
+    }
+    admission.call({
+      connection,
+      remoteAddress: request.socket.remoteAddress,
+      headers: request.headers,
+      begin() {
+        if (response.destroyed) {
+          return false;
+        }
+        serveNow(request, response);
+        return true;
+      },
+    });
+  };
+  return withPipelining(serve, { ...clients, ...ahead });
 }
 
-export function createStreamListener(route: Route, addressOf: PeerAddress): StreamListener {
-  return createStreamStarts((stream, headers) => {
+/** @param upgrade opens WebSockets */
+export function createStreamListener(
+  options: ListenerOptions,
+  upgrade: UpgradeListener,
+): StreamListener {
+  const { route, misdirected, admission, ...clients } = options;
+  return createStreamAdmission(admission, (stream, headers) => {
     const method = String(headers[":method"]);
-    const found = route(method, String(headers[":path"]), headers);
+    const target = String(headers[":path"]);
+    if (opensWebSocket(headers)) {
+      const { request, socket } = asUpgrade(stream, headers);
+      upgrade(request, socket, Buffer.alloc(0));
+      return;
+    }
+    const found = misdirected({ target, headers }) ?? route(method, target, headers);
     if (typeof found === "function") {
-      handleStream(found, stream, headers, addressOf);
+      handleStream(found, stream, headers, clients);
     } else {
       stream.on("error", () => {}); // The client left; nothing is lost.
-      stream.respond({ ":status": found.status, ...http2Headers(found) });
-      endStream(stream, method === "HEAD" ? "" : found.body);
+      const body = method === "HEAD" ? "" : found.body;
+      // Without one the headers end the stream: gRPC finds an error in no others.
+      const endStreamNow = body === "";
+      stream.respond(
+        { ":status": found.status, ...http2Headers(found) },
+        { endStream: endStreamNow },
+      );
+      endStream(stream, body);
     }
   });
+}
+
+function connectionOf(request: IncomingMessage | Http2ServerRequest): object | undefined {
+  return "stream" in request ? request.stream.session : request.socket;
 }
 
 async function handleRequest(
   handler: UniversalHandlerFn,
   request: IncomingMessage | Http2ServerRequest,
   response: ServerResponse | Http2ServerResponse,
-  addressOf: PeerAddress,
+  { onError, ...clients }: Clients & ErrorReport,
 ): Promise<void> {
-  const address = addressOf(request.socket.remoteAddress, request.headers["x-forwarded-for"]);
-  const values = createContextValues()
-    .set(wireKey, { cut: () => response.destroy() })
-    .set(peerAddressKey, address);
+  const { remoteAddress } = request.socket;
+  const address = clients.addressOf(remoteAddress, request.headers["x-forwarded-for"]);
+  const call = new RequestCall(request, response, clients.unread.open(address));
   try {
-    const universal = universalRequestFromNodeRequest(request, response, undefined, values);
-    const result = await handler({ ...universal, body: readBody(request) });
+    const result = await handler(call.requestFrom(address));
     await writeResponse(result, response);
     endUpload(request, response);
-  } catch {
-    // The handler's own errors are in its response, and in the call's log line.
+  } catch (error) {
+    // The method's own errors are in its response, and in the call's log line.
+    if (!call.hasLeft) {
+      onError(error);
+    }
     response.destroy();
+  }
+}
+
+/** A call by a request of Node's, of HTTP/1.1 or in its form. */
+class RequestCall implements Wire {
+  readonly abort = new LazyAbort();
+  hasLeft = false;
+  readonly #request: IncomingMessage | Http2ServerRequest;
+  readonly #response: ServerResponse | Http2ServerResponse;
+  readonly #unread: Unread;
+
+  constructor(
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+    unread: Unread,
+  ) {
+    this.#request = request;
+    this.#response = response;
+    this.#unread = unread;
+
+    response.on("close", () => {
+      this.hasLeft = true;
+      unread.end();
+      if (!response.writableFinished) {
+        this.abort.abort(clientLeft());
+      }
+    });
+  }
+
+  requestFrom(address: string): WireRequest {
+    const { headers, httpVersion, method = "", socket, url = "" } = this.#request;
+    const scheme = "encrypted" in socket && socket.encrypted ? "https" : "http";
+    const host = readableHost((headers[":authority"] as string | undefined) ?? headers.host);
+    return new WireRequest(
+      httpVersion,
+      method,
+      `${scheme}://${host}${withoutAuthority(url)}`,
+      new LazyHeaders(headers, true),
+      readBody(this.#request, this.#unread),
+      new CallValues().set(wireKey, this).set(peerAddressKey, address).set(unreadKey, this.#unread),
+      this.abort,
+    );
+  }
+
+  authenticated(): void {
+    becomeKnown(connectionOf(this.#request));
+  }
+
+  cut(): void {
+    this.#response.destroy();
   }
 }

@@ -1,107 +1,234 @@
 import type { Readable } from "node:stream";
-import { Code, ConnectError } from "@connectrpc/connect";
-import { type Arrival, arrivals } from "../service/arrivals.js";
-
-/** How much of a body may lie here before its stream is paused: then its sender waits. */
-const maxPendingBytes = 256 * 1024;
+import type { ConnectError } from "@connectrpc/connect";
+import { isKnown } from "../limits/authenticated-connections.js";
+import { chunkCost, type Unread, uncounted } from "../limits/unread-bytes.js";
+import { clientLeft } from "../service/call/errors.js";
+import { type Inbound, inboundTurns, unknownBytesAtOnce } from "../service/call/inbound-turns.js";
+import type { ChunkResult } from "../util/chunk-result.js";
+import { ReceivedChunks } from "../util/received-chunks.js";
 
 /**
  * A request's body as it comes: everything that arrived in one turn of the event loop, or
- * while the taker was busy, is given in one piece. Nothing is read before the first piece is
- * asked for.
+ * while the consumer was busy, is given in one chunk. Nothing is read before the first chunk is
+ * asked for. What waits here is counted; when there is too much of it, the body ends with
+ * `resource_exhausted`.
+ *
+ * A connection without a valid token has a turn for each kilobyte, but for a last one: it may have
+ * sent many small things that cost much.
  *
  * A body that its client has cut is an error (`canceled`), never an end.
  */
-export function readBody(stream: Readable): AsyncIterable<Uint8Array> {
-  return { [Symbol.asyncIterator]: () => new BodyReader(stream) };
+export function readBody(stream: Readable, unread: Unread = uncounted): AsyncIterable<Uint8Array> {
+  return { [Symbol.asyncIterator]: () => new BodyReader(stream, unread) };
 }
 
-class BodyReader implements AsyncIterator<Uint8Array>, Arrival {
-  private pending: Uint8Array[] = [];
-  private pendingBytes = 0;
-  private outcome: { error?: ConnectError } | undefined;
-  private started = false;
-  private wake = () => {};
+class BodyReader implements AsyncIterator<Uint8Array>, Inbound {
+  readonly #stream: Readable;
+  readonly #unread: Unread;
+  readonly #pending = new ReceivedChunks();
+  #outcome: { error?: ConnectError } | undefined;
+  #isStarted = false;
+  /** Whether it waits for its turn: frames may be many, and small. */
+  #isQueued = false;
+  /** Whether its turn has come, and nothing was given in it yet. */
+  #hasTurn = false;
+  #node: PausedStream | undefined;
+  #wake = () => {};
 
-  constructor(private readonly stream: Readable) {}
+  constructor(stream: Readable, unread: Unread) {
+    this.#stream = stream;
+    this.#unread = unread;
+  }
 
-  async next(): Promise<IteratorResult<Uint8Array>> {
-    this.start();
-    while (this.pending.length === 0) {
-      if (this.outcome?.error) {
-        throw this.outcome.error;
-      }
-      if (this.outcome) {
+  async next(): Promise<ChunkResult> {
+    this.#start();
+    while (this.#pending.length === 0 || this.#needsTurn) {
+      if (this.#pending.length > 0) {
+        this.#takeTurn();
+      } else if (this.#outcome?.error) {
+        throw this.#outcome.error;
+      } else if (this.#outcome) {
         return { done: true, value: undefined };
       }
       await new Promise<void>((resolve) => {
-        this.wake = resolve;
+        this.#wake = resolve;
       });
     }
-    arrivals.delete(this);
-    const value = this.pending.length === 1 ? this.pending[0]! : Buffer.concat(this.pending);
-    this.pending = [];
-    this.pendingBytes = 0;
-    this.stream.resume();
-    return { done: false, value };
+    this.#leaveTurns();
+    this.#hasTurn = false;
+    const value = this.#pending.take(this.#isKnown ? undefined : unknownBytesAtOnce);
+    this.#unread.remove(value.length);
+    if (this.#pending.length <= this.#unread.readAhead / 2) {
+      this.#resume();
+    }
+    const isLast = this.#pending.length === 0 && this.#isWhole;
+    return { done: false, value, isLast };
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {
-    this.end({});
-    this.pending = [];
-    // What still comes is let through, so that the connection goes on.
-    this.stream.resume();
+    this.#drop({});
     return { done: true, value: undefined };
   }
 
-  private start(): void {
-    if (this.started) {
+  get connection(): object | undefined {
+    return connectionOf(this.#stream);
+  }
+
+  get #isKnown(): boolean {
+    const { connection } = this;
+    return connection !== undefined && isKnown(connection);
+  }
+
+  /** Whether all of it has come. */
+  get #isWhole(): boolean {
+    return this.#outcome !== undefined && !this.#outcome.error;
+  }
+
+  get #needsTurn(): boolean {
+    const isLast = this.#outcome !== undefined && this.#pending.length <= unknownBytesAtOnce;
+    return !(this.#hasTurn || isLast || this.#outcome?.error || this.#isKnown);
+  }
+
+  #start(): void {
+    if (this.#isStarted) {
       return;
     }
-    this.started = true;
-    if (this.stream.readableEnded) {
-      this.onEnd();
-    } else if (this.stream.destroyed) {
-      this.onClose();
+    this.#isStarted = true;
+    if (this.#stream.readableEnded) {
+      this.#onEnd();
+    } else if (this.#stream.destroyed) {
+      this.#onClose();
     } else {
-      this.stream.on("data", this.onData).once("end", this.onEnd).once("close", this.onClose);
+      this.#stream.on("data", this.#onData).once("end", this.#onEnd).once("close", this.#onClose);
     }
   }
 
-  private end(outcome: { error?: ConnectError }): void {
-    if (!this.outcome) {
-      this.outcome = outcome;
-      this.stream.off("data", this.onData).off("end", this.onEnd).off("close", this.onClose);
+  #end(outcome: { error?: ConnectError }): void {
+    if (!this.#outcome) {
+      this.#outcome = outcome;
+      this.#stream.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onClose);
     }
-    arrivals.delete(this);
-    this.wake();
+    this.#leaveTurns();
+    this.#wake();
   }
 
-  private readonly onData = (chunk: Uint8Array) => {
-    this.pending.push(chunk);
-    this.pendingBytes += chunk.length;
-    if (this.pendingBytes >= maxPendingBytes) {
-      this.stream.pause();
+  /** Ends without what is here. What still comes is let through, so that the connection goes on. */
+  #drop(outcome: { error?: ConnectError }): void {
+    this.#end(outcome);
+    this.#unread.remove(this.#pending.length);
+    this.#pending.clear();
+    this.#resume();
+  }
+
+  #resume(): void {
+    this.#node?.release();
+    this.#node = undefined;
+    this.#stream.resume();
+  }
+
+  readonly #onData = (chunk: Uint8Array) => {
+    this.#pending.push(chunk);
+    const error = this.#unread.add(chunk.length);
+    if (error) {
+      this.#drop({ error });
+      return;
+    }
+    if (!this.#node && this.#pending.length >= this.#unread.readAhead) {
+      this.#stream.pause();
+      this.#node = new PausedStream(this.#stream, this.#unread, (error) => this.#drop({ error }));
+      this.#node.count(this.#stream.readableLength);
+      if (this.#outcome) {
+        return; // That was too much.
+      }
     }
     // HTTP/2 gives each DATA frame by itself, and promises would run between them: what
     // came in the same packet is to be taken together.
-    arrivals.add(this);
+    this.#takeTurn();
   };
 
   /** The turn has come of what arrived. */
-  handOn(): void {
-    this.wake();
+  deliver(): void {
+    this.#isQueued = false;
+    this.#hasTurn = true;
+    this.#wake();
   }
 
-  private readonly onEnd = () => {
+  #takeTurn(): void {
+    if (!this.#isQueued) {
+      this.#isQueued = true;
+      inboundTurns.add(this);
+    }
+  }
+
+  #leaveTurns(): void {
+    if (this.#isQueued) {
+      this.#isQueued = false;
+      inboundTurns.delete(this);
+    }
+  }
+
+  readonly #onEnd = () => {
     // Node lets a stream of HTTP/2 end whose connection was cut, too.
-    if ("aborted" in this.stream && this.stream.aborted === true) {
-      this.onClose();
+    if ("aborted" in this.#stream && this.#stream.aborted === true) {
+      this.#onClose();
     } else {
-      this.end({});
+      this.#end({});
     }
   };
 
-  private readonly onClose = () =>
-    this.end({ error: new ConnectError("the client left before its last message", Code.Canceled) });
+  readonly #onClose = () =>
+    this.#end({
+      error: clientLeft(" before its last message"),
+    });
+}
+
+/**
+ * Counts what a paused stream holds: its sender may fill the window of HTTP/2 that it has, a byte
+ * at a time, and Node keeps each chunk by itself.
+ */
+class PausedStream {
+  readonly #stream: Readable;
+  readonly #unread: Unread;
+  readonly #push: Readable["push"];
+  readonly #onTooMuch: (error: ConnectError) => void;
+  #held = 0;
+
+  constructor(stream: Readable, unread: Unread, onTooMuch: (error: ConnectError) => void) {
+    this.#stream = stream;
+    this.#unread = unread;
+    this.#push = stream.push;
+    this.#onTooMuch = onTooMuch;
+    stream.push = (chunk: Uint8Array | null, encoding) => {
+      const isTaken = this.#push.call(stream, chunk, encoding);
+      if (chunk) {
+        this.count(chunk.length + chunkCost);
+      }
+      return isTaken;
+    };
+  }
+
+  count(bytes: number): void {
+    this.#held += bytes;
+    const error = this.#unread.add(bytes);
+    if (error) {
+      this.#onTooMuch(error);
+    }
+  }
+
+  release(): void {
+    this.#stream.push = this.#push;
+    this.#unread.remove(this.#held);
+    this.#held = 0;
+  }
+}
+
+/** What the stream of a request came by: a session of HTTP/2, or a socket of HTTP/1. */
+function connectionOf(
+  request: Readable & {
+    readonly stream?: { readonly session?: object };
+    readonly session?: object;
+    readonly socket?: object;
+  },
+): object | undefined {
+  return request.stream?.session ?? request.session ?? request.socket;
 }

@@ -1,17 +1,20 @@
 import { createServer as createHttp1, type Server as HttpServer } from "node:http";
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { Server, Socket } from "node:net";
-import type { Chatter } from "../chatter.js";
 import { AddressConnections } from "../limits/address-connections.js";
-import { limitConnectionAge } from "../limits/connection-age.js";
-import { withHeaderLimit } from "../limits/header-bytes.js";
+import { firstStreams, raiseStreams } from "../limits/connection-streams.js";
 import type { Limits } from "../limits/limits.js";
-import { endFloods, sessionOptions } from "../limits/session-floods.js";
-import type { Certificate } from "./certificate.js";
+import { answerClientErrors } from "./client-errors.js";
+import { limitConnectionAge } from "./connection-age.js";
+import { http2HeaderBounds, withHeaderLimit } from "./header-bytes.js";
+import { endFloods, sessionOptions } from "./http2/flood-guard.js";
+import { keepSessionsAlive } from "./http2/keepalive.js";
+import { keepEndsOutside, retireSession } from "./http2/session-end.js";
 import { listenOn, urlOf } from "./listen-on.js";
-import { createOnePort, type OnePort } from "./one-port.js";
-import { pingSessions } from "./session-pings.js";
-import { createTls, renewCertificate } from "./tls.js";
+import { createProtocolMux, type ProtocolMux } from "./protocol-mux.js";
+import type { Servable } from "./servable.js";
+import type { Certificate } from "./tls/certificate.js";
+import { createTls, renewCertificate } from "./tls/tls.js";
 
 /** What one HTTP/2 connection may upload before it is read: over a long way 64 KiB is slow. */
 const sessionWindowBytes = 1024 * 1024;
@@ -21,12 +24,14 @@ export function http1Options({ maxHeaderBytes, requestTimeoutMs }: Limits) {
   return {
     /** A stream that uploads may last for days; its deadline and its token bound it. */
     requestTimeout: 0,
-    /** A head that is slower than this gets 408. Without it, `requestTimeout` would stand for it. */
+    /**
+     * Headers that are slower than this get 408. Without it, `requestTimeout` would stand for it.
+     */
     headersTimeout: requestTimeoutMs,
-    /** How often Node looks for such heads. */
+    /** How often Node looks for such headers. */
     connectionsCheckingInterval: Math.min(requestTimeoutMs / 4, 15_000),
     keepAliveTimeout: 65_000,
-    /** A larger head gets 431. Node refuses one of just this size, too. */
+    /** Larger headers get 431. Node refuses one of just this size, too. */
     maxHeaderSize: maxHeaderBytes + 1,
   };
 }
@@ -39,7 +44,7 @@ export interface ListenOptions {
   /** The port then takes nothing but TLS, 1.2 or newer. Default: none, it is cleartext. */
   readonly tls?: Certificate | undefined;
   /**
-   * How long a connection may take to tell its protocol, which with TLS is the handshake, in
+   * How long a connection may take to show its protocol, which with TLS is the handshake, in
    * milliseconds. Default: 10,000.
    */
   readonly handshakeTimeoutMs?: number;
@@ -48,7 +53,7 @@ export interface ListenOptions {
    * connection. Default: 25,000.
    */
   readonly pingIntervalMs?: number;
-  /** Told of each HTTP/2 connection that is cut because its peer answers no pings. */
+  /** Called for each HTTP/2 connection that is cut because its peer answers no pings. */
   readonly onSilent?: () => void;
 }
 
@@ -72,35 +77,57 @@ export interface ChatterServer {
   close(graceMs: number): Promise<number>;
 }
 
-/** Serves HTTP/1.1 and HTTP/2, in the clear or over TLS, on one port. Rejects if it cannot listen. */
+/**
+ * Serves HTTP/1.1 and HTTP/2, in the clear or over TLS, and WebSockets, on one port.
+ *
+ * Rejects with `failed_precondition` if it cannot listen; the text says why.
+ *
+ * @example
+ * ```ts
+ * const log = createMemoryLog();
+ * const server = await listen(createChatter({ log, auth }), { port: 8080 });
+ * console.log(server.url);
+ *
+ * await server.close(10_000);
+ * await log.close();
+ * ```
+ */
 export async function listen(
-  chatter: Chatter,
+  served: Servable,
   options: ListenOptions = {},
 ): Promise<ChatterServer> {
-  const { limits } = chatter;
-  const http1 = createHttp1(http1Options(limits), chatter.requestListener);
-  http1.on("upgrade", chatter.upgradeListener);
+  const { limits } = served;
+  const http1 = createHttp1(http1Options(limits), served.requestListener);
+  http1.maxHeadersCount = 0; // Their bytes are bounded: Node would drop some without a word.
+  http1.on("upgrade", served.upgradeListener);
+  answerClientErrors(http1, limits);
+  const { maxHeaderListSize, maxHeaderListPairs } = http2HeaderBounds(limits);
   const http2 = createHttp2({
     ...sessionOptions(limits),
+    maxHeaderListPairs,
     settings: {
-      // Proxies multiplex: one connection may hold the subscriptions of thousands.
-      maxConcurrentStreams: limits.maxConnectionStreams,
-      maxHeaderListSize: limits.maxHeaderBytes,
+      maxConcurrentStreams: firstStreams(limits),
+      maxHeaderListSize,
       initialWindowSize: 256 * 1024,
+      enableConnectProtocol: true,
     },
   });
-  http2.on("session", (session) => session.setLocalWindowSize(sessionWindowBytes));
-  http2.on("stream", withHeaderLimit(chatter.streamListener, limits));
-  pingSessions(http2, options);
+  http2.on("session", (session) => {
+    keepEndsOutside(session);
+    session.setLocalWindowSize(sessionWindowBytes);
+  });
+  http2.on("stream", withHeaderLimit(served.streamListener, limits));
+  keepSessionsAlive(http2, options);
   endFloods(http2, limits);
+  raiseStreams(http2, limits, served.isTrustedProxy);
   limitConnectionAge(http1, http2, limits);
   const { handshakeTimeoutMs = 10_000 } = options;
   const tls = options.tls && createTls(options.tls);
-  const port = createOnePort({
+  const port = createProtocolMux({
     http1,
     http2,
     tls,
-    connections: new AddressConnections(limits, chatter.isTrustedProxy),
+    connections: new AddressConnections(limits, served.isTrustedProxy),
     handshakeTimeoutMs,
   });
   const connections = trackConnections(port.server, http2);
@@ -117,7 +144,7 @@ export async function listen(
       }
       renewCertificate(tls, certificate);
     },
-    close: (graceMs) => close(chatter, port, http1, connections, graceMs),
+    close: (graceMs) => close(served, port, http1, connections, graceMs),
   };
 }
 
@@ -148,8 +175,8 @@ function trackConnections(server: Server, http2: Http2Server): Connections {
 }
 
 async function close(
-  chatter: Chatter,
-  port: OnePort,
+  served: Servable,
+  port: ProtocolMux,
   http1: HttpServer,
   { sockets, sessions }: Connections,
   graceMs: number,
@@ -172,11 +199,11 @@ async function close(
   const sweep = setInterval(() => http1.closeIdleConnections(), 50);
   try {
     for (const session of sessions) {
-      session.close(); // GOAWAY; the session ends with its last stream.
+      retireSession(session);
     }
     port.closeUndecided();
     http1.closeIdleConnections();
-    await Promise.race([Promise.all([chatter.stop(graceMs / 2), closed]), late]);
+    await Promise.race([Promise.all([served.stop(graceMs / 2), closed]), late]);
   } finally {
     clearInterval(sweep);
     clearTimeout(timer);

@@ -1,10 +1,12 @@
 import type { Socket } from "node:net";
-import type { IsTrustedProxy } from "../service/peer-address.js";
+import { networkOf } from "../net/network.js";
+import type { IsTrustedProxy } from "../net/peer-address.js";
 import type { Limits } from "./limits.js";
-import { networkOf } from "./network.js";
 import { retryAfter, retryLaterMs } from "./over-limit.js";
 
-/** So many connections may be told at a time why they are refused; more are just closed. */
+/**
+ * Maximum number of connections that get the reason of a refusal at a time; more are just closed.
+ */
 const maxRefusals = 100;
 
 /**
@@ -25,7 +27,9 @@ export class AddressConnections {
     this.#isTrustedProxy = isTrustedProxy;
   }
 
-  /** Takes a new connection: whether it is to be served, told why not, or just closed. */
+  /**
+   * Takes a new connection: whether it is to be served, refused with the reason, or just closed.
+   */
   enter(socket: Socket): "serve" | "refuse" | "close" {
     const { maxAddressConnections, onRefused } = this.#limits;
     if (this.#isTrustedProxy(socket.remoteAddress)) {
@@ -59,12 +63,12 @@ export class AddressConnections {
 
 const text = "too many connections from this address: close some first\n";
 
-/** What a client that speaks HTTP/1.1 is told. */
+/** What a client that speaks HTTP/1.1 gets. */
 export const http1Refusal =
   `HTTP/1.1 429 Too Many Requests\r\nRetry-After: ${retryAfter(retryLaterMs)}\r\n` +
   `Connection: close\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
 
-/** What a client that speaks HTTP/2 is told: SETTINGS, and GOAWAY with ENHANCE_YOUR_CALM. */
+/** What a client that speaks HTTP/2 gets: SETTINGS, and GOAWAY with ENHANCE_YOUR_CALM. */
 export const http2Refusal = Buffer.concat([
   Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
   Buffer.from([0, 0, 8 + text.length, 7, 0, 0, 0, 0, 0]),

@@ -6,7 +6,9 @@ export interface Limits {
   readonly maxMessageBytes: number;
   /** Bytes of a request's headers, names and values. Default: 16,384. */
   readonly maxHeaderBytes: number;
-  /** Streams that one HTTP/2 connection may have open. Default: 20,000. */
+  /**
+   * Streams that one HTTP/2 connection may have open; 100 before a valid token. Default: 20,000.
+   */
   readonly maxConnectionStreams: number;
   /** Connections that one address may have open; 0 is off. Default: 20,000. */
   readonly maxAddressConnections: number;
@@ -16,7 +18,22 @@ export interface Limits {
   readonly maxUserMessages: number;
   /** Failed logins of one address and user name in a minute; 0 is off. Default: 10. */
   readonly maxLoginAttempts: number;
-  /** What a request's head may take, and the one message of a call that takes one. Default: 60,000. */
+  /**
+   * Failed logins of one address over all user names in a minute, and logins of it that may be
+   * under way; 0 is off. Of IPv6 a network of 64 bits is one address. Default: 100.
+   */
+  readonly maxAddressLoginAttempts: number;
+  /**
+   * Bytes that were received and are not used yet, of all calls together, from 8,388,608. A user
+   * has three quarters of them; what comes without a valid token has the fourth, and one address
+   * an eighth.
+   * Default: 134,217,728, which a machine of 512 MB has.
+   */
+  readonly maxUnreadBytes: number;
+  /**
+   * How long a request's headers may take, and the one message of a call that takes one, in
+   * milliseconds. Default: 60,000.
+   */
   readonly requestTimeoutMs: number;
   /** What a posting stream may take for its first message; 0 is off. Default: 3,600,000. */
   readonly firstMessageTimeoutMs: number;
@@ -26,20 +43,28 @@ export interface Limits {
   readonly maxStreamAgeMs: number;
   /** Age at which a connection takes no more calls, within 10 % of it; 0 is off. Default: 0. */
   readonly maxConnectionAgeMs: number;
-  /** Told each time something is refused by a limit. Default: nobody. */
+  /** Called each time something is refused by a limit. Default: nothing is called. */
   readonly onRefused: (limit: LimitName) => void;
 }
 
-/** The limits that refuse, as `onRefused` is told them: few, so that they can be a label. */
+/** The limits that refuse, as `onRefused` is called with them: few, so that they can be a label. */
 export type LimitName =
   | "address_connections"
   | "user_streams"
   | "user_messages"
   | "login_attempts"
+  | "address_login_attempts"
+  | "login_queue"
   | "request_time"
   | "first_message_time"
   | "upload_idle_time"
-  | "http2_flood";
+  | "http2_flood"
+  | "allowed_hosts"
+  | "header_bytes"
+  | "requests_ahead"
+  | "unread_bytes"
+  | "tunnel_credit"
+  | "tunnel_blocked";
 
 /** Wide enough that a load test by one user from one machine meets none. */
 export const defaultLimits: Limits = {
@@ -51,6 +76,8 @@ export const defaultLimits: Limits = {
   maxUserStreams: 20_000,
   maxUserMessages: 0,
   maxLoginAttempts: 10,
+  maxAddressLoginAttempts: 100,
+  maxUnreadBytes: 128 * 1024 * 1024,
   requestTimeoutMs: 60_000,
   firstMessageTimeoutMs: 3_600_000,
   uploadIdleTimeoutMs: 3_600_000,

@@ -1,7 +1,8 @@
 import type { ConnectError } from "@connectrpc/connect";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { userMessageRate } from "./errors.js";
 import type { Limits } from "./limits.js";
-import { overLimit } from "./over-limit.js";
+import { withRetry } from "./over-limit.js";
 
 /** How many of some messages a user may post now, and why no more. */
 export interface Allowance {
@@ -36,10 +37,7 @@ export class MessageRate {
       const excess = refusal.consumedPoints - maxUserMessages;
       return {
         count: Math.max(0, count - excess),
-        error: overLimit(
-          `the user posts more than ${maxUserMessages} messages a second: post slower`,
-          refusal.msBeforeNext,
-        ),
+        error: withRetry(userMessageRate({ most: maxUserMessages }), refusal.msBeforeNext),
       };
     }
   }

@@ -1,21 +1,19 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
 import { RetryInfoSchema } from "../../gen/google/rpc/retry_info_pb.js";
 
 /** When it is as good as unknown when there will be room again, in milliseconds. */
 export const retryLaterMs = 1000;
 
 /**
- * `resource_exhausted`, with the time to wait before the next try: for gRPC and Connect as
+ * The same error, with the time to wait before the next try: for gRPC and Connect as
  * `google.rpc.RetryInfo`, for plain HTTP as `Retry-After`, which has whole seconds.
  */
-export function overLimit(text: string, retryMs: number = retryLaterMs): ConnectError {
-  return new ConnectError(
-    text,
-    Code.ResourceExhausted,
-    { [retryAfterHeader]: retryAfter(retryMs) },
-    [{ desc: RetryInfoSchema, value: { retryDelay: durationFromMs(Math.ceil(retryMs)) } }],
-  );
+export function withRetry(error: ConnectError, retryMs: number = retryLaterMs): ConnectError {
+  error.metadata.set(retryAfterHeader, retryAfter(retryMs));
+  const retryDelay = durationFromMs(Math.ceil(retryMs));
+  error.details.push({ desc: RetryInfoSchema, value: { retryDelay } });
+  return error;
 }
 
 export const retryAfterHeader = "retry-after";

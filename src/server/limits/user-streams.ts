@@ -1,6 +1,7 @@
+import { networkOf } from "../net/network.js";
+import { addressStreams, userStreams } from "./errors.js";
 import type { Limits } from "./limits.js";
-import { networkOf } from "./network.js";
-import { overLimit } from "./over-limit.js";
+import { withRetry } from "./over-limit.js";
 
 /** Streams without a user (health, reflection) that one address may have open. */
 const maxAnonymousStreams = 1000;
@@ -28,11 +29,7 @@ export class UserStreams {
     const open = this.#open.get(key) ?? 0;
     if (most > 0 && open >= most) {
       this.#limits.onRefused("user_streams");
-      throw overLimit(
-        user === undefined
-          ? `${most} streams without a token are open from this address: close some first`
-          : `the user has ${most} streams open, which is the most: close some first`,
-      );
+      throw withRetry((user === undefined ? addressStreams : userStreams)({ most }));
     }
     this.#open.set(key, open + 1);
     return key;

@@ -1,51 +1,94 @@
-import { access, constants, open, readdir, rm, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { access, constants, open, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { makeFolder } from "../make-folder.js";
-import { openError } from "./log-errors.js";
+import { systemReason } from "../../errors/system-reason.js";
+import { makeFolder } from "../util/make-folder.js";
+import { unusableFolder } from "./errors.js";
+import { draftEnding, syncDirectory } from "./file/disk-file.js";
 
 /** Where the parts of a log lie in its folder, which may hold other things too. */
 export interface LogFolder {
   /** The folder itself. */
   readonly dir: string;
-  /** The LevelDB folder. */
+  /** The folder of the segments. */
   readonly store: string;
   /** The file that says how far the log had come. */
-  readonly witness: string;
+  readonly head: string;
+  /** The second one, beside the segments. */
+  readonly headCopy: string;
   /** The file that is there while a log is imported into the folder. */
   readonly importMark: string;
+  /** The file that is there while a log of the old form is taken over. */
+  readonly upgradeMark: string;
 }
+
+const headCopyName = "head";
 
 /** The parts of a log in a folder, whether they are there or not. */
 export function logFolder(dir: string): LogFolder {
   return {
     dir,
     store: join(dir, "messages"),
-    witness: join(dir, "messages.head"),
+    head: join(dir, "messages.head"),
+    headCopy: join(dir, "messages", headCopyName),
     importMark: join(dir, "messages.import"),
+    upgradeMark: join(dir, "messages.upgrade"),
   };
 }
 
 /**
- * Makes a log's folder if it is not there. Rejects with `failed_precondition` if it is no
- * folder, cannot be written, or is the LevelDB folder of another program.
+ * Makes the folder of a log if it is not there. Its name lasts as soon as this has resolved.
+ * Rejects with `failed_precondition` and a line that names it if it is no
+ * folder, cannot be written, or is the database of another program.
  */
 export async function prepareFolder(dir: string): Promise<LogFolder> {
   const folder = logFolder(dir);
   try {
-    const made = await makeFolder(dir);
-    if (made !== undefined) {
-      // A new folder lasts only when its parent's list is on the disk.
-      await syncFolder(dirname(made));
-    }
-    if ((await readdir(dir)).includes("CURRENT")) {
+    await makeDurably(dir);
+    if (existsSync(join(dir, "CURRENT"))) {
       throw new Error("it is the database of another program");
     }
     await access(dir, constants.R_OK | constants.W_OK | constants.X_OK);
-    await makeFolder(folder.store);
+    await makeDurably(folder.store);
   } catch (error) {
-    throw openError(`the log cannot be kept in ${dir}: ${reasonOf(error)}`, error);
+    throw unusableFolder({ dir, reason: reasonOf(error), cause: error });
   }
   return folder;
+}
+
+/** A new folder lasts only when its parent's list is on the disk, and so on upwards. */
+async function makeDurably(dir: string): Promise<void> {
+  const made = await makeFolder(dir);
+  if (made === undefined) {
+    return;
+  }
+  for (let parent = dirname(dir); ; parent = dirname(parent)) {
+    await syncDirectory(parent);
+    if (parent === dirname(made) || parent === dirname(parent)) {
+      return;
+    }
+  }
+}
+
+/**
+ * Whether nothing of messages is in the folder of the segments, or it is not there: drafts and
+ * the second head file do not count.
+ */
+export async function hasNoFiles(folder: LogFolder): Promise<boolean> {
+  try {
+    const names = await readdir(folder.store);
+    return names.every((name) => name.endsWith(draftEnding) || name === headCopyName);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+      return true;
+    }
+    throw error;
+  }
+}
+
+/** Whether the log has the form of older versions, a LevelDB folder. */
+export function hasOldForm(folder: LogFolder): boolean {
+  return existsSync(join(folder.store, "CURRENT"));
 }
 
 function reasonOf(error: unknown): string {
@@ -58,41 +101,31 @@ function reasonOf(error: unknown): string {
     case "EROFS":
       return "it cannot be written to";
     default:
-      return (error as Error).message;
+      return systemReason(error);
   }
 }
 
-/** Makes the list of what is in a folder durable. */
-export async function syncFolder(dir: string): Promise<void> {
-  const handle = await open(dir, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-const pieceBytes = 1024 * 1024;
-
-/**
- * Rejects if the disk has no room for what opening the store writes: LevelDB then copies
- * its log into a table. A store that was closed and does not open again could not be read.
- */
-export async function probeSpace(folder: LogFolder): Promise<void> {
-  let bytes = pieceBytes;
-  for (const name of await readdir(folder.store)) {
-    if (name.endsWith(".log")) {
-      bytes += (await stat(join(folder.store, name))).size;
+/** Removes what a killed process has left beside the segments. The folder must be locked. */
+export async function removeLeftovers({ dir }: LogFolder): Promise<void> {
+  for (const entry of await readdir(dir, { withFileTypes: true })) {
+    const { name } = entry;
+    const isDraft = name.startsWith("messages.") && name.endsWith(draftEnding);
+    if ((isDraft || name === probeName) && !entry.isDirectory()) {
+      await rm(join(dir, name), { force: true });
     }
   }
-  const path = join(folder.dir, "messages.probe");
+}
+
+const probeName = "messages.probe";
+const probeBytes = 1024 * 1024;
+
+/** Rejects if the disk has no room for some messages. */
+export async function probeSpace(folder: LogFolder): Promise<void> {
+  const path = join(folder.dir, probeName);
   try {
     const handle = await open(path, "w", 0o600);
     try {
-      const piece = Buffer.alloc(pieceBytes);
-      for (let written = 0; written < bytes; written += pieceBytes) {
-        await handle.write(piece);
-      }
+      await handle.write(Buffer.alloc(probeBytes));
       await handle.datasync();
     } finally {
       await handle.close();

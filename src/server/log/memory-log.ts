@@ -1,20 +1,28 @@
 import { randomBytes } from "node:crypto";
-import type { Commit } from "./commit.js";
-import { type DedupeOptions, DedupeWindow } from "./dedupe-window.js";
-import { GroupCommit } from "./group-commit.js";
-import { closedError, overtakenError } from "./log-errors.js";
-import type { LogObserver } from "./log-observer.js";
+import { roomOf } from "../../protocol/rooms.js";
+import { RoomSelection } from "../rooms/room-selection.js";
+import type { Commit } from "./core/commit.js";
+import { type DedupeOptions, DedupeWindow } from "./core/dedupe-window.js";
+import { GroupCommit } from "./core/group-commit.js";
+import { HeadWaiters } from "./core/head-waiters.js";
+import { LogClock } from "./core/log-clock.js";
+import { hasLimits, isExpired, type RetentionOptions } from "./core/retention.js";
+import { selectTitles } from "./core/room-titles.js";
+import { TailCache } from "./core/tail-cache.js";
+import { closedError, overtakenError } from "./errors.js";
 import type {
   AppendResult,
   Batch,
+  HeadListener,
   MessageLog,
   NewMessage,
+  OnStored,
   ReadOptions,
+  RoomState,
+  RoomsQuery,
   StoredId,
 } from "./message-log.js";
-import { Recent } from "./recent.js";
-import { hasLimits, isSurplus, type RetentionOptions } from "./retention.js";
-import { Waiters } from "./waiters.js";
+import type { LogObserver } from "./observer.js";
 
 /** Options of `createMemoryLog`. */
 export interface MemoryLogOptions {
@@ -22,13 +30,22 @@ export interface MemoryLogOptions {
   readonly retention?: RetentionOptions;
   /** How long ids are remembered. */
   readonly dedupe?: DedupeOptions;
-  /** Told what the log does. Default: nobody. */
+  /** Called with what the log does. Default: nothing is called. */
   readonly observer?: LogObserver;
 }
 
 /**
  * A log in memory, for tests and benchmarks: it keeps every promise but those that need a
- * disk, and is gone with its process.
+ * disk, and is gone with its process. It keeps all messages unless `retention` is set.
+ *
+ * @example
+ * ```ts
+ * const log = createMemoryLog({ retention: { maxMessages: 1_000 } });
+ * await log.append([{ text: "hello", sender: "goa", messageId: "" }]);
+ * const batch = await log.read(0);
+ * console.log(batch?.first, batch?.last, batch?.count);
+ * await log.close();
+ * ```
  */
 export function createMemoryLog(options: MemoryLogOptions = {}): MessageLog {
   return new MemoryLog(options);
@@ -38,9 +55,10 @@ class MemoryLog implements MessageLog {
   readonly identity = randomBytes(6).toString("base64url");
   readonly #retention: RetentionOptions;
   readonly #window: DedupeWindow;
+  readonly #clock = new LogClock();
   readonly #commits: GroupCommit;
-  readonly #waiters = new Waiters();
-  readonly #recent = new Recent(Number.POSITIVE_INFINITY, 0);
+  readonly #waiters = new HeadWaiters();
+  readonly #cache = new TailCache(Number.POSITIVE_INFINITY, 0);
   #totalBytes = 0;
   #closed = false;
 
@@ -52,37 +70,38 @@ class MemoryLog implements MessageLog {
       this.#window,
       (commit) => this.#write(commit),
       observer,
+      this.#clock,
     );
     this.#commits.start({ head: 0, sentAt: 0, totalBytes: 0 });
   }
 
   get head() {
-    return this.#recent.head;
+    return this.#cache.head;
   }
 
   get first() {
     this.#retain();
-    return this.#recent.first;
+    return this.#cache.first;
   }
 
   get writeFault() {
     return this.#commits.fault;
   }
 
-  append(messages: readonly NewMessage[]): Promise<AppendResult> {
-    return this.#commits.append(messages);
+  append(messages: readonly NewMessage[], onStored?: OnStored): Promise<AppendResult> {
+    return this.#commits.append(messages, onStored);
   }
 
-  read(after: number, { through, limit, signal }: ReadOptions = {}): Batch | undefined {
-    signal?.throwIfAborted();
+  read(after: number, options: ReadOptions = {}): Batch | undefined {
+    options.signal?.throwIfAborted();
     if (this.#closed) {
       throw closedError();
     }
     const { first } = this;
     if (after + 1 < first) {
-      throw overtakenError(after, first);
+      throw overtakenError({ after, first });
     }
-    return this.#recent.read(after, through, limit);
+    return this.#cache.read(after, options);
   }
 
   wait(after: number, signal: AbortSignal): Promise<void> {
@@ -93,8 +112,35 @@ class MemoryLog implements MessageLog {
     return sequence <= this.head;
   }
 
-  beforeLast(count: number): number {
-    return Math.max(this.first - 1, this.head - count);
+  listen(listener: HeadListener): () => void {
+    return this.#waiters.listen(listener);
+  }
+
+  beforeLast(count: number, rooms = RoomSelection.all, signal?: AbortSignal): number {
+    signal?.throwIfAborted();
+    let left = count;
+    for (const record of this.#cache.newestFirst(rooms)) {
+      if (record.count >= left) {
+        return record.last - left;
+      }
+      left -= record.count;
+    }
+    return this.first - 1;
+  }
+
+  rooms(query: RoomsQuery): readonly RoomState[] {
+    const { since = Number.POSITIVE_INFINITY } = query;
+    this.#retain();
+    return selectTitles(this.#cache.byRoom.keys(), query).map((title) => {
+      const room = roomOf(title);
+      const list = this.#cache.byRoom.get(room)!;
+      const { last, sentAt: lastAt } = list.newest!;
+      let countSince = 0;
+      for (const record of list.after(since)) {
+        countSince += record.last - Math.max(record.first - 1, since);
+      }
+      return { room, count: list.count, last, lastAt, countSince };
+    });
   }
 
   async idsBetween(after: number, through: number): Promise<readonly StoredId[]> {
@@ -109,11 +155,11 @@ class MemoryLog implements MessageLog {
 
   async #write(commit: Commit): Promise<void> {
     for (const record of commit.records) {
-      this.#recent.add(record);
+      this.#cache.add(record);
     }
     this.#totalBytes = commit.totalBytes;
     this.#retain();
-    this.#waiters.wake(this.head);
+    this.#waiters.wake(this.head, commit.records);
   }
 
   #retain(): void {
@@ -121,12 +167,13 @@ class MemoryLog implements MessageLog {
       return; // Each reader comes by for each message.
     }
     const place = { head: this.head, totalBytes: this.#totalBytes };
+    const now = this.#clock.nowFor(this.#retention.maxAgeMs ?? 0);
     for (;;) {
-      const { oldest } = this.#recent;
-      if (oldest === undefined || !isSurplus(oldest, place, Date.now(), this.#retention)) {
+      const { oldest } = this.#cache;
+      if (oldest === undefined || !isExpired(oldest, place, now, this.#retention)) {
         return;
       }
-      this.#recent.dropBefore(oldest.last + 1);
+      this.#cache.dropBefore(oldest.last + 1);
     }
   }
 }

@@ -1,8 +1,8 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { Call, CallObserver } from "../service/call.js";
-import type { Way } from "../service/encoded-stream.js";
+import type { Call, CallObserver } from "../service/call/call.js";
+import type { MessagePath } from "../service/passthrough/stream.js";
 
 /** In seconds: from a unary call in memory to a stream of days. */
 const handlingBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 600, 3600, 86_400];
@@ -53,7 +53,7 @@ class MethodFigures {
  */
 export class CallMetrics implements CallObserver {
   readonly #methods = new Map<DescMethod, MethodFigures>();
-  readonly #ways: Record<Way, number> = { encoded: 0, ordinary: 0 };
+  readonly #paths: Record<MessagePath, number> = { passthrough: 0, decoded: 0 };
   readonly #seconds: Histogram;
 
   constructor(registry: Registry) {
@@ -62,7 +62,7 @@ export class CallMetrics implements CallObserver {
     const figures = () => this.#methods.values();
     this.#seconds = new Histogram({
       name: "grpc_server_handling_seconds",
-      help: "Seconds from the start of a call to its end.",
+      help: "Duration of calls in seconds.",
       labelNames: methodLabels,
       buckets: handlingBuckets,
       registers,
@@ -89,7 +89,7 @@ export class CallMetrics implements CallObserver {
     );
     new Counter({
       name: "grpc_server_handled_total",
-      help: "Calls that are over, by their code.",
+      help: "Calls that have ended, by their code.",
       labelNames: [...methodLabels, "grpc_code"],
       registers,
       collect() {
@@ -103,7 +103,7 @@ export class CallMetrics implements CallObserver {
     });
     new Gauge({
       name: "chatter_open_streams",
-      help: "Streams that are open.",
+      help: "Open streams.",
       labelNames: ["grpc_service", "grpc_method", "protocol"],
       registers,
       collect() {
@@ -116,28 +116,28 @@ export class CallMetrics implements CallObserver {
         }
       },
     });
-    const ways = this.#ways;
+    const paths = this.#paths;
     new Counter({
       name: "chatter_streams_total",
-      help: "Streams by the way their messages took.",
-      labelNames: ["way"],
+      help: "Streams, by the path of their messages.",
+      labelNames: ["path"],
       registers,
       collect() {
         this.reset();
-        this.inc({ way: "encoded" }, ways.encoded);
-        this.inc({ way: "ordinary" }, ways.ordinary);
+        this.inc({ path: "passthrough" }, paths.passthrough);
+        this.inc({ path: "decoded" }, paths.decoded);
       },
     });
   }
 
   /** Has figures of a method before its first call: its series begin with 0. */
-  know(method: DescMethod): void {
+  registerMethod(method: DescMethod): void {
     this.#figuresOf(method);
   }
 
-  /** A stream's messages take this way. */
-  took(way: Way): void {
-    this.#ways[way]++;
+  /** A stream's messages take this path. */
+  recordPath(path: MessagePath): void {
+    this.#paths[path]++;
   }
 
   started(call: Call): void {

@@ -1,5 +1,5 @@
 import { Counter, Histogram, type Registry } from "prom-client";
-import type { CommitFigures, LogObserver } from "../log/log-observer.js";
+import type { CommitFigures, LogObserver } from "../log/observer.js";
 
 /** In seconds: from a commit in memory to a disk that hangs. */
 const diskBuckets = [
@@ -16,6 +16,7 @@ export class LogMetrics implements LogObserver {
   readonly #messages: Counter;
   readonly #bytes: Counter;
   readonly #failures: Counter;
+  readonly #malformed: Counter;
   readonly #batches: Histogram;
   readonly #commits: Histogram;
   readonly #syncs: Histogram;
@@ -27,31 +28,35 @@ export class LogMetrics implements LogObserver {
       new Histogram({ name, help, buckets, registers });
     this.#appends = counter(
       "chatter_log_appends_total",
-      "Batches of messages that streams have handed to the log.",
+      "Batches of messages that streams have passed to the log.",
     );
     this.#messages = counter("chatter_log_messages_total", "Messages that were stored.");
     this.#bytes = counter("chatter_log_bytes_total", "Bytes of the messages that were stored.");
     this.#repeats = counter(
       "chatter_log_repeats_total",
-      "Messages dropped because their message_id was known with the same text.",
+      "Messages not stored again because their message_id was known with the same text.",
     );
     this.#failures = counter(
       "chatter_log_write_failures_total",
-      "Writes that failed, after which no messages were taken for a while.",
+      "Failed writes. After each, no messages were accepted for a while.",
+    );
+    this.#malformed = counter(
+      "chatter_log_malformed_messages_total",
+      "Messages in the NATS stream that are not Chatter's, and are skipped.",
     );
     this.#batches = histogram(
       "chatter_log_commit_messages",
-      "Messages that share a commit.",
+      "Number of messages per commit.",
       batchBuckets,
     );
     this.#commits = histogram(
       "chatter_log_commit_seconds",
-      "Seconds of a commit, from taking its first message until it is durable.",
+      "Duration of a commit in seconds, from its first message until it is durable.",
       diskBuckets,
     );
     this.#syncs = histogram(
       "chatter_log_sync_seconds",
-      "Seconds of a commit's write to the disk, with its fsync.",
+      "Duration of a commit's write to the disk in seconds, with its fsync.",
       diskBuckets,
     );
   }
@@ -73,6 +78,10 @@ export class LogMetrics implements LogObserver {
 
   synced(durationMs: number): void {
     this.#syncs.observe(durationMs / 1000);
+  }
+
+  malformed(count: number): void {
+    this.#malformed.inc(count);
   }
 
   failed(): void {

@@ -4,9 +4,9 @@ import {
   type UniversalServerRequest,
   type UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
-import { plainAnswer } from "../http/plain-answer.js";
+import { metricsElsewhere } from "../http/errors.js";
 import type { RoutedHandler } from "../http/router.js";
-import { peerAddressKey } from "../service/peer-address.js";
+import { peerAddressKey } from "../net/peer-address.js";
 import type { Metrics } from "./metrics.js";
 
 /** Where metrics are, on the port of the calls and on one of their own. */
@@ -22,10 +22,7 @@ const proxyHeaders = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 export function createMetricsPage(metrics: Metrics): RoutedHandler {
   async function answer(request: UniversalServerRequest): Promise<UniversalServerResponse> {
     if (!isFromHere(request)) {
-      const refusal = plainAnswer(
-        403,
-        "metrics are for programs on the same machine; --metrics-address serves them on an address of their own",
-      );
+      const refusal = metricsElsewhere();
       return respond(request, refusal.status, refusal.headers, refusal.body);
     }
     const { registry } = metrics;

@@ -1,6 +1,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { answerClientErrors } from "../http/client-errors.js";
+import { unknownMetricsPath } from "../http/errors.js";
+import { refusedFraming } from "../http/framing.js";
+import { createMisdirectedAnswer } from "../http/host-check.js";
 import { listenOn, urlOf } from "../http/listen-on.js";
-import { plainAnswer } from "../http/plain-answer.js";
+import type { PlainResponse } from "../http/plain-response.js";
+import { probeAnswer } from "../http/well-known.js";
+import { defaultLimits } from "../limits/limits.js";
+import { createHostCheck, defaultHosts } from "../net/allowed-hosts.js";
+import { pathOf } from "../net/request-target.js";
 import type { Metrics } from "./metrics.js";
 import { metricsPath } from "./metrics-page.js";
 
@@ -12,14 +20,44 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** Serves GET /metrics, and nothing else, to whoever asks. Rejects if it cannot listen. */
+export interface MetricsServerOptions {
+  /** What /readyz says. Default: ready. */
+  readonly isReady?: () => boolean;
+  /**
+   * The hosts that it answers for; see `createHostCheck`. Default: the names of this machine on a
+   * loopback address, elsewhere every one.
+   */
+  readonly allowedHosts?: readonly string[] | undefined;
+}
+
+/**
+ * Serves GET /metrics and the probes, and nothing else, to whoever asks. Rejects if it cannot
+ * listen.
+ */
 export async function listenForMetrics(
   metrics: Metrics,
   address: { readonly host: string; readonly port: number },
+  { isReady = () => true, allowedHosts = defaultHosts(address.host) }: MetricsServerOptions = {},
 ): Promise<MetricsServer> {
-  const server = createServer({ requestTimeout: 10_000 }, (request, response) => {
+  const misdirected = createMisdirectedAnswer(createHostCheck(allowedHosts ?? ["*"]), () =>
+    metrics.refused("allowed_hosts"),
+  );
+  const { maxHeaderBytes } = defaultLimits;
+  const options = { requestTimeout: 10_000, maxHeaderSize: maxHeaderBytes + 1 };
+  const server = createServer(options, (request, response) => {
+    const refusal =
+      refusedFraming(request) ??
+      misdirected({ target: request.url ?? "", headers: request.headers }) ??
+      probeOf(request, isReady);
+    if (refusal !== undefined) {
+      response.writeHead(refusal.status, { ...refusal.headers });
+      response.end(request.method === "HEAD" ? "" : refusal.body);
+      return;
+    }
     answer(metrics, request, response).catch(() => response.destroy());
   });
+  server.maxHeadersCount = 0; // Their bytes are bounded: Node would drop some without a word.
+  answerClientErrors(server, { maxHeaderBytes, onRefused: (limit) => metrics.refused(limit) });
   await listenOn(server, address);
   return {
     url: `${urlOf("http", server)}${metricsPath}`,
@@ -31,16 +69,24 @@ export async function listenForMetrics(
   };
 }
 
+function isRead(method: string | undefined): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+function probeOf(
+  { method, url = "" }: IncomingMessage,
+  isReady: () => boolean,
+): PlainResponse | undefined {
+  return isRead(method) ? probeAnswer(pathOf(url), isReady) : undefined;
+}
+
 async function answer(
   { registry }: Metrics,
   { method, url = "" }: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (url.split("?", 1)[0] !== metricsPath || (method !== "GET" && method !== "HEAD")) {
-    const { status, headers, body } = plainAnswer(
-      404,
-      `there is ${metricsPath} here alone, to GET`,
-    );
+  if (pathOf(url) !== metricsPath || !isRead(method)) {
+    const { status, headers, body } = unknownMetricsPath({ path: metricsPath });
     response.writeHead(status, headers).end(method === "HEAD" ? "" : body);
     return;
   }

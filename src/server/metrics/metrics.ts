@@ -1,12 +1,12 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Registry } from "prom-client";
-import type { LogObserver } from "../log/log-observer.js";
-import type { CallObserver } from "../service/call.js";
-import type { Way } from "../service/encoded-stream.js";
+import type { LogObserver } from "../log/observer.js";
+import type { CallObserver } from "../service/call/call.js";
+import type { MessagePath } from "../service/passthrough/stream.js";
 import { CallMetrics } from "./call-metrics.js";
 import { LogMetrics } from "./log-metrics.js";
 import { registerProcessMetrics } from "./process-metrics.js";
-import { type Connections, ServerMetrics, type Watched } from "./server-metrics.js";
+import { type Connections, type ObservedServer, ServerMetrics } from "./server-metrics.js";
 
 export interface MetricsOptions {
   /**
@@ -20,31 +20,39 @@ export interface MetricsOptions {
 export interface Metrics {
   /** prom-client's: `await registry.metrics()` is what Prometheus reads. */
   readonly registry: Registry;
-  /** To be given to the log: `openLevelLog({ dir, observer: metrics.log })`. */
+  /** To be given to the log: `openFileLog({ dir, observer: metrics.log })`. */
   readonly log: LogObserver;
   /** The rest is for `createChatter`. */
   readonly calls: CallObserver;
   /** Has series of a method before its first call. */
-  know(method: DescMethod): void;
-  /** The messages of a stream take this way. */
-  took(way: Way): void;
+  registerMethod(method: DescMethod): void;
+  /** The messages of a stream take this path. */
+  recordPath(path: MessagePath): void;
   /** Something was refused by this limit, one of few. */
   refused(limit: string): void;
   /** A connection was cut because its peer answers no pings. */
-  silent(protocol: "http2" | "websocket"): void;
+  recordUnresponsive(protocol: "http2" | "websocket"): void;
   /** Asks this server from now on. */
-  watch(server: Watched): void;
+  observeServer(server: ObservedServer): void;
   /** Asks for the number of open connections, by their protocol, from now on. */
-  watchConnections(connections: Connections): void;
+  observeConnections(connections: Connections): void;
+  /** Asks how many lines of the server log were dropped, from now on. */
+  observeServerLog(dropped: () => number): void;
 }
 
 /**
  * Makes the metrics of a server.
  *
  * @example
+ * ```ts
  * const metrics = createMetrics();
- * const log = await openLevelLog({ dir: "./data", observer: metrics.log });
+ * const log = await openFileLog({ dir: "./data", observer: metrics.log });
  * const chatter = createChatter({ log, auth, metrics }); // GET /metrics
+ * console.log(await metrics.registry.metrics());
+ *
+ * await chatter.stop();
+ * await log.close();
+ * ```
  */
 export function createMetrics({ registry = ownRegistry() }: MetricsOptions = {}): Metrics {
   const calls = new CallMetrics(registry);
@@ -53,12 +61,13 @@ export function createMetrics({ registry = ownRegistry() }: MetricsOptions = {})
     registry,
     log: new LogMetrics(registry),
     calls,
-    know: (method) => calls.know(method),
-    took: (way) => calls.took(way),
+    registerMethod: (method) => calls.registerMethod(method),
+    recordPath: (path) => calls.recordPath(path),
     refused: (limit) => server.refused(limit),
-    silent: (protocol) => server.silent(protocol),
-    watch: (watched) => server.watch(watched),
-    watchConnections: (connections) => server.watchConnections(connections),
+    recordUnresponsive: (protocol) => server.recordUnresponsive(protocol),
+    observeServer: (observed) => server.observeServer(observed),
+    observeConnections: (connections) => server.observeConnections(connections),
+    observeServerLog: (dropped) => server.observeServerLog(dropped),
   };
 }
 

@@ -24,7 +24,7 @@ export function registerProcessMetrics(registry: Registry): void {
   }
   new Gauge({
     name: "process_open_fds",
-    help: "Open files and sockets; 0 where the system does not say it cheaply.",
+    help: "Open files and sockets; 0 where counting them is expensive.",
     registers: [registry],
     async collect() {
       this.set(

@@ -1,40 +1,46 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { MessageLog } from "../log/message-log.js";
+import { registerNatsMetrics } from "./nats-metrics.js";
 
 /** What a server can be asked when somebody wants its metrics. */
-export interface Watched {
-  readonly log: Pick<MessageLog, "head" | "first" | "writeFault">;
+export interface ObservedServer {
+  readonly log: Pick<MessageLog, "head" | "first" | "writeFault" | "status">;
   readonly isReady: () => boolean;
   /** For each subscriber the sequence of the last message that it was handed. */
   readonly subscribers: () => Iterable<number>;
+  /** How many bytes were received and are not used yet. Default: 0. */
+  readonly unreadBytes?: () => number;
 }
 
 /** How many connections are open, by their protocol, of which there are few. */
 export type Connections = () => Readonly<Record<string, number>>;
 
-/** How many messages behind is told apart. */
+/** Bounds by which the number of messages behind is counted. */
 const lagSteps = [0, 100, 10_000, 1_000_000];
 
 /** What stands at the moment of a scrape: nothing of it costs anything in between. */
 export class ServerMetrics {
   readonly #refused: Counter;
-  readonly #silent: Counter;
-  #watched: Watched | undefined;
+  readonly #unresponsive: Counter;
+  readonly #registry: Registry;
+  #observed: ObservedServer | undefined;
   #connections: Connections = () => ({});
+  #droppedLines = () => 0;
 
   constructor(registry: Registry) {
+    this.#registry = registry;
     const registers = [registry];
-    const read = (name: string, help: string, value: (watched: Watched) => number) =>
+    const read = (name: string, help: string, value: (observed: ObservedServer) => number) =>
       new Gauge({
         name,
         help,
         registers,
-        collect: this.#collect((gauge, watched) => gauge.set(value(watched))),
+        collect: this.#collect((gauge, observed) => gauge.set(value(observed))),
       });
-    read("chatter_ready", "1 if calls are welcome, as /readyz says.", ({ isReady }) =>
+    read("chatter_ready", "1 if the server accepts calls, as /readyz says.", ({ isReady }) =>
       Number(isReady()),
     );
-    read("chatter_log_writable", "1 if the log takes messages.", ({ log }) =>
+    read("chatter_log_writable", "1 if the log accepts messages.", ({ log }) =>
       Number(log.writeFault === undefined),
     );
     read("chatter_log_head", "Sequence of the newest message.", ({ log }) => log.head);
@@ -42,6 +48,11 @@ export class ServerMetrics {
       "chatter_log_first",
       "Sequence of the oldest message that is kept.",
       ({ log }) => log.first,
+    );
+    read(
+      "chatter_unread_bytes",
+      "Bytes that were received and are not processed yet.",
+      ({ unreadBytes }) => unreadBytes?.() ?? 0,
     );
     new Gauge({
       name: "chatter_subscribers",
@@ -74,13 +85,13 @@ export class ServerMetrics {
     });
     const behind = new Gauge({
       name: "chatter_subscribers_behind",
-      help: "Subscribers that are more than so many messages behind.",
+      help: "Subscribers that are more than this number of messages behind.",
       labelNames: ["more_than"],
       registers,
     });
     const connections = new Gauge({
       name: "chatter_open_connections",
-      help: "Connections that are open.",
+      help: "Open connections.",
       labelNames: ["protocol"],
       registers,
       collect: () => {
@@ -95,36 +106,53 @@ export class ServerMetrics {
       labelNames: ["limit"],
       registers,
     });
-    this.#silent = new Counter({
+    this.#unresponsive = new Counter({
       name: "chatter_silent_connections_total",
-      help: "Connections that were cut because their peer answered no pings.",
+      help: "Connections that were closed because their peer answered no pings.",
       labelNames: ["protocol"],
       registers,
     });
-    this.#silent.inc({ protocol: "http2" }, 0);
-    this.#silent.inc({ protocol: "websocket" }, 0);
+    const dropped = new Counter({
+      name: "chatter_server_log_dropped_lines_total",
+      help: "Dropped lines of the server log, which could not be written.",
+      registers,
+      collect: () => {
+        dropped.reset();
+        dropped.inc(this.#droppedLines());
+      },
+    });
+    this.#unresponsive.inc({ protocol: "http2" }, 0);
+    this.#unresponsive.inc({ protocol: "websocket" }, 0);
   }
 
-  watch(watched: Watched): void {
-    this.#watched = watched;
+  observeServer(observed: ObservedServer): void {
+    // Before the first server is observed nobody knows whether it is one on NATS.
+    if (this.#observed?.log.status === undefined && observed.log.status !== undefined) {
+      registerNatsMetrics(this.#registry, () => this.#observed!.log.status!);
+    }
+    this.#observed = observed;
   }
 
-  watchConnections(connections: Connections): void {
+  observeConnections(connections: Connections): void {
     this.#connections = connections;
   }
 
-  silent(protocol: string): void {
-    this.#silent.inc({ protocol });
+  observeServerLog(dropped: () => number): void {
+    this.#droppedLines = dropped;
+  }
+
+  recordUnresponsive(protocol: string): void {
+    this.#unresponsive.inc({ protocol });
   }
 
   refused(limit: string): void {
     this.#refused.inc({ limit });
   }
 
-  #collect(set: (gauge: Gauge, watched: Watched) => void): (this: Gauge) => void {
-    const watched = () => this.#watched;
+  #collect(set: (gauge: Gauge, observed: ObservedServer) => void): (this: Gauge) => void {
+    const observed = () => this.#observed;
     return function () {
-      const server = watched();
+      const server = observed();
       if (server) {
         set(this, server);
       }

@@ -4,22 +4,22 @@ import {
   EchoerRequestSchema,
   EchoerResponseSchema,
 } from "../../gen/chatter_pb.js";
-import { encodeAnswers } from "./echo-answers.js";
-import { receive, respond, sentCount } from "./encoded-wire.js";
-import { decodePost } from "./post.js";
-import { type Posting, Progress, store } from "./posting.js";
+import { encodeEchoes } from "../encoding/echo-response.js";
+import { receive, respond, sentCount } from "./passthrough/stream-io.js";
+import { decodePost } from "./posting/post-request.js";
+import { type Posting, Progress, store } from "./posting/posting.js";
 
-/** Echoer: stores what it is sent and answers each message once it is durable. */
+/** Echoer: stores messages, and answers each one when it is durable. */
 export function createEchoer(posting: Posting): MethodImpl<typeof ChatterService.method.echoer> {
   return async function* echoer(requests, context) {
-    yield* respond(context, EchoerResponseSchema, answers());
+    yield* respond(context, EchoerResponseSchema, responses());
 
-    async function* answers(): AsyncGenerator<Uint8Array> {
+    async function* responses(): AsyncGenerator<Uint8Array> {
       const count = sentCount(context);
       const posts = receive(context, requests, EchoerRequestSchema, decodePost);
       for await (const stored of store(posting, posts, context, new Progress())) {
         count.sent += stored.posts.length;
-        yield* encodeAnswers(posting.log.identity, stored);
+        yield* encodeEchoes(posting.log.identity, stored);
       }
     }
   };

@@ -1,12 +1,13 @@
-import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import type { ServiceImpl } from "@connectrpc/connect";
+import { pause } from "../../async/abort.js";
 import {
   type Health,
   HealthCheckResponse_ServingStatus as Status,
 } from "../../gen/health/v1/health_pb.js";
-import { accept } from "./encoded-wire.js";
-import { pause } from "./pause.js";
+import { unknownService } from "./errors.js";
+import { accept } from "./passthrough/stream-io.js";
 
-/** How often a watcher looks whether the status is another one, in milliseconds. */
+/** How often Watch checks whether the status has changed, in milliseconds. */
 const watchIntervalMs = 1000;
 
 export interface HealthOptions {
@@ -27,10 +28,7 @@ export function createHealth({ services, isReady }: HealthOptions): ServiceImpl<
     check({ service }) {
       const status = statusOf(service);
       if (status === Status.SERVICE_UNKNOWN) {
-        throw new ConnectError(
-          `there is no service ${JSON.stringify(service)}: use reflection, or "" for the server`,
-          Code.NotFound,
-        );
+        throw unknownService({ name: JSON.stringify(service) });
       }
       return { status };
     },
@@ -44,7 +42,7 @@ export function createHealth({ services, isReady }: HealthOptions): ServiceImpl<
           last = status;
         }
         context.signal.throwIfAborted();
-        await pause(watchIntervalMs, context.signal).catch(() => {}); // A stop is told first.
+        await pause(watchIntervalMs, context.signal).catch(() => {}); // A stop is reported first.
       }
     },
     list() {

@@ -1,10 +1,10 @@
 import type { MethodImpl } from "@connectrpc/connect";
 import { type ChatterService, ListenerRequestSchema } from "../../gen/chatter_pb.js";
-import { accept, receive } from "./encoded-wire.js";
-import { decodePost } from "./post.js";
-import { type Posting, Progress, store } from "./posting.js";
+import { accept, receive } from "./passthrough/stream-io.js";
+import { decodePost } from "./posting/post-request.js";
+import { type Posting, Progress, store } from "./posting/posting.js";
 
-/** Listener: stores what it is sent and says at the end how much that was. */
+/** Listener: stores messages, and answers at the end with their number. */
 export function createListener(
   posting: Posting,
 ): MethodImpl<typeof ChatterService.method.listener> {

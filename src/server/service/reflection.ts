@@ -15,18 +15,26 @@ import {
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
 
 /**
- * gRPC server reflection, v1 and v1alpha, which differ in their package's name only: what
- * `buf curl`, grpcurl and the like ask for the schema of the services that are served.
+ * gRPC server reflection, v1 and v1alpha, which differ only in their package's name. `buf curl`,
+ * grpcurl and similar tools request the schema of the server's services by it.
  *
- * @param services of the whole router, asked at each call: some may be added later
+ * @param services of the whole router, read at each call: some may be added later
  */
 export function addReflection(
   router: ConnectRouter,
   services: () => readonly DescService[],
   options: Pick<ConnectRouterOptions, "readMaxBytes">,
 ): void {
+  let latest: { readonly services: number; readonly schema: Schema } | undefined;
+  function schemaNow(): Schema {
+    const served = services();
+    if (latest?.services !== served.length) {
+      latest = { services: served.length, schema: createSchema(served) }; // None is removed.
+    }
+    return latest.schema;
+  }
   async function* answer(requests: AsyncIterable<Question>) {
-    const schema = createSchema(services());
+    const schema = schemaNow();
     for await (const request of requests) {
       yield {
         validHost: request.host,
@@ -51,6 +59,8 @@ interface Question {
   readonly host: string;
   readonly messageRequest: { readonly case?: string | undefined; readonly value?: unknown };
 }
+
+type Schema = ReturnType<typeof createSchema>;
 
 function createSchema(services: readonly DescService[]) {
   const files = new Map<string, DescFile>();
@@ -152,8 +162,17 @@ function extensionNumbers(registry: Registry, type: DescMessage) {
   };
 }
 
-/** A file and all that it imports, so that a client need not ask file by file. */
+/** Cached answers, by file: to make one takes a millisecond, and anybody may request it. */
+const made = new WeakMap<DescFile, ReturnType<typeof makeWithDependencies>>();
+
+/** A file and all its imports, so that a client need not request each file. */
 function withDependencies(file: DescFile) {
+  const answer = made.get(file) ?? makeWithDependencies(file);
+  made.set(file, answer);
+  return answer;
+}
+
+function makeWithDependencies(file: DescFile) {
   const all = new Set<DescFile>();
   const add = (next: DescFile) => {
     if (!all.has(next)) {

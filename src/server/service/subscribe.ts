@@ -1,55 +1,63 @@
-import { Code, ConnectError, type HandlerContext, type MethodImpl } from "@connectrpc/connect";
+import type { HandlerContext, MethodImpl } from "@connectrpc/connect";
+import { LazyIterable } from "../../async/lazy-iterable.js";
 import {
   type ChatterService,
   type SubscribeRequest,
   SubscribeResponseSchema,
 } from "../../gen/chatter_pb.js";
-import { formatCursor, resolveCursor } from "../log/cursor.js";
+import { formatCursor } from "../encoding/cursor.js";
+import { bookmark, eventsOf } from "../encoding/stored-views.js";
 import type { MessageLog } from "../log/message-log.js";
-import { callKey } from "./call.js";
-import { respond, sentCount } from "./encoded-wire.js";
-import { Follower } from "./follower.js";
-import type { HeadBell } from "./head-bell.js";
-import { LazyIterable } from "./lazy-iterable.js";
-import { bookmark, eventsOf } from "./views.js";
+import { callKey } from "./call/call.js";
+import { callerOf } from "./call/context.js";
+import { invalidBookmarkSeconds } from "./errors.js";
+import { respond, sentCount } from "./passthrough/stream-io.js";
+import { Follower } from "./reading/follower.js";
+import type { HeadNotifier } from "./reading/head-notifier.js";
+import type { ReadTurns } from "./reading/read-turns.js";
+import { resolveCursor } from "./reading/resolve-cursor.js";
+import { selectedRooms } from "./reading/selected-rooms.js";
 
-/** Response header: the cursor that a subscription starts after. */
+/** Response header: the cursor after which a subscription begins. */
 export const cursorHeader = "chatter-cursor";
 
 const maxBookmarkSeconds = 3600;
 
 /**
- * Subscribe: what is added, from now or from a cursor, until the client leaves.
+ * Subscribe: the messages that are added to some rooms, from now or from a cursor, until the client
+ * leaves.
  *
- * @param bell rings when the head of this log moves
+ * @param notifier wakes subscriptions when messages are added to their rooms
+ * @param reads takes turns among the readers of this log
  */
 export function createSubscribe(
   log: MessageLog,
-  bell: HeadBell,
+  notifier: HeadNotifier,
+  reads: ReadTurns,
 ): MethodImpl<typeof ChatterService.method.subscribe> {
   return (request, context) => new LazyIterable(() => start(request, context));
 
   async function start(request: SubscribeRequest, context: HandlerContext) {
     if (request.bookmarkSeconds > maxBookmarkSeconds) {
-      throw new ConnectError(
-        `bookmark_seconds is ${request.bookmarkSeconds}: it must be 0 to ${maxBookmarkSeconds}`,
-        Code.InvalidArgument,
-      );
+      throw invalidBookmarkSeconds({ seconds: request.bookmarkSeconds, most: maxBookmarkSeconds });
     }
+    const rooms = selectedRooms(request.rooms, callerOf(context));
     const start = request.after === "" ? log.head : await resolveCursor(log, request.after);
     context.responseHeader.set(cursorHeader, formatCursor(log.identity, start));
     const call = context.values.get(callKey);
     if (request.after !== "") {
       call?.note("resumed", { after: start });
     }
-    const events = new Follower(log, bell, {
+    const events = new Follower(log, notifier, reads, {
       after: start,
+      rooms,
+      user: callerOf(context).subject,
       idleMs: request.bookmarkSeconds * 1000,
       signal: context.signal,
       count: sentCount(context),
       call,
       ofBatch: eventsOf,
-      ofIdle: (last) => bookmark(formatCursor(log.identity, last)),
+      ofIdle: (place) => bookmark(formatCursor(log.identity, place)),
     });
     return respond(context, SubscribeResponseSchema, events);
   }

@@ -1,20 +1,22 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, type MethodImpl } from "@connectrpc/connect";
+import type { MethodImpl } from "@connectrpc/connect";
 import {
   type ChatSummary,
   ChatSummarySchema,
   type ChatterService,
   SummaryRequestSchema,
 } from "../../gen/chatter_pb.js";
-import { accept, receive } from "./encoded-wire.js";
-import { decodePost } from "./post.js";
-import { type Posting, Progress, store } from "./posting.js";
+import { roomOf } from "../../protocol/rooms.js";
+import { largeSummary } from "./errors.js";
+import { accept, receive } from "./passthrough/stream-io.js";
+import { decodePost } from "./posting/post-request.js";
+import { type Posting, Progress, store } from "./posting/posting.js";
 
-/** Most bytes of a SummaryResponse. */
+/** Maximum size of a SummaryResponse, in bytes. */
 export const maxSummaryBytes = 4 * 1024 * 1024;
 
-/** Summary: stores what it is sent and answers at the end with a summary of each. */
+/** Summary: stores messages, and answers at the end with a summary of each. */
 export function createSummary(posting: Posting): MethodImpl<typeof ChatterService.method.summary> {
   return async function summary(requests, context) {
     accept(context);
@@ -30,6 +32,7 @@ export function createSummary(posting: Posting): MethodImpl<typeof ChatterServic
           length: Buffer.byteLength(post.message),
           sentAt: timestampFromMs(sentAt),
           sequence: BigInt(sequence),
+          room: roomOf(post.room),
         });
         bytes += fieldBytes(toBinary(ChatSummarySchema, entry).length);
         if (bytes <= maxSummaryBytes) {
@@ -37,12 +40,7 @@ export function createSummary(posting: Posting): MethodImpl<typeof ChatterServic
         }
       }
       if (bytes > maxSummaryBytes) {
-        throw progress.attachTo(
-          new ConnectError(
-            "the summary is larger than 4 MiB: send fewer messages in one stream, or use Listener",
-            Code.ResourceExhausted,
-          ),
-        );
+        throw progress.attachTo(largeSummary());
       }
     }
     return { summaries };

@@ -1,5 +1,5 @@
+import { isLoopback } from "../net/loopback.js";
 import { type IssuerSettings, type issuerSettings, readIssuerSettings } from "./issuer-settings.js";
-import { isLoopback } from "./loopback.js";
 import { SettingError, type SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
@@ -8,31 +8,33 @@ export const accountSettings = {
   demo: {
     flag: "--demo",
     variable: "CHATTER_DEMO",
-    description: "account goa / rocks and a signing key kept in the data folder; loopback only",
+    description:
+      "demo account goa / rocks, and a signing key kept in the data folder; loopback only",
   },
   usersFile: {
     flag: "--users-file <file>",
     variable: "CHATTER_USERS_FILE",
-    description: 'accounts, made with "chatter user add"',
+    description: 'accounts, created with "chatter user add"',
   },
   revocationsFile: {
     flag: "--revocations-file <file>",
     variable: "CHATTER_REVOCATIONS_FILE",
     description:
-      'tokens and users that are no longer accepted, made with "chatter token revoke" and ' +
-      '"chatter user revoke" (default: none)',
+      'revoked tokens and users, created with "chatter token revoke" and "chatter user revoke" ' +
+      "(default: none)",
   },
   signingKeyFile: {
     flag: "--signing-key-file <file>",
     variable: "CHATTER_SIGNING_KEY_FILE",
     description:
-      'keys of the tokens, made with "chatter key new", or one: a secret of 32 bytes or more, an ' +
-      "Ed25519 private key in PEM; or give them in the environment as CHATTER_SIGNING_KEY",
+      'signing keys, created with "chatter key new", or a single key: a secret of at least 32 ' +
+      "bytes, or an Ed25519 private key in PEM; or set CHATTER_SIGNING_KEY to the keys " +
+      "themselves",
   },
   tokenIssuer: {
     flag: "--token-issuer <name>",
     variable: "CHATTER_TOKEN_ISSUER",
-    description: "issuer of the tokens that are made here",
+    description: "issuer of the tokens that this server issues",
     default: "chatter",
   },
   audience: {
@@ -82,7 +84,7 @@ export function readAccountSettings(
   const tokenIssuer = reader.text("tokenIssuer")!;
   if (issuer?.issuer === tokenIssuer) {
     throw new SettingError(
-      "--issuer and --token-issuer must differ: it is by them that the tokens are told apart",
+      "--issuer and --token-issuer must differ: tokens are distinguished by their issuer",
     );
   }
   return {
@@ -123,7 +125,7 @@ function checkAccounts(accounts: Accounts): void {
   if (!demo && usersFile === undefined && issuer === undefined) {
     throw new SettingError(
       'no accounts: give --users-file (made with "chatter user add NAME"), or --issuer and ' +
-        "--jwks-url of those who know the users, or --demo to try it out",
+        "--jwks-url of the service that has the users, or --demo to try it out",
     );
   }
   if (usersFile !== undefined && !anyKey) {

@@ -1,7 +1,7 @@
-import { subjectOf } from "../auth/issuer-tokens.js";
+import { subjectOf } from "../auth/issuer/issuer-tokens.js";
 import { checkSubject } from "../auth/names.js";
 import { checkScopes, type Scope } from "../auth/scopes.js";
-import { isLoopback } from "./loopback.js";
+import { isLoopback } from "../net/loopback.js";
 import { SettingError, type SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
@@ -11,25 +11,27 @@ export const issuerSettings = {
     flag: "--issuer <name>",
     variable: "CHATTER_ISSUER",
     description:
-      "accept tokens of this outside issuer too, for the same --audience; with --jwks-url (default: none)",
+      "also accept tokens of this outside issuer, for the same --audience; needs --jwks-url " +
+      "(default: none)",
   },
   jwksUrl: {
     flag: "--jwks-url <url>",
     variable: "CHATTER_JWKS_URL",
-    description: "where that issuer publishes its keys: https, or http on this machine",
+    description: "URL of that issuer's keys: https, or http on this machine",
   },
   scopeClaim: {
     flag: "--scope-claim <name>",
     variable: "CHATTER_SCOPE_CLAIM",
     description:
-      "the claim of its tokens that says what they allow, words with blanks between or a list (default: scope)",
+      "claim of its tokens that names their scopes, or the path to it, such as " +
+      "realm_access.roles: a list, an object, or text separated by spaces (default: scope)",
   },
   scopeMap: {
     flag: "--scope-map <list>",
     variable: "CHATTER_SCOPE_MAP",
     description:
-      "what words of that claim allow: chat.read=stream:read,chat.write=stream:write " +
-      "(default: stream:read and stream:write are themselves)",
+      "how values of that claim map to scopes: chat.read=stream:read,chat.write=stream:write " +
+      "(default: stream:read and stream:write as they are)",
   },
 } as const satisfies SettingTable;
 
@@ -119,6 +121,6 @@ function wrongMap(reader: SettingReader<typeof issuerSettings>): never {
   return reader.wrong(
     "scopeMap",
     reader.text("scopeMap")!,
-    "pairs such as chat.read=stream:read,chat.write=stream:write",
+    "pairs such as chat.read=stream:read,chat.write=stream:write; scopes of some rooms alone are like stream:read:team/*",
   );
 }

@@ -9,79 +9,96 @@ export const limitSettings = {
   maxTextBytes: {
     flag: "--max-text-bytes <bytes>",
     variable: "CHATTER_MAX_TEXT_BYTES",
-    description: "longest text that can be posted, in bytes of UTF-8",
+    description: "maximum length of a posted text, in bytes of UTF-8",
     default: String(defaultLimits.maxTextBytes),
   },
   maxMessageBytes: {
     flag: "--max-message-bytes <bytes>",
     variable: "CHATTER_MAX_MESSAGE_BYTES",
-    description: "longest message on the wire: a text in JSON can take six times its bytes",
+    description:
+      "maximum size of a message on the wire: a text in JSON can take six times its bytes",
     default: String(defaultLimits.maxMessageBytes),
   },
   maxHeaderBytes: {
     flag: "--max-header-bytes <bytes>",
     variable: "CHATTER_MAX_HEADER_BYTES",
-    description: "longest head of a request",
+    description: "maximum size of a request's headers",
     default: String(defaultLimits.maxHeaderBytes),
   },
   maxConnectionStreams: {
     flag: "--max-connection-streams <count>",
     variable: "CHATTER_MAX_CONNECTION_STREAMS",
-    description: "most open streams of one HTTP/2 connection",
+    description: "maximum number of open streams per HTTP/2 connection",
     default: String(defaultLimits.maxConnectionStreams),
   },
   maxAddressConnections: {
     flag: "--max-address-connections <count>",
     variable: "CHATTER_MAX_ADDRESS_CONNECTIONS",
-    description: "most open connections of one address; 0 is off",
+    description: "maximum number of open connections per address; 0 is off",
     default: String(defaultLimits.maxAddressConnections),
   },
   maxUserStreams: {
     flag: "--max-user-streams <count>",
     variable: "CHATTER_MAX_USER_STREAMS",
-    description: "most open streams of one user; 0 is off",
+    description: "maximum number of open streams per user; 0 is off",
     default: String(defaultLimits.maxUserStreams),
   },
   maxUserMessages: {
     flag: "--max-user-messages <count>",
     variable: "CHATTER_MAX_USER_MESSAGES",
-    description: "most messages that one user may post in a second; 0 is off",
+    description: "maximum number of messages per second that one user may post; 0 is off",
     default: String(defaultLimits.maxUserMessages),
   },
   maxLoginAttempts: {
     flag: "--max-login-attempts <count>",
     variable: "CHATTER_MAX_LOGIN_ATTEMPTS",
-    description: "most failed logins of one address and user name in a minute; 0 is off",
+    description:
+      "maximum number of failed logins per minute for one address and user name; 0 is off",
     default: String(defaultLimits.maxLoginAttempts),
+  },
+  maxAddressLoginAttempts: {
+    flag: "--max-address-login-attempts <count>",
+    variable: "CHATTER_MAX_ADDRESS_LOGIN_ATTEMPTS",
+    description:
+      "maximum number of failed logins per minute for one address over all user names; 0 is off",
+    default: String(defaultLimits.maxAddressLoginAttempts),
+  },
+  maxUnreadBytes: {
+    flag: "--max-unread-bytes <bytes>",
+    variable: "CHATTER_MAX_UNREAD_BYTES",
+    description:
+      "maximum number of bytes received but not yet processed; one user may hold three quarters",
+    default: String(defaultLimits.maxUnreadBytes),
   },
   requestTimeout: {
     flag: "--request-timeout <seconds>",
     variable: "CHATTER_REQUEST_TIMEOUT",
-    description: "what a request's head may take, and the message of a call that takes one",
+    description:
+      "how long a request's headers may take to arrive, and the message of a call with only one",
     default: seconds(defaultLimits.requestTimeoutMs),
   },
   firstMessageTimeout: {
     flag: "--first-message-timeout <seconds>",
     variable: "CHATTER_FIRST_MESSAGE_TIMEOUT",
-    description: "what a posting stream may take for its first message; 0 is off",
+    description: "how long a posting stream may take to send its first message; 0 is off",
     default: seconds(defaultLimits.firstMessageTimeoutMs),
   },
   uploadIdleTimeout: {
     flag: "--upload-idle-timeout <seconds>",
     variable: "CHATTER_UPLOAD_IDLE_TIMEOUT",
-    description: "what a posting stream may take for each further message; 0 is off",
+    description: "how long a posting stream may take to send each further message; 0 is off",
     default: seconds(defaultLimits.uploadIdleTimeoutMs),
   },
   maxStreamAge: {
     flag: "--max-stream-age <seconds>",
     variable: "CHATTER_MAX_STREAM_AGE",
-    description: "age at which a stream is ended, within 10 %; 0 is off",
+    description: "age at which the server ends a stream, within 10 %; 0 is off",
     default: seconds(defaultLimits.maxStreamAgeMs),
   },
   maxConnectionAge: {
     flag: "--max-connection-age <seconds>",
     variable: "CHATTER_MAX_CONNECTION_AGE",
-    description: "age at which a connection takes no more calls, within 10 %; 0 is off",
+    description: "age at which a connection accepts no more calls, within 10 %; 0 is off",
     default: seconds(defaultLimits.maxConnectionAgeMs),
   },
 } as const satisfies SettingTable;
@@ -101,6 +118,8 @@ export function readLimitSettings(reader: SettingReader<typeof limitSettings>): 
     maxUserStreams: reader.count("maxUserStreams", 0, 10_000_000)!,
     maxUserMessages: reader.count("maxUserMessages", 0, 10_000_000)!,
     maxLoginAttempts: reader.count("maxLoginAttempts", 0, 1_000_000)!,
+    maxAddressLoginAttempts: reader.count("maxAddressLoginAttempts", 0, 1_000_000)!,
+    maxUnreadBytes: reader.count("maxUnreadBytes", 8 * 1024 * 1024, 2 ** 40)!,
     requestTimeoutMs: reader.milliseconds("requestTimeout", 1, 3600)!,
     firstMessageTimeoutMs: reader.milliseconds("firstMessageTimeout", 0, week)!,
     uploadIdleTimeoutMs: reader.milliseconds("uploadIdleTimeout", 0, week)!,

@@ -1,6 +1,7 @@
-import type { CertificateFiles } from "../http/certificate.js";
-import { parseOrigins } from "../service/origins.js";
-import { createTrustedProxies } from "../service/peer-address.js";
+import type { CertificateFiles } from "../http/tls/certificate.js";
+import { createHostCheck, defaultHosts } from "../net/allowed-hosts.js";
+import { parseOrigins } from "../net/origins.js";
+import { createTrustedProxies } from "../net/peer-address.js";
 import { SettingError, type SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
@@ -22,7 +23,8 @@ export const listenSettings = {
     flag: "--tls-cert <file>",
     variable: "CHATTER_TLS_CERT",
     description:
-      "certificate and its chain, PEM: the port then speaks TLS (1.2 or newer) only; read again when it changes and at SIGHUP",
+      "certificate and its chain, PEM: the port then accepts TLS (1.2 or newer) only; reloaded " +
+      "when it changes and at SIGHUP",
   },
   tlsKey: {
     flag: "--tls-key <file>",
@@ -35,6 +37,14 @@ export const listenSettings = {
     description:
       "web pages of other hosts that may make calls and open WebSockets: https://app.example,https://… (default: none)",
   },
+  allowedHosts: {
+    flag: "--allowed-hosts <list>",
+    variable: "CHATTER_ALLOWED_HOSTS",
+    description:
+      "hosts for which requests are answered, others get 421: " +
+      "chatter.example,*.example,192.0.2.1,[::1] or * for all (default: loopback names only on " +
+      "a loopback address without TLS, otherwise all)",
+  },
   trustedProxies: {
     flag: "--trusted-proxies <list>",
     variable: "CHATTER_TRUSTED_PROXIES",
@@ -44,7 +54,7 @@ export const listenSettings = {
   shutdownGrace: {
     flag: "--shutdown-grace <seconds>",
     variable: "CHATTER_SHUTDOWN_GRACE",
-    description: "how long calls may take to end when the server stops, then they are cut",
+    description: "how long calls may take to end when the server stops, before they are cut",
     default: "10",
   },
 } as const satisfies SettingTable;
@@ -55,6 +65,10 @@ export interface ListenSettings {
   /** Undefined: no TLS. */
   readonly certificate: CertificateFiles | undefined;
   readonly allowedOrigins: readonly string[];
+  /** Undefined: not given. */
+  readonly allowedHosts: readonly string[] | undefined;
+  /** The hosts that are answered for. Undefined: every one. */
+  readonly answeredHosts: readonly string[] | undefined;
   readonly trustedProxies: readonly string[];
   /** Milliseconds. */
   readonly shutdownGraceMs: number;
@@ -62,11 +76,16 @@ export interface ListenSettings {
 
 /** Throws a `SettingError` for the first that is wrong. */
 export function readListenSettings(reader: SettingReader<typeof listenSettings>): ListenSettings {
+  const host = reader.text("host")!;
+  const certificate = certificateOf(reader);
+  const allowedHosts = hostsOf(reader);
   return {
-    host: reader.text("host")!,
+    host,
     port: reader.count("port", 0, 65_535)!,
-    certificate: certificateOf(reader),
+    certificate,
     allowedOrigins: originsOf(reader),
+    allowedHosts,
+    answeredHosts: allowedHosts ?? (certificate ? undefined : defaultHosts(host)),
     trustedProxies: proxiesOf(reader),
     shutdownGraceMs: reader.milliseconds("shutdownGrace", 0, 3600)!,
   };
@@ -98,6 +117,20 @@ function originsOf(reader: SettingReader<typeof listenSettings>): readonly strin
     );
   }
   return origins;
+}
+
+function hostsOf(reader: SettingReader<typeof listenSettings>): readonly string[] | undefined {
+  const hosts = reader.list("allowedHosts");
+  try {
+    createHostCheck(hosts);
+  } catch {
+    reader.wrong(
+      "allowedHosts",
+      reader.text("allowedHosts")!,
+      "hosts without ports, such as chatter.example, *.chatter.example, 192.0.2.1, [::1] or 10.0.0.0/8, with commas",
+    );
+  }
+  return hosts.length === 0 ? undefined : hosts;
 }
 
 function proxiesOf(reader: SettingReader<typeof listenSettings>): readonly string[] {

@@ -12,16 +12,16 @@ export const logSettings = {
   dataDir: {
     flag: "--data-dir <folder>",
     variable: "CHATTER_DATA_DIR",
-    description: "folder of the embedded log; made if it is not there",
+    description: "folder of the embedded log; created if missing",
     default: "./data",
   },
   log: {
     flag: "--log <engine>",
     variable: "CHATTER_LOG",
     description:
-      "where messages are kept: level (durable, in the data folder), memory (lost at exit), or " +
+      "where messages are kept: file (durable, in the data folder), memory (lost at exit), or " +
       "nats://host:4222[,…] (a JetStream stream that many servers share)",
-    default: "level",
+    default: "file",
   },
   dedupeWindow: {
     flag: "--dedupe-window <seconds>",
@@ -32,7 +32,7 @@ export const logSettings = {
   dedupeMaxIds: {
     flag: "--dedupe-max-ids <count>",
     variable: "CHATTER_DEDUPE_MAX_IDS",
-    description: "how many message_ids are remembered at most",
+    description: "maximum number of message_ids that are remembered",
     default: "1000000",
   },
   retainSeconds: {
@@ -43,19 +43,20 @@ export const logSettings = {
   retainMessages: {
     flag: "--retain-messages <count>",
     variable: "CHATTER_RETAIN_MESSAGES",
-    description: "remove the oldest messages beyond so many (default: keep all)",
+    description: "maximum number of messages; the oldest are removed (default: keep all)",
   },
   retainBytes: {
     flag: "--retain-bytes <bytes>",
     variable: "CHATTER_RETAIN_BYTES",
-    description: "remove the oldest messages beyond so many stored bytes (default: keep all)",
+    description:
+      "maximum number of stored bytes; the oldest messages are removed (default: keep all)",
   },
 } as const satisfies SettingTable;
 
 /** Times in milliseconds. */
 export interface LogSettings {
   readonly dataDir: string;
-  readonly engine: "level" | "memory" | "nats";
+  readonly engine: "file" | "memory" | "nats";
   /** For the engine "nats" alone. */
   readonly nats: NatsSettings | undefined;
   readonly dedupe: { readonly windowMs: number; readonly maxIds: number };
@@ -64,6 +65,13 @@ export interface LogSettings {
     readonly maxMessages?: number;
     readonly maxBytes?: number;
   };
+}
+
+function readEngine(reader: SettingReader<typeof logSettings>): "file" | "memory" {
+  const words = ["file", "memory", "level"] as const;
+  const engine = reader.oneOf("log", words, "file, memory or nats://host:port");
+  // What the engine for one machine was called when it was LevelDB.
+  return engine === "level" ? "file" : engine;
 }
 
 /** Throws a `SettingError` for the first that is wrong. */
@@ -75,7 +83,7 @@ export function readLogSettings(
   const nats = isNatsAddress(log) ? readNatsSettings(natsReader, log) : undefined;
   const windowMs = reader.milliseconds("dedupeWindow", 1, 7 * 86_400)!;
   if (nats !== undefined && windowMs <= nats.timeoutMs) {
-    // A post is tried again for so long: a later attempt would be stored as another message.
+    // A post is tried again for that long: a later attempt would be stored as another message.
     throw new SettingError("--dedupe-window must be longer than --nats-timeout");
   }
   const maxAgeMs = reader.milliseconds("retainSeconds", 1, 1e10);
@@ -84,10 +92,7 @@ export function readLogSettings(
   }
   return {
     dataDir: reader.text("dataDir")!,
-    engine:
-      nats === undefined
-        ? reader.oneOf("log", ["level", "memory"], "level, memory or nats://host:port")
-        : "nats",
+    engine: nats === undefined ? readEngine(reader) : "nats",
     nats,
     dedupe: {
       windowMs,

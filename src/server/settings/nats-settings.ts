@@ -1,4 +1,4 @@
-import type { NatsAddress } from "../log/nats-link.js";
+import type { NatsAddress } from "../log/nats/session.js";
 import { SettingError, type SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
@@ -7,23 +7,27 @@ export const natsSettings = {
   natsStream: {
     flag: "--nats-stream <name>",
     variable: "CHATTER_NATS_STREAM",
-    description: "JetStream stream that is the log; made if it is not there",
+    description: "JetStream stream that holds the log; created if missing",
     default: "chatter",
   },
   natsReplicas: {
     flag: "--nats-replicas <count>",
     variable: "CHATTER_NATS_REPLICAS",
-    description: "nodes that hold the stream, 1 to 5 (default: as it is; a new one 3, alone 1)",
+    description:
+      "replicas of the stream, 1 to 5 (default: unchanged; 3 for a new stream, 1 outside a " +
+      "cluster)",
   },
   natsStorage: {
     flag: "--nats-storage <kind>",
     variable: "CHATTER_NATS_STORAGE",
-    description: "where the nodes hold it: file or memory (default: as it is; a new one file)",
+    description:
+      "where the nodes store the stream: file or memory (default: unchanged; file for a new " +
+      "stream)",
   },
   natsTimeout: {
     flag: "--nats-timeout <seconds>",
     variable: "CHATTER_NATS_TIMEOUT",
-    description: "how long the start waits for NATS, and a post for its acknowledgement",
+    description: "how long the server waits for NATS at start, and a post for its acknowledgement",
     default: "10",
   },
   natsCredentialsFile: {
@@ -39,12 +43,12 @@ export const natsSettings = {
   natsTlsCa: {
     flag: "--nats-tls-ca <file>",
     variable: "CHATTER_NATS_TLS_CA",
-    description: "authority of the NATS servers' certificates, PEM (default: those of Node)",
+    description: "certificate authority of the NATS servers, PEM (default: those of Node)",
   },
   natsTlsCert: {
     flag: "--nats-tls-cert <file>",
     variable: "CHATTER_NATS_TLS_CERT",
-    description: "certificate that this server shows to NATS, PEM",
+    description: "client certificate for NATS, PEM",
   },
   natsTlsKey: {
     flag: "--nats-tls-key <file>",

@@ -1,24 +1,25 @@
 import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
-/** What the server tells of itself. */
+/** Settings of the server log, metrics and reflection. */
 export const reportSettings = {
   logLevel: {
     flag: "--log-level <level>",
     variable: "CHATTER_LOG_LEVEL",
-    description: "what is told on standard error: silent, error, warn or info (a line a call)",
+    description: "what the server log contains: silent, error, warn or info (a line per call)",
     default: "info",
   },
   metricsAddress: {
     flag: "--metrics-address <host:port>",
     variable: "CHATTER_METRICS_ADDRESS",
     description:
-      "serve /metrics there, to whoever asks (default: on the port of the calls, to this machine alone)",
+      "serve /metrics, /livez and /readyz on this address, to anyone (default: on the port of " +
+      "the calls, /metrics to this machine only)",
   },
   reflection: {
     flag: "--reflection <on|off>",
     variable: "CHATTER_REFLECTION",
-    description: "whether anyone may ask for the schema, as buf curl and grpcurl do",
+    description: "whether anyone may request the schema, as buf curl and grpcurl do",
     default: "on",
   },
 } as const satisfies SettingTable;

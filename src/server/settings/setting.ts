@@ -38,5 +38,11 @@ export const hidden = "(hidden)";
  * a host too many is hidden, where a comma may be the password's or stand between two addresses.
  */
 export function withoutCredentials(value: string): string {
-  return value.replace(/:\/\/(?:(?!:\/\/)\S)*@/g, `://${hidden}@`);
+  const [scheme = "", ...rest] = value.split("://");
+  const shown = rest.map((part) => {
+    const address = /^\S*/.exec(part)![0];
+    const at = address.lastIndexOf("@");
+    return at < 0 ? part : hidden + part.slice(at);
+  });
+  return [scheme, ...shown].join("://");
 }

@@ -61,7 +61,7 @@ export function checkSettings(given: GivenSettings, signingKey?: string): ServeS
  * The settings that the environment gives. An empty variable is as good as none. Throws a
  * `SettingError` for a yes or no that is neither.
  *
- * @param warn is told what is ignored
+ * @param warn called with what is ignored
  */
 export function settingsOfEnvironment(
   environment: NodeJS.ProcessEnv,

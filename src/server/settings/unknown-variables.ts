@@ -9,8 +9,11 @@ export interface UnknownVariable {
  * What Kubernetes sets in every pod for a service that is called "chatter", or
  * "chatter-something": CHATTER_SERVICE_HOST, CHATTER_PORT_8080_TCP_ADDR.
  */
-const ofKubernetes =
-  /^CHATTER(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
+const ofKubernetes = [
+  /_SERVICE_(?:HOST|PORT)$/,
+  /_SERVICE_PORT_[A-Z0-9_]/,
+  /_PORT_\d{1,5}_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?$/,
+];
 
 /** The tests' own, which may be set where a server is tried out. */
 const ofTests = "CHATTER_TEST_";
@@ -31,7 +34,10 @@ export function findUnknownVariables(
 }
 
 function isOfKubernetes(name: string, value: string): boolean {
-  return ofKubernetes.test(name) || (name.endsWith("_PORT") && /^(tcp|udp|sctp):\/\//.test(value));
+  return (
+    ofKubernetes.some((form) => form.test(name)) ||
+    (name.endsWith("_PORT") && /^(tcp|udp|sctp):\/\//.test(value))
+  );
 }
 
 function nearestOf(name: string, known: readonly string[]): string | undefined {

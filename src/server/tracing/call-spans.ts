@@ -10,8 +10,8 @@ import {
   SpanStatusCode,
   trace,
 } from "@opentelemetry/api";
-import { type Call, type CallObserver, codeName } from "../service/call.js";
-import { reasonOf } from "../service/errors.js";
+import { type Call, type CallObserver, codeName } from "../service/call/call.js";
+import { reasonOf } from "../service/call/errors.js";
 
 /** Codes that are a server's fault, as OpenTelemetry's conventions for RPC have them. */
 const faults = new Set([

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Code, ConnectError } from "@connectrpc/connect";
 import {
   type ContextManager,
   type DiagLogger,
@@ -10,6 +9,7 @@ import {
   trace,
 } from "@opentelemetry/api";
 import type { Logger } from "pino";
+import { sdkMissing } from "./errors.js";
 
 /** OpenTelemetry's SDK, which sends the spans to where its variables say. */
 export interface Tracing {
@@ -28,15 +28,12 @@ export async function startTracing(
   environment: NodeJS.ProcessEnv,
   logger: Logger,
 ): Promise<Tracing | undefined> {
-  const wanted = Object.keys(environment).filter(
-    (name) => name.startsWith("OTEL_") && environment[name] !== "",
-  );
-  const isDisabled = environment.OTEL_SDK_DISABLED?.trim().toLowerCase() === "true";
-  if (wanted.length === 0 || isDisabled || hasProvider()) {
+  const sdkModule = await requireTracing(environment);
+  if (sdkModule === undefined) {
     return undefined;
   }
   diag.setLogger(diagLogger(logger), DiagLogLevel.WARN);
-  const { NodeSDK } = await loadSdk(wanted[0]!);
+  const { NodeSDK } = sdkModule;
   const sdk = new NodeSDK({
     serviceName: namesService(environment) ? undefined : "chatter",
     metricReaders: [],
@@ -59,6 +56,19 @@ export async function startTracing(
   };
 }
 
+/**
+ * Loads the SDK if it is wanted, and starts nothing. Rejects as `startTracing` does.
+ */
+export async function requireTracing(
+  environment: NodeJS.ProcessEnv,
+): Promise<typeof import("@opentelemetry/sdk-node") | undefined> {
+  const wanted = Object.keys(environment).filter(
+    (name) => name.startsWith("OTEL_") && environment[name] !== "",
+  );
+  const isDisabled = environment.OTEL_SDK_DISABLED?.trim().toLowerCase() === "true";
+  return wanted.length === 0 || isDisabled || hasProvider() ? undefined : loadSdk(wanted[0]!);
+}
+
 async function loadSdk(variable: string): Promise<typeof import("@opentelemetry/sdk-node")> {
   try {
     return await import("@opentelemetry/sdk-node");
@@ -66,11 +76,7 @@ async function loadSdk(variable: string): Promise<typeof import("@opentelemetry/
     if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") {
       throw error;
     }
-    throw new ConnectError(
-      `${variable} asks for traces, but OpenTelemetry's SDK is not installed: ` +
-        "npm install @opentelemetry/sdk-node, or set OTEL_SDK_DISABLED=true",
-      Code.FailedPrecondition,
-    );
+    throw sdkMissing({ variable });
   }
 }
 

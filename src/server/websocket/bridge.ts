@@ -1,10 +1,23 @@
 import { setMaxListeners } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
+import type { ContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { WebSocketServer } from "ws";
-import { messageLimit } from "../../client/tunnel-wire.js";
+import { messageLimit } from "../../protocol/tunnel.js";
+import { lostHeaders, tooManyHeaders } from "../http/header-bytes.js";
+import { pathOf } from "../net/request-target.js";
+import { stoppingError } from "../service/call/errors.js";
+import type { SocketGuards } from "./bridge-limits.js";
+import {
+  foreignPage,
+  noSubprotocol,
+  notAHandshake,
+  stoppingHandshake,
+  subprotocolNotOffered,
+  unknownEndpoint,
+  wrongHandshakeMethod,
+} from "./errors.js";
 import { type HttpAnswer, writeHttpAnswer } from "./http-answer.js";
 import { createOriginCheck } from "./origin.js";
 import { passOtherUpgradeOn, wantsWebSocket } from "./other-upgrade.js";
@@ -15,7 +28,7 @@ import {
   createRouteTable,
   type WebSocketRoute,
 } from "./route.js";
-import { createTunnelRoutes } from "./tunnel.js";
+import { createTunnelRoutes } from "./tunnel/tunnel.js";
 import { UpgradedCall } from "./upgraded-call.js";
 
 export interface WebSocketBridgeOptions extends ConnectionOptions {
@@ -35,6 +48,8 @@ export interface WebSocketBridgeOptions extends ConnectionOptions {
    * are no browser: "https://app.example". Default: none.
    */
   readonly origins?: readonly string[];
+  /** Says before anything else why a request gets no WebSocket. Default: none is refused so. */
+  readonly refuse?: (request: IncomingMessage) => HttpAnswer | undefined;
   /**
    * Settings for single endpoints, by path. They stand before those of the route, and
    * these before those of the bridge, key by key (`socket` option by option).
@@ -42,9 +57,13 @@ export interface WebSocketBridgeOptions extends ConnectionOptions {
   readonly endpoints?: Readonly<Record<string, ConnectionOptions>>;
   /** Milliseconds between the tunnel's heartbeats. Default: 20,000. */
   readonly heartbeatMs?: number;
-  /** Hears of each connection that `pingPolicy` has cut. Default: nobody. */
+  /** Bounds that are not of one socket alone. Default: none; those of a socket always hold. */
+  readonly guards?: SocketGuards;
+  /** Called with each `Origin` that was refused. Default: nothing is called. */
+  readonly onRefusedOrigin?: (origin: string) => void;
+  /** Called for each connection that `pingPolicy` has cut. Default: nothing is called. */
   readonly onSilent?: () => void;
-  /** Hears of faults of handlers, routes and hooks. Default: `console.error`. */
+  /** Called with faults of handlers, routes and hooks. Default: `console.error`. */
   readonly onError?: (error: unknown, request: IncomingMessage) => void;
 }
 
@@ -83,16 +102,20 @@ interface Endpoint {
 }
 
 /**
- * Makes the bridge from WebSockets to Connect handlers.
- *
- * ```ts
- * const router = createConnectRouter();
- * router.service(ElizaService, { … });
- * const bridge = createWebSocketBridge({ handlers: router.handlers });
- * server.on("upgrade", bridge.upgrade);
- * ```
+ * Makes the bridge from WebSockets to Connect handlers, of any service. Give every `upgrade` of the
+ * server to it: it answers also those that it refuses.
  *
  * Throws a TypeError for options that cannot be: see `createRouteTable` and `origins`.
+ *
+ * @example
+ * ```ts
+ * const router = createConnectRouter().service(Health, { check: () => ({ status: 1 }) });
+ * const bridge = createWebSocketBridge({ handlers: router.handlers });
+ * const server = http.createServer().on("upgrade", bridge.upgrade).listen(8080);
+ *
+ * server.close();
+ * await bridge.close();
+ * ```
  */
 export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocketBridge {
   const isAllowedOrigin = createOriginCheck(options.origins);
@@ -105,14 +128,27 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
   let whenIdle: (() => void) | undefined;
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (lostHeaders(request)) {
+      writeHttpAnswer(request, socket, tooManyHeaders());
+      return;
+    }
     if (!wantsWebSocket(request)) {
       passOtherUpgradeOn(request, socket, head);
       return;
     }
-    const endpoint = endpoints.get(pathOf(request));
-    const refusal = isAllowedOrigin(request)
+    const refused = options.refuse?.(request);
+    if (refused !== undefined) {
+      writeHttpAnswer(request, socket, refused);
+      return;
+    }
+    const endpoint = endpoints.get(pathOf(request.url ?? ""));
+    const isAllowed = isAllowedOrigin(request);
+    if (!isAllowed) {
+      options.onRefusedOrigin?.(request.headers.origin ?? "");
+    }
+    const refusal = isAllowed
       ? refuseUpgrade(request, endpoint?.route, closing.signal.aborted)
-      : { status: 403, body: "this origin may not open a WebSocket here\n" };
+      : foreignPage();
     if (refusal !== undefined || endpoint?.route.handle === undefined) {
       writeHttpAnswer(request, socket, refusal ?? { status: 404 });
       return;
@@ -121,6 +157,7 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
       server: endpoint.server,
       configure: endpoint.configure,
       closing: closing.signal,
+      guards: options.guards,
     });
     calls.add(call);
     void call.run(endpoint.route.handle, onError).finally(() => {
@@ -135,11 +172,11 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
   }
 
   async function close({ endAfterMs = 0, deadlineMs = 10_000 }: CloseOptions): Promise<void> {
-    closing.abort(stopping());
+    closing.abort(stoppingError());
     const timers = [
       setTimeout(() => {
         for (const call of calls) {
-          call.cancel(stopping());
+          call.cancel(stoppingError());
         }
       }, endAfterMs),
       setTimeout(() => {
@@ -176,10 +213,6 @@ export function createWebSocketBridge(options: WebSocketBridgeOptions): WebSocke
   };
 }
 
-function stopping(): ConnectError {
-  return new ConnectError("the server is stopping", Code.Unavailable);
-}
-
 function createEndpoints(options: WebSocketBridgeOptions): ReadonlyMap<string, Endpoint> {
   const routes = [...(options.routes ?? []), ...createTunnelRoutes(options)];
   const endpoints = new Map<string, Endpoint>();
@@ -209,11 +242,6 @@ function createEndpoints(options: WebSocketBridgeOptions): ReadonlyMap<string, E
   return endpoints;
 }
 
-function pathOf(request: IncomingMessage): string {
-  // Clients may write the whole URL, as to a proxy.
-  return (request.url ?? "").replace(/^https?:\/\/[^/?]*/i, "").split("?", 1)[0] ?? "";
-}
-
 /** Why a request cannot be upgraded on this route; undefined if it can. */
 function refuseUpgrade(
   request: IncomingMessage,
@@ -221,17 +249,13 @@ function refuseUpgrade(
   closing: boolean,
 ): HttpAnswer | undefined {
   if (closing) {
-    return { status: 503, body: "the server is stopping\n" };
+    return stoppingHandshake();
   }
   if (route === undefined) {
-    return { status: 404, body: "no such endpoint\n" };
+    return unknownEndpoint();
   }
   if (route.handle === undefined || request.method !== "GET") {
-    return {
-      status: 405,
-      headers: { Allow: route.method },
-      body: `this endpoint takes ${route.method} only\n`,
-    };
+    return wrongHandshakeMethod({ method: route.method, headers: { Allow: route.method } });
   }
   if (
     request.httpVersion !== "1.1" ||
@@ -239,19 +263,15 @@ function refuseUpgrade(
     request.headers["sec-websocket-version"] !== "13" ||
     !/^[+/0-9A-Za-z]{22}==$/.test(request.headers["sec-websocket-key"] ?? "")
   ) {
-    return {
-      status: 400,
-      headers: { "Sec-WebSocket-Version": "13" },
-      body: "this is no handshake of WebSocket version 13\n",
-    };
+    return notAHandshake({ headers: { "Sec-WebSocket-Version": "13" } });
   }
   const offered = request.headers["sec-websocket-protocol"];
   const protocols = offered === undefined ? [] : offered.split(",").map((name) => name.trim());
   if (route.protocol === undefined && protocols.length > 0) {
-    return { status: 400, body: "this endpoint has no subprotocol: offer none\n" };
+    return noSubprotocol();
   }
   if (route.protocol !== undefined && !protocols.includes(route.protocol)) {
-    return { status: 400, body: `offer the subprotocol ${route.protocol}\n` };
+    return subprotocolNotOffered({ protocol: route.protocol });
   }
   return undefined;
 }

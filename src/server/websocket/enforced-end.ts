@@ -13,6 +13,7 @@ import {
   endStreamFlag,
   errorToJsonBytes,
 } from "@connectrpc/connect/protocol-connect";
+import { onAbort } from "../../async/abort.js";
 import { EnvelopeTracker, isConnectStream } from "./envelope-tracker.js";
 
 const endStreamSerialization = createEndStreamSerialization(undefined);
@@ -68,28 +69,22 @@ async function* enforced(
       yield result.value;
     }
   } finally {
-    // Not awaited: it would wait for a deaf method.
+    // Not awaited: it would wait for a method that ignores its signal.
     iterator.return?.().catch(() => {});
   }
 }
 
 /** What the promise resolves to; undefined if the signal is aborted before. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  let onAbort: (() => void) | undefined;
+  let unsubscribe = () => {};
   const aborted = new Promise<undefined>((resolve) => {
-    onAbort = () => resolve(undefined);
-    if (signal.aborted) {
-      onAbort();
-    }
-    signal.addEventListener("abort", onAbort, { once: true });
+    unsubscribe = onAbort(signal, () => resolve(undefined));
   });
   try {
     // Promise.race handles a rejection that comes too late.
     return await Promise.race([promise, aborted]);
   } finally {
-    if (onAbort !== undefined) {
-      signal.removeEventListener("abort", onAbort);
-    }
+    unsubscribe();
   }
 }
 

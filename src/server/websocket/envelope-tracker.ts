@@ -6,18 +6,20 @@ export function isConnectStream(contentType: string | null | undefined): content
 /** Follows a body of envelopes, however it is cut. */
 export class EnvelopeTracker {
   readonly #onFlags: (flags: number, offset: number) => void;
-  readonly #head = new Uint8Array(5);
-  #headLength = 0;
+  readonly #prefix = new Uint8Array(5);
+  #prefixLength = 0;
   #payload = 0;
 
-  /** `onFlags` hears each envelope's first byte, and where it is in the bytes that pass. */
+  /**
+   * `onFlags` is called with each envelope's first byte, and where it is in the bytes that pass.
+   */
   constructor(onFlags: (flags: number, offset: number) => void) {
     this.#onFlags = onFlags;
   }
 
   /** Whether the next byte begins an envelope. */
   get between(): boolean {
-    return this.#headLength === 0 && this.#payload === 0;
+    return this.#prefixLength === 0 && this.#payload === 0;
   }
 
   pass(chunk: Uint8Array): void {
@@ -30,14 +32,14 @@ export class EnvelopeTracker {
         continue;
       }
       const byte = chunk[offset] ?? 0;
-      if (this.#headLength === 0) {
+      if (this.#prefixLength === 0) {
         this.#onFlags(byte, offset);
       }
-      this.#head[this.#headLength++] = byte;
+      this.#prefix[this.#prefixLength++] = byte;
       offset++;
-      if (this.#headLength === this.#head.length) {
-        this.#headLength = 0;
-        this.#payload = new DataView(this.#head.buffer).getUint32(1);
+      if (this.#prefixLength === this.#prefix.length) {
+        this.#prefixLength = 0;
+        this.#payload = new DataView(this.#prefix.buffer).getUint32(1);
       }
     }
   }

@@ -1,16 +1,22 @@
 import type { Duplex } from "node:stream";
-import { Code, ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
 import type { RawData, WebSocket } from "ws";
-import { closeCodes } from "../../client/tunnel-wire.js";
+import { closeCodes } from "../../protocol/close-codes.js";
+import { readAheadBytes, type Unread } from "../limits/unread-bytes.js";
+import { clientLeft } from "../service/call/errors.js";
+import {
+  callOver,
+  connectionCut,
+  largeFrame,
+  malformedFrame,
+  malformedFrameText,
+  socketClosed,
+} from "./errors.js";
 import { IncomingQueue } from "./incoming-queue.js";
+import type { Message } from "./message.js";
+import { BodyChunks, MessageList } from "./message-store.js";
+import { halfSentOn } from "./partial-message.js";
 import { textFrames } from "./text-frames.js";
-
-/** One whole WebSocket message. */
-export interface Message {
-  readonly data: Buffer;
-  /** False for text, which is valid UTF-8. */
-  readonly binary: boolean;
-}
 
 export interface MessageSocketOptions {
   /**
@@ -24,20 +30,37 @@ export interface MessageSocketOptions {
    * 1006 for a cut. Default: unless the client cancelled (4001).
    */
   readonly finishes?: (closeCode: number) => boolean;
+  /**
+   * Called with how many bytes of a message have come that is not whole yet, each time that more
+   * have. Default: nobody.
+   */
+  readonly onHalfSent?: (bytes: number, socket: MessageSocket) => void;
+  /**
+   * Called when the peer is made to wait, since as much as may be waits for the reader, and when it
+   * no longer is. Default: nobody.
+   */
+  readonly onStopped?: (isStopped: boolean, socket: MessageSocket) => void;
+  /** Whether messages that are queued may be joined: they are chunks of one body. Default: no. */
+  readonly joins?: boolean;
 }
 
 /** How many bytes of messages may wait for their reader before the peer is made to wait. */
-export const queueLimit = 256 * 1024;
+export const queueLimit = readAheadBytes;
 
-/** What a queued message costs besides its bytes: empty ones must not be free. */
-const messageCost = 128;
+/** While closing, no more is read of a message than this: it would have to be kept. */
+const closingBytes = 64 * 1024;
+
+/** How many bytes may come, with messages waiting all the while, before these are copied. */
+const compactBytes = 2 * queueLimit;
 
 const finishMs = 5_000;
 const refusedCloseMs = 2_000;
+/** The same where nothing more is read, and what is held is to be let go. */
+const stoppedCloseMs = 250;
 
 /**
  * A WebSocket as both dialects use it: messages are pulled from a bounded queue, sends
- * wait until the system has taken them, and the end is told once.
+ * wait until the system has taken them, and the end is reported once.
  */
 export class MessageSocket {
   /**
@@ -45,7 +68,7 @@ export class MessageSocket {
    * `canceled` (or what was wrong with the peer's frames) if the socket dropped before,
    * in both cases after what was queued.
    */
-  readonly incoming: IncomingQueue<Message>;
+  readonly incoming: IncomingQueue;
 
   /**
    * Aborted at once when the peer is gone, or going: what is sent from then on is lost.
@@ -59,19 +82,31 @@ export class MessageSocket {
   readonly #bridgeClosing: AbortSignal;
   readonly #keep: (message: Message, socket: MessageSocket) => boolean;
   readonly #finishes: (closeCode: number) => boolean;
+  readonly #onHalfSent: (bytes: number, socket: MessageSocket) => void;
+  readonly #onStopped: (isStopped: boolean, socket: MessageSocket) => void;
+  readonly #unread: Unread;
   readonly #left = new AbortController();
   readonly #cutSoon = () => {
     if (this.#socket.readyState !== this.#socket.CLOSED) {
-      this.#cutTimer ??= setTimeout(() => this.#socket.terminate(), refusedCloseMs);
+      const waitMs = this.#isRefused ? stoppedCloseMs : refusedCloseMs;
+      this.#cutTimer ??= setTimeout(() => this.#socket.terminate(), waitMs);
     }
   };
   #closing = false;
+  #isHeld = false;
+  #isStopped = false;
+  #isRefused = false;
+  #readAhead = queueLimit;
+  /** What of `unread` is this socket's. */
+  #counted = 0;
+  /** Bytes that came since there was nothing to be read. */
+  #sinceDrained = 0;
   #finishTimer: NodeJS.Timeout | undefined;
   #cutTimer: NodeJS.Timeout | undefined;
 
   /**
-   * `transport` is the socket of the upgrade, `onDrop` hears once why the socket dropped,
-   * `closing` is aborted when the bridge closes.
+   * `transport` is the socket of the upgrade, `onDrop` is called once with why the socket dropped,
+   * `closing` is aborted when the bridge closes, `unread` counts what waits here.
    */
   constructor(
     socket: WebSocket,
@@ -79,6 +114,7 @@ export class MessageSocket {
     options: MessageSocketOptions & {
       readonly onDrop: (error: ConnectError) => void;
       readonly closing: AbortSignal;
+      readonly unread: Unread;
     },
   ) {
     this.#socket = socket;
@@ -88,11 +124,19 @@ export class MessageSocket {
     this.#bridgeClosing = options.closing;
     this.#keep = options.keep ?? (() => true);
     this.#finishes = options.finishes ?? ((code) => code !== closeCodes.canceled);
-    this.incoming = new IncomingQueue(queueLimit, {
-      // While closing the peer's own close must be read, which lies behind all it sent.
-      pause: () => !this.#closing && socket.pause(),
-      resume: () => socket.resume(),
-    });
+    this.#onHalfSent = options.onHalfSent ?? (() => {});
+    this.#onStopped = options.onStopped ?? (() => {});
+    this.#unread = options.unread;
+    const source = {
+      pause: () => this.#regulate(),
+      resume: () => this.#regulate(),
+      drained: () => {
+        this.#sinceDrained = 0;
+        this.#count();
+      },
+    };
+    const store = options.joins ? new BodyChunks() : new MessageList();
+    this.incoming = new IncomingQueue(queueLimit, source, store, transport);
     socket.on("message", (data, binary) => this.#receive(data, binary));
     // A frame that is not allowed: ws has sent the close, with its code, already.
     socket.on("error", (error) => {
@@ -102,11 +146,24 @@ export class MessageSocket {
     socket.on("close", (code) => this.#closed(code));
     // Both have closed: ws would wait half a minute for a peer that keeps the connection.
     transport.once("finish", () => socket.terminate());
+    // After the listener of ws, which has then made messages of the chunk.
+    transport.on("data", (chunk: Buffer) => this.#received(chunk.length));
   }
 
   /** How many bytes may wait in {@link incoming} before the peer is made to wait. */
   set readAhead(bytes: number) {
+    this.#readAhead = bytes;
     this.incoming.limit = bytes;
+  }
+
+  /** While true, no more is read, whatever waits in {@link incoming}. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  set isHeld(isHeld: boolean) {
+    this.#isHeld = isHeld;
+    this.#regulate();
   }
 
   /**
@@ -119,8 +176,7 @@ export class MessageSocket {
       return Promise.resolve();
     }
     return new Promise((resolve, reject) => {
-      const sent = (error?: Error | null) =>
-        error ? reject(new ConnectError("the client has left", Code.Canceled)) : resolve();
+      const sent = (error?: Error | null) => (error ? reject(clientLeft()) : resolve());
       // ws has no "drain", and writes each frame by itself.
       this.#transport.cork();
       batch.forEach((message, i) => {
@@ -142,7 +198,7 @@ export class MessageSocket {
     // Past ws, which without extensions holds nothing back that would have to go first.
     return new Promise((resolve, reject) => {
       this.#transport.write(textFrames(texts), (error) =>
-        error ? reject(new ConnectError("the client has left", Code.Canceled)) : resolve(),
+        error ? reject(clientLeft()) : resolve(),
       );
     });
   }
@@ -152,7 +208,7 @@ export class MessageSocket {
    * closes: then it is 1001, and a peer that does not answer is cut after 2 s.
    */
   end(reason = ""): void {
-    this.incoming.discard(new ConnectError("the call is over", Code.Canceled));
+    this.incoming.discard(callOver());
     if (this.#bridgeClosing.aborted) {
       this.#startClose(closeCodes.shutdown, reason);
       this.#cutSoon();
@@ -174,6 +230,18 @@ export class MessageSocket {
     this.#drop(error);
   }
 
+  /** As {@link fail}, but what waits is let go, and nothing more is read. */
+  refuse(error: ConnectError, code: number = closeCodes.connect + error.code): void {
+    this.#stopReading();
+    this.incoming.discard(error);
+    this.fail(code, error);
+  }
+
+  #stopReading(): void {
+    this.#isRefused = true;
+    this.#regulate();
+  }
+
   /** The call is over: whoever left, nothing waits for its signal any more. */
   dispose(): void {
     clearTimeout(this.#finishTimer);
@@ -186,29 +254,83 @@ export class MessageSocket {
     }
     const message = { data: data as Buffer, binary };
     if (this.#keep(message, this)) {
-      this.incoming.push(message, message.data.length + messageCost);
+      this.incoming.push(message);
     }
+  }
+
+  /** Messages were made of what came, and something is left, or waits. */
+  #received(bytes: number): void {
+    const halfSent = this.#count();
+    this.#sinceDrained = this.incoming.drained ? 0 : this.#sinceDrained + bytes;
+    if (this.#sinceDrained > compactBytes) {
+      this.#sinceDrained = 0;
+      this.incoming.compact();
+    }
+    if (this.#closing && halfSent > closingBytes) {
+      this.#stopReading();
+    } else if (halfSent > 0 && !this.#closing) {
+      this.#onHalfSent(halfSent, this);
+    }
+  }
+
+  /** Counts what waits here, by the chunk. Returns how much has come of a message half sent. */
+  #count(): number {
+    const halfSent = halfSentOn(this.#socket);
+    const change = this.incoming.bytes + halfSent.cost - this.#counted;
+    if (change !== 0) {
+      this.#counted += change;
+      if (change < 0) {
+        this.#unread.remove(-change);
+      } else {
+        const tooMuch = this.#unread.add(change);
+        if (tooMuch) {
+          this.refuse(tooMuch);
+        }
+      }
+      if (Number.isFinite(this.#readAhead)) {
+        this.incoming.limit = Math.min(this.#readAhead, this.#unread.readAhead);
+      }
+    }
+    return halfSent.bytes;
+  }
+
+  #regulate(): void {
+    // While closing the peer's own close must be read, which lies behind all it sent: unless
+    // there is too much of that.
+    const isStopped = this.#isRefused || (!this.#closing && (this.#isHeld || this.incoming.isFull));
+    if (isStopped === this.#isStopped) {
+      return;
+    }
+    this.#isStopped = isStopped;
+    if (isStopped) {
+      this.#socket.pause();
+    } else {
+      this.#socket.resume();
+    }
+    this.#onStopped(isStopped, this);
   }
 
   #closed(code: number): void {
     clearTimeout(this.#cutTimer);
     this.#bridgeClosing.removeEventListener("abort", this.#cutSoon);
-    const left =
-      code === closeCodes.cut
-        ? "the connection broke before the call was over"
-        : "the client closed the socket before the call was over";
-    this.#drop(new ConnectError(left, Code.Canceled), this.#finishes(code));
+    const left = code === closeCodes.cut ? connectionCut : socketClosed;
+    this.#drop(left(), this.#finishes(code));
   }
 
   #drop(error: ConnectError, finish = true): void {
     if (this.left.aborted) {
       return;
     }
-    const waitMs = finish && !this.incoming.drained ? finishMs : 0;
     this.incoming.fail(error);
     this.#left.abort(error);
     // A turn later at least: what came in the same packet is only on its way to the reader.
-    this.#finishTimer = setTimeout(() => this.#onDrop(error), waitMs);
+    this.#finishTimer = setTimeout(() => {
+      if (finish && !this.incoming.drained) {
+        this.#finishTimer = setTimeout(() => this.#onDrop(error), finishMs);
+      } else {
+        this.#onDrop(error);
+      }
+    });
   }
 
   #startClose(code: number, reason: string): void {
@@ -217,7 +339,7 @@ export class MessageSocket {
     }
     this.#closing = true;
     this.#socket.close(code, clip(reason));
-    this.#socket.resume();
+    this.#regulate();
   }
 }
 
@@ -227,13 +349,13 @@ function frameError(error: Error & { code?: string }): ConnectError {
     case "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH":
     case "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH":
     case "WS_ERR_TOO_MANY_BUFFERED_PARTS":
-      return new ConnectError("a message is too big", Code.ResourceExhausted);
+      return largeFrame();
     case "WS_ERR_INVALID_UTF8":
-      return new ConnectError("a text message is not valid UTF-8", Code.InvalidArgument);
+      return malformedFrameText();
     default:
       return error.code?.startsWith("WS_ERR_")
-        ? new ConnectError(error.message, Code.InvalidArgument)
-        : new ConnectError("the connection broke before the call was over", Code.Canceled);
+        ? malformedFrame({ fault: error.message })
+        : connectionCut();
   }
 }
 
@@ -242,8 +364,6 @@ function clip(reason: string): string {
   const bytes = Buffer.from(reason);
   return bytes.length <= 123
     ? reason
-    : `${bytes
-        .subarray(0, 117)
-        .toString()
-        .replace(/\uFFFD+$/, "")}…`;
+    : // As a stream: of a character that is cut in two nothing is left.
+      `${new TextDecoder().decode(bytes.subarray(0, 117), { stream: true })}…`;
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { parseOrigins } from "../service/origins.js";
+import { parseOrigins } from "../net/origins.js";
 
 /**
  * Makes the check that stands before anything else on an upgrade: a browser says in

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { Server as TlsServer } from "node:tls";
+import { otherUpgrade } from "./errors.js";
 import { writeHttpAnswer } from "./http-answer.js";
 
 /** Whether a request asks for a WebSocket, and not for another protocol. */
@@ -13,19 +14,16 @@ export function wantsWebSocket(request: IncomingMessage): boolean {
  *
  * Once a node server has a listener for "upgrade", every such request lands there (`curl
  * --http2` and Java's HttpClient offer h2c with each), though HTTP lets a server pass over
- * the offer. So the head is written anew without it, put back before what follows, and the
+ * the offer. So the headers are written anew without it, put back before what follows, and the
  * connection handed to the server as if it were new.
  */
 export function passOtherUpgradeOn(request: IncomingMessage, socket: Duplex, head: Buffer): void {
   const server = (socket as Duplex & { server?: Server | TlsServer }).server;
   if (server === undefined) {
-    writeHttpAnswer(request, socket, {
-      status: 400,
-      body: "the only upgrade here is to websocket\n",
-    });
+    writeHttpAnswer(request, socket, otherUpgrade());
     return;
   }
-  socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
+  socket.unshift(Buffer.concat([headersWithoutUpgrade(request), head]));
   whenAnswered(socket, () =>
     server.emit(server instanceof TlsServer ? "secureConnection" : "connection", socket),
   );
@@ -41,7 +39,7 @@ function whenAnswered(socket: Duplex, callback: () => void): void {
     callback();
     return;
   }
-  // Node let go of the socket: nobody else would hear of these.
+  // Node let go of the socket: nobody else would be notified of these.
   const onError = () => socket.destroy();
   const onDrain = () => response.emit("drain");
   socket.on("error", onError).on("drain", onDrain);
@@ -53,7 +51,7 @@ function whenAnswered(socket: Duplex, callback: () => void): void {
   });
 }
 
-function headWithoutUpgrade(request: IncomingMessage): Buffer {
+function headersWithoutUpgrade(request: IncomingMessage): Buffer {
   const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`];
   for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
     const name = request.rawHeaders[i] ?? "";

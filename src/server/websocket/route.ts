@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { ConnectError } from "@connectrpc/connect";
 import type { ServerOptions, WebSocket } from "ws";
+import type { Unread } from "../limits/unread-bytes.js";
 import type { HttpAnswer } from "./http-answer.js";
 import type { MessageSocket, MessageSocketOptions } from "./message-socket.js";
 
@@ -51,6 +52,10 @@ export interface Upgrade {
   readonly signal: AbortSignal;
   /** Aborted before, when the bridge begins to close; a call that runs has time to end. */
   readonly closing: AbortSignal;
+  /** Counts what the client has sent that is not used yet. */
+  readonly unread: Unread;
+  /** The client has shown a valid token: what it sends has its share of each turn. */
+  authenticated(): void;
   /** As {@link ConfiguredCall.cancel}. */
   cancel(error?: ConnectError): void;
   /**

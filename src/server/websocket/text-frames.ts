@@ -23,21 +23,21 @@ export function textFrames(texts: readonly string[]): Buffer {
 function makeFrames(texts: readonly string[]): Buffer {
   const lengths = texts.map((text) => Buffer.byteLength(text));
   const frames = Buffer.allocUnsafe(
-    lengths.reduce((sum, length) => sum + headLength(length) + length, 0),
+    lengths.reduce((sum, length) => sum + headerLength(length) + length, 0),
   );
   let at = 0;
   for (const [i, text] of texts.entries()) {
-    at = writeHead(frames, at, lengths[i]!);
+    at = writeHeader(frames, at, lengths[i]!);
     at += frames.write(text, at);
   }
   return frames;
 }
 
-function headLength(length: number): number {
+function headerLength(length: number): number {
   return length <= shortLength ? 2 : length <= mediumLength ? 4 : 10;
 }
 
-function writeHead(target: Buffer, offset: number, length: number): number {
+function writeHeader(target: Buffer, offset: number, length: number): number {
   target[offset] = finalText;
   if (length <= shortLength) {
     target[offset + 1] = length;
@@ -48,5 +48,5 @@ function writeHead(target: Buffer, offset: number, length: number): number {
     target[offset + 1] = longMark;
     target.writeBigUInt64BE(BigInt(length), offset + 2);
   }
-  return offset + headLength(length);
+  return offset + headerLength(length);
 }

@@ -2,7 +2,12 @@ import { type IncomingMessage, validateHeaderValue } from "node:http";
 import type { Duplex } from "node:stream";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { WebSocket, WebSocketServer } from "ws";
-import { closeCodes } from "../../client/tunnel-wire.js";
+import { closeCodes } from "../../protocol/close-codes.js";
+import { connectionOf } from "../http/http2/websocket-stream.js";
+import { becomeKnown } from "../limits/authenticated-connections.js";
+import { type Unread, uncounted } from "../limits/unread-bytes.js";
+import { callCancelled, clientLeft, internalError } from "../service/call/errors.js";
+import type { SocketGuards } from "./bridge-limits.js";
 import { type HttpAnswer, writeHttpAnswer } from "./http-answer.js";
 import { MessageSocket } from "./message-socket.js";
 import type { AcceptOptions, ConfigureConnection, Upgrade, WebSocketRoute } from "./route.js";
@@ -11,6 +16,7 @@ interface CallEnvironment {
   readonly server: WebSocketServer;
   readonly configure: ConfigureConnection;
   readonly closing: AbortSignal;
+  readonly guards: SocketGuards | undefined;
 }
 
 /** One upgrade request on its way through a route, to the close of its socket. */
@@ -18,6 +24,8 @@ export class UpgradedCall implements Upgrade {
   readonly request: IncomingMessage;
   /** False once the route is done, though the socket may still be closing. */
   running = true;
+  /** Counts what its client has sent that is not used yet. */
+  readonly unread: Unread;
 
   readonly #transport: Duplex;
   readonly #head: Buffer;
@@ -33,14 +41,19 @@ export class UpgradedCall implements Upgrade {
     this.#transport = transport;
     this.#head = head;
     this.#environment = env;
+    this.unread = env.guards?.unreadOf(request) ?? uncounted;
+    if (!env.guards) {
+      this.authenticated(); // Where nobody knows tokens, any is valid.
+    }
     // Between node, which let go of the socket, and ws, which has not taken it yet.
     transport.on("error", this.#onTransportError);
     this.#closed = new Promise((resolve) => {
       const onClose = () => {
         // Once accepted, the message socket tells when the call ends.
         if (this.#messages === undefined) {
-          this.cancel(new ConnectError("the client left before the upgrade", Code.Canceled));
+          this.cancel(clientLeft(" before the upgrade"));
         }
+        this.unread.end();
         resolve();
       };
       if (transport.destroyed) {
@@ -59,7 +72,12 @@ export class UpgradedCall implements Upgrade {
     return this.#controller.signal;
   }
 
-  cancel(error = new ConnectError("the call was cancelled", Code.Canceled)): void {
+  authenticated(): void {
+    becomeKnown(connectionOf(this.#transport));
+    this.#messages?.incoming.takeTurnAgain();
+  }
+
+  cancel(error = callCancelled()): void {
     if (!this.signal.aborted) {
       this.#controller.abort(error);
     }
@@ -84,13 +102,14 @@ export class UpgradedCall implements Upgrade {
     server.off("headers", addHeaders);
     this.#transport.off("error", this.#onTransportError);
     if (socket === undefined) {
-      const error = new ConnectError("the client left before the upgrade", Code.Canceled);
+      const error = clientLeft(" before the upgrade");
       this.cancel(error);
       throw error;
     }
     this.#messages = new MessageSocket(socket, this.#transport, {
       ...socketOptions,
       closing,
+      unread: this.unread,
       onDrop: (reason) => this.cancel(reason),
     });
     configure(socket, this);
@@ -127,15 +146,15 @@ export class UpgradedCall implements Upgrade {
   }
 
   #fail(error: unknown, onError: (error: unknown, request: IncomingMessage) => void): void {
-    // A peer that left is no fault, whoever noticed first.
+    // A peer that left is not a fault, whoever noticed first.
     const isLeft = this.signal.aborted || this.#messages?.left.aborted === true;
     if (isLeft && ConnectError.from(error).code === Code.Canceled) {
       return;
     }
     if (this.#messages !== undefined) {
-      this.#messages.fail(closeCodes.failed, new ConnectError("internal error", Code.Internal));
+      this.#messages.fail(closeCodes.failed, internalError());
     } else if (!this.#answered) {
-      this.refuse({ status: 500, body: "internal error\n" });
+      this.refuse({ status: 500, body: `${internalError.text}\n` });
     }
     onError(error, this.request);
   }

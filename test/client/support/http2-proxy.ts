@@ -16,7 +16,7 @@ export interface Http2Proxy {
   close(): Promise<void>;
 }
 
-/** @param limits of each call in the order they come: so many bytes of its response pass */
+/** @param limits of each call in the order they come: this many bytes of its response pass */
 export async function startHttp2Proxy(
   target: string,
   limits: readonly number[],

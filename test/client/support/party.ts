@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from "vitest";
 import type { ChatterClient, TransportName } from "../../../src/client/chatter-client.js";
 import { createChatterClient } from "../../../src/client/node.js";
-import type { Publisher } from "../../../src/client/publisher.js";
+import type { Publisher } from "../../../src/client/posting/publisher.js";
 import type { Subscription } from "../../../src/client/subscription.js";
 import { sleep } from "../../support/streams.js";
 import { when } from "./when.js";
@@ -76,8 +76,8 @@ async function collect(subscription: Subscription, received: string[]): Promise<
 }
 
 /** A party on each wire, at work. */
-export async function startParties(url: string): Promise<Party[]> {
-  const parties = wireNames.map((wire) => new Party(wire, url));
+export async function startParties(url: string, wires = wireNames): Promise<Party[]> {
+  const parties = wires.map((wire) => new Party(wire, url));
   await when(() => parties.every((party) => party.isLive));
   for (const party of parties) {
     party.start();

@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 export interface Cut {
   /** Which bytes are counted: those of the client ("up") or of the server ("down"). */
   readonly direction: "up" | "down";
-  /** So many bytes pass. */
+  /** This many bytes pass. */
   readonly bytes: number;
   /** Then both sides see a reset, or an orderly end. */
   readonly how: "reset" | "end";
@@ -17,20 +17,29 @@ export interface TcpProxy {
   readonly url: string;
   /** How many connections came. */
   readonly connections: number;
-  /** Nothing passes any more on the connections that are there; nobody is told. */
+  /** Nothing passes any more on the connections that are there; nobody is notified. */
   freeze(): void;
   /** Resets all connections. */
   cut(): void;
+  /** Connections that come from now on go there. */
+  redirect(target: string): void;
   close(): Promise<void>;
 }
 
-/** @param cuts one for each connection in the order they come; those after are not cut */
-export async function startProxy(target: string, cuts: readonly Cut[] = []): Promise<TcpProxy> {
-  const { hostname, port } = new URL(target);
+/**
+ * @param cuts one for each connection in the order they come, and those after are not cut; or
+ *   what gives each connection its own
+ */
+export async function startProxy(
+  target: string,
+  cuts: readonly Cut[] | (() => Cut | undefined) = [],
+): Promise<TcpProxy> {
+  let { hostname, port } = new URL(target);
   const pairs = new Set<readonly [Socket, Socket]>();
   let connections = 0;
   const server = createServer((client) => {
-    const cut = cuts[connections++];
+    const cut = typeof cuts === "function" ? cuts() : cuts[connections];
+    connections++;
     const upstream = connect(Number(port), hostname);
     const pair = [client, upstream] as const;
     pairs.add(pair);
@@ -77,6 +86,9 @@ export async function startProxy(target: string, cuts: readonly Cut[] = []): Pro
       }
     },
     cut: cutAll,
+    redirect(next) {
+      ({ hostname, port } = new URL(next));
+    },
     close,
   };
 }

@@ -20,6 +20,7 @@ export interface Cluster {
 
 /** A Chatter server in a process of its own, always on the same port. */
 export interface ChatterNode {
+  readonly url: string;
   start(): Promise<void>;
   stop(signal: NodeJS.Signals): Promise<void>;
 }
@@ -28,15 +29,20 @@ export interface ChatterNode {
  * Starts three NATS nodes and `count` servers.
  *
  * @param args more arguments for each server
+ * @param given nodes that run, named n1, n2 …; default: a cluster on the loopback
  */
-export async function startCluster(count: number, args: readonly string[] = []): Promise<Cluster> {
-  const nodes = await startNatsCluster();
+export async function startCluster(
+  count: number,
+  args: readonly string[] = [],
+  given?: readonly NatsProcess[],
+): Promise<Cluster> {
+  const nodes = given ?? (await startNatsCluster());
   const addresses = nodes.map(({ address }) => `nats://${address}`).join(",");
   const ports = await freePorts(count);
   // They share the folder for the demo's key, which is all that is in it.
   const shared = ["--demo", "--data-dir", tempDir(), "--log-level", "error"];
   const servers = ports.map((port) =>
-    createChatterNode([...shared, "--log", addresses, "--port", `${port}`, ...args]),
+    createChatterNode(port, [...shared, "--log", addresses, "--port", `${port}`, ...args]),
   );
   for (const server of servers) {
     await server.start();
@@ -80,9 +86,10 @@ export async function startCluster(count: number, args: readonly string[] = []):
   };
 }
 
-function createChatterNode(args: readonly string[]): ChatterNode {
+function createChatterNode(port: number, args: readonly string[]): ChatterNode {
   let running: ServeProcess | undefined;
   return {
+    url: `http://127.0.0.1:${port}`,
     async start() {
       running = await startServe(args);
     },

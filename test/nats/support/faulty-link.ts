@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 export interface FaultyLink {
   /** Such as "127.0.0.1:41234". */
   readonly address: string;
-  /** Lets so many bytes more pass, of both ways together, then resets all connections. */
+  /** Lets this many bytes more pass, of both ways together, then resets all connections. */
   broken(afterBytes: number): Promise<void>;
   /** Nothing breaks any more. */
   heal(): void;

@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 export interface LinkProxy {
   /** Such as "127.0.0.1:41234". */
   readonly address: string;
-  /** Nothing passes any more, on old and new connections; nobody is told. */
+  /** Nothing passes any more, on old and new connections; nobody is notified. */
   stall(): void;
   /** Connections are reset, new ones too. */
   cut(): void;

@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest";
 import type { MessageLog } from "../../../src/server/log/message-log.js";
-import { type NatsLogOptions, openNatsLog } from "../../../src/server/log/nats-log.js";
+import { type NatsLogOptions, openNatsLog } from "../../../src/server/log/nats/nats-log.js";
 
 /** Opens a log at an address such as "127.0.0.1:4222", closed after the test. */
 export async function openLog(

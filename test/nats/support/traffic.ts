@@ -1,7 +1,9 @@
 import { expect, onTestFinished } from "vitest";
 import type { ChatterClient } from "../../../src/client/chatter-client.js";
 import { createChatterClient } from "../../../src/client/node.js";
-import type { Publisher } from "../../../src/client/publisher.js";
+import type { Publisher } from "../../../src/client/posting/publisher.js";
+import { roomOf, roomTitle } from "../../../src/protocol/rooms.js";
+import { RoomSelection } from "../../../src/server/rooms/room-selection.js";
 import { when } from "../../client/support/when.js";
 import { demo } from "../../client/support/wires.js";
 import { sleep } from "../../support/streams.js";
@@ -12,10 +14,27 @@ export interface Recovery {
   readonly eventsMs: number;
 }
 
+/** Where a party posts, in turn: every other message is for a team. */
+const rooms = ["team/a", "main", "team/b", "lobby"];
+
+/** What the subscribers of a party read. */
+const selections = [["*"], ["team/*"]];
+
 /** What a subscriber was given. */
 interface Received {
   readonly text: string;
+  /** Its title. */
+  readonly room: string;
   readonly sequence: bigint;
+}
+
+/** Those messages that are in some rooms. */
+export function inRooms<T extends { readonly room: string }>(
+  messages: readonly T[],
+  selection: readonly string[],
+): T[] {
+  const wanted = RoomSelection.of(selection);
+  return messages.filter(({ room }) => wanted.has(roomOf(room)));
 }
 
 /** A client that posts steadily, and two that read: all by the client library. */
@@ -24,7 +43,7 @@ class Party {
   readonly name: string;
   readonly posted: string[] = [];
   readonly answers: bigint[] = [];
-  readonly received: Received[][] = [[], []];
+  readonly received: Received[][] = selections.map(() => []);
   readonly #publisher: Publisher;
   readonly #posts: Promise<void>[] = [];
   #isOver = false;
@@ -38,14 +57,14 @@ class Party {
   }
 
   async subscribe(): Promise<void> {
-    const subscriptions = this.received.map((received) => {
-      const subscription = this.client.subscribe({ bookmarkSeconds: 1 });
+    const subscriptions = this.received.map((received, i) => {
+      const subscription = this.client.subscribe({ rooms: selections[i]!, bookmarkSeconds: 1 });
       void (async () => {
-        for await (const { message, sequence } of subscription) {
-          received.push({ text: message, sequence });
+        for await (const { message, room, sequence } of subscription) {
+          received.push({ text: message, room: roomTitle(room), sequence });
         }
       })().catch((error: unknown) => {
-        received.push({ text: `ended: ${error}`, sequence: -1n });
+        received.push({ text: `ended: ${error}`, room: "", sequence: -1n });
       });
       return subscription;
     });
@@ -69,7 +88,8 @@ class Party {
       await this.#publisher.ready();
       const index = this.posted.length;
       this.posted.push(`${this.name}-${index}`);
-      const answered = this.#publisher.post(this.posted[index]!).then(({ sequence }) => {
+      const room = rooms[index % rooms.length]!;
+      const answered = this.#publisher.post(this.posted[index]!, { room }).then(({ sequence }) => {
         this.answers[index] = sequence;
       });
       answered.catch(() => {});
@@ -104,7 +124,8 @@ export class Traffic {
   async recovered(at = this.#parties.map((_, i) => i)): Promise<Recovery> {
     const parties = at.map((index) => this.#parties[index]!);
     const start = performance.now();
-    const next = parties.map(({ posted }) => posted.length);
+    // One that all subscribers get.
+    const next = parties.map(({ posted }) => posted.length + (posted.length % 2));
     await when(() => parties.every(({ answers }, i) => answers[next[i]!] !== undefined));
     const postsMs = performance.now() - start;
     const last = parties.reduce<bigint>((most, { answers }, i) => {
@@ -120,27 +141,42 @@ export class Traffic {
   }
 
   /**
-   * Ends the posting and checks: every post was answered and is stored once, in the order of
-   * its publisher and under the sequence of its answer; sequences rise; every subscriber got
-   * all, once and in that order.
+   * Ends the posting and checks: every post was answered and is stored once, in its room, in the
+   * order of its publisher and under the sequence of its answer; sequences rise; each room's
+   * history is what the log has of it; every subscriber got all of its rooms, once and in that
+   * order.
    */
   async expectExactlyOnce(): Promise<void> {
     await Promise.all(this.#parties.map((party) => party.finish()));
-    const log: Received[] = [];
-    for await (const { message, sequence } of this.#parties[0]!.client.history()) {
-      log.push({ text: message, sequence });
-    }
+    const log = await historyOf(this.#parties[0]!.client, ["*"]);
     for (let i = 1; i < log.length; i++) {
       expect(log[i]!.sequence > log[i - 1]!.sequence, `sequences rise at ${i}`).toBe(true);
     }
-    for (const { name, posted, answers, received } of this.#parties) {
+    for (const { client, name, posted, answers, received } of this.#parties) {
       const stored = log.filter(({ text }) => text.startsWith(`${name}-`));
       expect(stored.map(({ text }) => text)).toEqual(posted);
+      expect(stored.map(({ room }) => room)).toEqual(posted.map((_, i) => rooms[i % rooms.length]));
       expect(stored.map(({ sequence }) => sequence)).toEqual(answers);
-      for (const events of received) {
-        await when(() => events.length >= log.length);
-        expect(events).toEqual(log);
+      for (const [i, events] of received.entries()) {
+        const wanted = inRooms(log, selections[i]!);
+        await when(() => events.length >= wanted.length);
+        expect(events).toEqual(wanted);
+      }
+      for (const room of rooms) {
+        expect(await historyOf(client, [room])).toEqual(inRooms(log, [room]));
       }
     }
   }
+}
+
+/** All that is stored in some rooms. */
+export async function historyOf(
+  client: ChatterClient,
+  rooms: readonly string[],
+): Promise<Received[]> {
+  const all: Received[] = [];
+  for await (const { message, room, sequence } of client.history({ rooms })) {
+    all.push({ text: message, room: roomTitle(room), sequence });
+  }
+  return all;
 }

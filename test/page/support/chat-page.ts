@@ -1,37 +1,14 @@
-import { existsSync } from "node:fs";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect } from "vitest";
-
-const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-const isSkipped = !existsSync(executablePath) && process.env.CHATTER_TEST_REQUIRE_ALL === undefined;
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { afterEach, expect } from "vitest";
+import { describeInChromium } from "../../support/chromium.js";
 
 /** Opens the page of the server at `url`, in a browser profile of its own. */
 export type OpenPage = (url: string, options?: BrowserContextOptions) => Promise<ChatPage>;
 
 /** Tests with one browser for all of them; skipped, with a line, where there is none. */
 export function describeInBrowser(name: string, tests: (open: OpenPage) => void): void {
-  if (isSkipped) {
-    console.warn(`skipped: there is no Chromium at ${executablePath} (CHROMIUM_PATH)`);
-  }
-  describe.skipIf(isSkipped)(name, () => {
-    let browser: Browser;
+  describeInChromium(name, (browser) => {
     const opened: ChatPage[] = [];
-
-    beforeAll(async () => {
-      browser = await chromium.launch({
-        executablePath,
-        args: [
-          "--headless",
-          "--no-sandbox",
-          "--disable-gpu",
-          "--disable-quic",
-          "--no-first-run",
-          "--disable-background-networking",
-          "--disable-component-update",
-          "--disable-sync",
-        ],
-      });
-    }, 60_000);
 
     afterEach(async () => {
       const pages = opened.splice(0);
@@ -39,10 +16,8 @@ export function describeInBrowser(name: string, tests: (open: OpenPage) => void)
       expect(pages.flatMap(({ faults }) => faults)).toEqual([]);
     });
 
-    afterAll(() => browser?.close());
-
     tests(async (url, options) => {
-      const context = await browser.newContext({ locale: "en-GB", ...options });
+      const context = await browser().newContext({ locale: "en-GB", ...options });
       const chat = new ChatPage(await context.newPage());
       opened.push(chat);
       await chat.page.goto(url);

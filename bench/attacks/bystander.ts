@@ -1,0 +1,76 @@
+/*
+ * The process of somebody who uses the server meanwhile, by the client library: posts ten times a
+ * second, reads what was posted by a subscription, and asks for /livez on new connections. Sends
+ * how long each took, and how often something failed, when asked.
+ */
+import { get } from "node:http";
+import { createChatterClient } from "../../src/client/node.js";
+
+/** What the bystander has seen since it was last asked. */
+export interface Seen {
+  /** Milliseconds of each post from its sending to its answer, and to its event. */
+  readonly posts: readonly number[];
+  readonly events: readonly number[];
+  /** Milliseconds of each request on a connection of its own. */
+  readonly probes: readonly number[];
+  readonly failures: readonly string[];
+  /** Milliseconds that the oldest post has been waiting. */
+  readonly waitingMs: number;
+}
+
+const [url, token] = process.argv.slice(2);
+const client = createChatterClient({ url: url!, auth: { token: token! }, transport: "grpc" });
+const publisher = client.publisher();
+const subscription = client.subscribe({});
+
+let seen = {
+  posts: [] as number[],
+  events: [] as number[],
+  probes: [] as number[],
+  failures: [] as string[],
+};
+const posted = new Map<string, number>();
+const unanswered = new Set<number>();
+let count = 0;
+
+setInterval(() => {
+  const text = `bystander ${count++}`;
+  const at = performance.now();
+  posted.set(text, at);
+  unanswered.add(at);
+  publisher
+    .post(text)
+    .then(() => seen.posts.push(performance.now() - at), fail)
+    .finally(() => unanswered.delete(at));
+  if (count % 3 === 0) {
+    probe();
+  }
+}, 100);
+
+function probe(): void {
+  const at = performance.now();
+  const request = get(`${url}/livez`, { agent: false, timeout: 10_000 }, (response) => {
+    response.resume().on("end", () => seen.probes.push(performance.now() - at));
+  });
+  request.on("timeout", () => request.destroy(new Error("/livez took 10 seconds")));
+  request.on("error", fail);
+}
+
+function fail(error: Error): void {
+  seen.failures.push(error.message);
+}
+
+process.on("message", () => {
+  const waitingMs = unanswered.size > 0 ? performance.now() - Math.min(...unanswered) : 0;
+  process.send?.({ ...seen, waitingMs } satisfies Seen);
+  seen = { posts: [], events: [], probes: [], failures: [] };
+});
+process.on("disconnect", () => process.exit());
+
+for await (const { message } of subscription) {
+  const at = posted.get(message);
+  if (at !== undefined) {
+    posted.delete(message);
+    seen.events.push(performance.now() - at);
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * A point in time, on two clocks, to measure an interval by: one stands still while a computer
+ * sleeps, the other can be set back.
+ */
+export interface Moment {
+  readonly date: number;
+  readonly ticks: number;
+}
+
+export function now(): Moment {
+  return { date: Date.now(), ticks: performance.now() };
+}
+
+/**
+ * Milliseconds since then: what the clock says that says more. An interval then ends early when
+ * the computer's clock is set forward, and never late.
+ */
+export function elapsedMs({ date, ticks }: Moment): number {
+  return Math.max(Date.now() - date, performance.now() - ticks);
+}

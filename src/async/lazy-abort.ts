@@ -1,0 +1,58 @@
+/** Like an EventTarget's: it is called once. */
+interface AbortListener {
+  handleEvent(): void;
+}
+
+/**
+ * An AbortController for short calls: it creates its signal when that is first used, because a
+ * signal and a listener cost more than the rest of a short call. Listeners can be added here as to
+ * a signal.
+ */
+export class LazyAbort {
+  readonly #listeners: AbortListener[] = [];
+  #controller: AbortController | undefined;
+  #isAborted = false;
+  #reason: unknown;
+
+  get aborted(): boolean {
+    return this.#isAborted;
+  }
+
+  get reason(): unknown {
+    return this.#reason;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#isAborted) {
+        this.#controller.abort(this.#reason);
+      }
+    }
+    return this.#controller.signal;
+  }
+
+  /** The first reason counts. */
+  abort(reason: unknown): void {
+    if (this.#isAborted) {
+      return;
+    }
+    this.#isAborted = true;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    for (const listener of this.#listeners.splice(0)) {
+      listener.handleEvent();
+    }
+  }
+
+  addEventListener(_type: "abort", listener: AbortListener): void {
+    this.#listeners.push(listener);
+  }
+
+  removeEventListener(_type: "abort", listener: AbortListener): void {
+    const at = this.#listeners.indexOf(listener);
+    if (at >= 0) {
+      this.#listeners.splice(at, 1);
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import { Code } from "@connectrpc/connect";
+import { defineError, defineFailure } from "../errors/define.js";
+
+/**
+ * No server listens at `--url`, or a firewall is between.
+ *
+ * Remedy: Start the server, or correct `--url`.
+ */
+export const cannotConnect = defineError(Code.Unavailable, "cannot connect to <url> (<reason>)");
+
+/**
+ * The server, or a proxy, closed the connection.
+ *
+ * Remedy: Try again. The commands with `--reliable` do.
+ */
+export const connectionClosedBy = defineError(
+  Code.Unavailable,
+  "the connection was closed by <url> (it may have stopped)",
+);
+
+/**
+ * The connection broke, or TLS failed.
+ *
+ * Remedy: Try again; check the certificate and the URL.
+ */
+export const connectionFailed = defineError(
+  Code.Unavailable,
+  "the connection to <url> failed (<reason>)",
+);
+
+/**
+ * The URL begins with `https:`, and the port speaks HTTP in the clear.
+ *
+ * Remedy: Correct `--url`, or give the server a certificate (`--tls-cert`).
+ */
+export const noTls = defineError(Code.Unavailable, "there is no TLS at <url>: try <other>");
+
+/**
+ * The URL begins with `http:`, and the port answers 400, as ports with TLS do.
+ *
+ * Remedy: Correct `--url`.
+ */
+export const perhapsTls = defineError(Code.Unavailable, "<reason>: try <url> if that port has TLS");
+
+/**
+ * The server, or a proxy in between, does not speak HTTP/2.
+ *
+ * Remedy: Use the WebSocket tunnel, `--protocol ws`, or a proxy that passes HTTP/2 on.
+ */
+export const noHttp2 = defineError(
+  Code.Unavailable,
+  "the connection to <url> failed: if HTTP/2 does not get through, try --protocol ws<hint>",
+);
+
+/**
+ * A line is not UTF-8, or longer than a message can be.
+ *
+ * Remedy: Correct the input, and post the rest.
+ */
+export const unpostableLine = defineError(
+  Code.InvalidArgument,
+  "line <number> of standard input <fault>; the lines before it were posted",
+);
+
+/**
+ * `chatter post` posts its input as one message, and this one is not UTF-8, or too long.
+ *
+ * Remedy: Correct the input. `chatter listener` posts each line as a message.
+ */
+export const unpostableInput = defineError(Code.InvalidArgument, "standard input <fault>");
+
+/**
+ * The system allows the process too few open files.
+ *
+ * Remedy: Raise `ulimit -n`, or `LimitNOFILE=` of systemd.
+ */
+export const tooManyFiles = defineFailure("too many files are open: raise the limit (ulimit -n)");
+
+/**
+ * Standard input is a folder, is closed, or fails.
+ *
+ * Remedy: Correct the redirection.
+ */
+export const inputUnreadable = defineFailure("cannot read standard input: <reason>");
+
+/**
+ * A command that reads a password or a token was given something else.
+ *
+ * Remedy: Correct the redirection.
+ */
+export const longSecret = defineFailure(
+  "standard input has over <most> bytes: that is not a secret",
+);
+
+/**
+ * A command that reads a password was given binary data.
+ *
+ * Remedy: Write the password as UTF-8.
+ */
+export const malformedSecret = defineFailure("standard input is not UTF-8: a password is text");
+
+/**
+ * A command was given the path of a file that does not exist or cannot be read.
+ *
+ * Remedy: Correct the path, or the permissions.
+ */
+export const cannotReadFile = defineFailure("cannot read <path>: <reason>");
+
+/**
+ * A command was given a path in a folder that does not exist or cannot be written.
+ *
+ * Remedy: Correct the path, or the permissions.
+ */
+export const cannotWriteFile = defineFailure("cannot write <path>: <reason>");

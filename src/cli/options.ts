@@ -1,0 +1,37 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+
+/** How results are printed: JSON indented by four spaces, one object a line, or text for people. */
+export type OutputForm = "pretty" | "jsonl" | "text";
+
+/** What every command that prints results takes. */
+export interface OutputOptions {
+  /** Undefined: "pretty" on a terminal, else "jsonl". */
+  readonly output?: OutputForm;
+}
+
+export const outputForms: readonly OutputForm[] = ["pretty", "jsonl", "text"];
+
+/** Adds --output. */
+export function addOutputOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--output <form>",
+      'JSON indented ("pretty"), one object a line ("jsonl"), or text ("text") (default: pretty on a terminal, else jsonl)',
+    )
+      .env("CHATTER_OUTPUT")
+      .choices(outputForms),
+  );
+}
+
+/** Reads a whole number from `least` to `most`. */
+export function parseCount(least: number, most?: number): (text: string) => number {
+  const right = most === undefined ? `of ${least} or more` : `from ${least} to ${most}`;
+  return (text) => {
+    const count = Number(text);
+    const fits = count >= least && count <= (most ?? Number.MAX_SAFE_INTEGER);
+    if (!/^\d+$/.test(text) || !fits) {
+      throw new InvalidArgumentError(`It must be a whole number ${right}.`);
+    }
+    return count;
+  };
+}

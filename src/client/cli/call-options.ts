@@ -1,0 +1,105 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "../../cli/exit.js";
+import { isRoomName, isRoomPattern, patternRule, roomRule } from "../../protocol/rooms.js";
+import type { TransportName } from "../chatter-client.js";
+
+/** What every command that calls a server takes. */
+export interface ServerOptions {
+  /** Without a slash at the end. */
+  readonly url: string;
+  readonly protocol: TransportName;
+}
+
+/** What every command that needs a token takes. */
+export interface CallOptions extends ServerOptions {
+  /** Undefined or empty: the one that `chatter login --save` kept. */
+  readonly token?: string;
+}
+
+const protocols: readonly TransportName[] = ["connect", "grpc", "grpc-web", "ws"];
+/** Adds --url and --protocol. */
+export function addServerOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--url <url>", "the server")
+        .env("CHATTER_URL")
+        .default("http://localhost:8080")
+        .argParser(parseUrl),
+    )
+    .addOption(
+      new Option("--protocol <name>", "how to speak to it: over HTTP/2, or through WebSockets (ws)")
+        .env("CHATTER_PROTOCOL")
+        .default("connect")
+        .choices(protocols),
+    );
+}
+
+/** Adds --url, --protocol and --token. */
+export function addCallOptions(command: Command): Command {
+  return addServerOptions(command).addOption(
+    new Option(
+      "--token <token>",
+      "the token; process lists show it, the variable does not (default: a login with CHATTER_USER and CHATTER_PASSWORD, or the one kept by chatter login --save)",
+    )
+      .env("CHATTER_TOKEN")
+      .argParser(parseToken),
+  );
+}
+
+/** --room, for commands that post, and for those that work in one room. */
+export function createRoomOption(): Option {
+  return new Option("--room <room>", "the room (default: main)").argParser(parseRoom);
+}
+
+/** --room, for commands that read: names and patterns, as a list. */
+export function createRoomsOption(): Option {
+  return new Option(
+    "--room <room>",
+    'a room to read, or a pattern: "team/*" for those below team, "*" for all; can be repeated (default: main)',
+  ).argParser((text: string, before: readonly string[] = []) => [...before, parseRooms(text)]);
+}
+
+/** --after, for commands that read. */
+export function createAfterOption(): Option {
+  return new Option("--after <cursor>", "start after this cursor of an earlier answer");
+}
+
+/** --no-resume, for commands that follow the log. */
+export function createNoResumeOption(): Option {
+  return new Option("--no-resume", "end when the connection does, with exit status 1");
+}
+
+function parseRoom(text: string): string {
+  if (!isRoomName(text)) {
+    throw new InvalidArgumentError(`${roomRule}.`);
+  }
+  return text;
+}
+
+function parseRooms(text: string): string {
+  if (text.includes("*") && !isRoomPattern(text)) {
+    throw new InvalidArgumentError(`${patternRule}.`);
+  }
+  return text.includes("*") ? text : parseRoom(text);
+}
+
+function parseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search + url.hash !== "") {
+    throw new InvalidArgumentError(
+      "It must be like http://localhost:8080 or https://chat.example.com.",
+    );
+  }
+  if (url.username + url.password !== "") {
+    throw new UsageError("--url must not have a user or a password: chatter login takes these");
+  }
+  return url.href.replace(/\/$/, "");
+}
+
+function parseToken(text: string): string {
+  const token = text.trim();
+  if (!/^[\x21-\x7e]*$/.test(token)) {
+    throw new UsageError("the token is not valid: it must consist of visible ASCII characters");
+  }
+  return token;
+}

@@ -1,0 +1,61 @@
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
+import { WebSocket } from "ws";
+import type { OpenTransport, TransportName } from "../chatter-client.js";
+import { connectionClosed, unknownTransport } from "../errors.js";
+import { createWebSocketTransport } from "../tunnel/transport.js";
+import { withGetReads } from "./get-reads.js";
+import { connectTimeout, grpcTimeout, withLongDeadlines } from "./long-deadlines.js";
+import { connectWithin } from "./node-connect.js";
+import { withPassedDeadlines } from "./passed-deadlines.js";
+import { NodeSessions, tellSignal } from "./sessions.js";
+
+/** How long a server may take to accept a connection, in milliseconds. */
+const connectLimitMs = 10_000;
+/** How often a connection is asked for a sign of life, in milliseconds. */
+const pingIntervalMs = 10_000;
+/** How long it may give none before it is considered dead, in milliseconds. */
+const pingTimeoutMs = 10_000;
+
+/** Makes the transports of Node. */
+export function createNodeTransport(
+  name: TransportName = "connect",
+  baseUrl: string,
+): OpenTransport {
+  if (name === "ws") {
+    const webSocketOptions = { handshakeTimeout: connectLimitMs, perMessageDeflate: false };
+    const transport = createWebSocketTransport({ baseUrl, webSocket: WebSocket, webSocketOptions });
+    return { transport, dropConnections: () => {} };
+  }
+  if (!Object.hasOwn(overHttp2, name)) {
+    throw unknownTransport({ name, names: "connect, grpc, grpc-web or ws" });
+  }
+  const sessionManager = new NodeSessions(
+    baseUrl,
+    { pingIntervalMs, pingTimeoutMs },
+    { createConnection: connectWithin(connectLimitMs) },
+  );
+  const transport = withPassedDeadlines(
+    overHttp2[name]({ baseUrl, sessionManager, interceptors: [tellSignal] }),
+  );
+  return {
+    transport: withLongDeadlines(transport, name === "connect" ? connectTimeout : grpcTimeout),
+    dropConnections: () => sessionManager.abort(connectionClosed()),
+  };
+}
+
+const overHttp2 = {
+  connect(options: Parameters<typeof createGrpcTransport>[0]) {
+    const shared = { ...options, httpVersion: "2" } as const;
+    return withGetReads(
+      createConnectTransport(shared),
+      createConnectTransport({ ...shared, useHttpGet: true }),
+    );
+  },
+  grpc: createGrpcTransport,
+  "grpc-web": (options: Parameters<typeof createGrpcTransport>[0]) =>
+    createGrpcWebTransport({ ...options, httpVersion: "2" }),
+};

@@ -1,0 +1,68 @@
+import { type Command, Option } from "commander";
+import { clientVariables } from "../../cli/variables.js";
+import { type GivenSettings, SettingError } from "../settings/setting.js";
+import {
+  checkSettings,
+  type ServeSettings,
+  settings,
+  settingsOfEnvironment,
+} from "../settings/settings.js";
+import { signingKeyVariable } from "../settings/settings-in-force.js";
+import { findUnknownVariables } from "../settings/unknown-variables.js";
+
+/** What a server was given. */
+export interface Given {
+  readonly flags: GivenSettings;
+  readonly variables: GivenSettings;
+  readonly signingKey: string | undefined;
+}
+
+/** Adds every setting of the server as an option. */
+export function addSettingOptions(command: Command): Command {
+  for (const setting of Object.values(settings)) {
+    const usual = setting.default === undefined ? "" : `, default: ${setting.default}`;
+    command.addOption(
+      new Option(setting.flag, `${setting.description} (env: ${setting.variable}${usual})`),
+    );
+  }
+  return command;
+}
+
+/**
+ * What the flags and the environment give. What is ignored there is reported on standard error;
+ * a variable that cannot be read ends the command as wrong usage.
+ */
+export function readGiven(flags: GivenSettings, command: Command): Given {
+  const warn = (text: string) => process.stderr.write(`chatter: ${text}\n`);
+  const own = Object.values(settings).map(({ variable }) => variable);
+  const known = [...own, signingKeyVariable, ...clientVariables];
+  for (const { name, nearest } of findUnknownVariables(process.env, known)) {
+    const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
+    warn(`${name} is not a setting: ignored${hint}`);
+  }
+  return {
+    flags,
+    variables: orUsageError(command, () => settingsOfEnvironment(process.env, warn)),
+    signingKey: process.env[signingKeyVariable] || undefined,
+  };
+}
+
+/** The settings that come of it; ends the command as wrong usage if they cannot be. */
+export function checkGiven(
+  { flags, variables, signingKey }: Given,
+  command: Command,
+): ServeSettings {
+  return orUsageError(command, () => checkSettings({ ...variables, ...flags }, signingKey));
+}
+
+function orUsageError<T>(command: Command, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    return error instanceof SettingError ? command.error(`error: ${error.message}`) : raise(error);
+  }
+}
+
+function raise(error: unknown): never {
+  throw error;
+}

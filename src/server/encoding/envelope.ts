@@ -1,0 +1,53 @@
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+
+/*
+ * The envelope is the same in Connect, gRPC and gRPC-Web: one byte of flags, four bytes of
+ * length (big-endian), the message. That is why the log can store messages inside theirs,
+ * and a stream can send stored bytes verbatim.
+ */
+
+/** Bytes before each message. */
+export const envelopePrefixLength = 5;
+
+/** Writes an envelope's prefix (flags 0) for a message of `length` bytes. */
+export function writeEnvelopePrefix(target: Uint8Array, offset: number, length: number): void {
+  target[offset] = 0;
+  target[offset + 1] = length >>> 24;
+  target[offset + 2] = length >>> 16;
+  target[offset + 3] = length >>> 8;
+  target[offset + 4] = length;
+}
+
+/** The length of the message whose envelope begins at `offset`. */
+export function envelopeLength(bytes: Uint8Array, offset: number): number {
+  return (
+    bytes[offset + 1]! * 0x1000000 +
+    ((bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 8) | bytes[offset + 4]!)
+  );
+}
+
+/** Where the envelope that begins at `offset` ends: where the next one begins. */
+export function envelopeEnd(bytes: Uint8Array, offset: number): number {
+  return offset + envelopePrefixLength + envelopeLength(bytes, offset);
+}
+
+/** How many envelopes there are in `bytes`. */
+export function countEnvelopes(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = 0; at < bytes.length; at = envelopeEnd(bytes, at)) {
+    count++;
+  }
+  return count;
+}
+
+/** Decodes whole envelopes, one after the other, without compression. */
+export function* decodeEnvelopes<Desc extends DescMessage>(
+  schema: Desc,
+  bytes: Uint8Array,
+): Generator<MessageShape<Desc>> {
+  for (let offset = 0; offset < bytes.length; ) {
+    const start = offset + envelopePrefixLength;
+    offset = envelopeEnd(bytes, offset);
+    yield fromBinary(schema, bytes.subarray(start, offset));
+  }
+}

@@ -1,0 +1,209 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type {
+  UniversalHandlerFn,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import { LazyAbort } from "../../../async/lazy-abort.js";
+import { becomeKnown } from "../../limits/authenticated-connections.js";
+import type { Unread } from "../../limits/unread-bytes.js";
+import { peerAddressKey } from "../../net/peer-address.js";
+import { readableHost } from "../../net/request-target.js";
+import { unreadKey, type Wire, wireKey } from "../../service/call/context.js";
+import { clientLeft } from "../../service/call/errors.js";
+import { CallValues, WireRequest } from "../../service/call/request.js";
+import { LazyHeaders, nodeFields } from "../../util/lazy-headers.js";
+import { TurnQueue } from "../../util/turn-queue.js";
+import { WholeBody } from "../../util/whole-body.js";
+import type { Clients, ErrorReport } from "../clients.js";
+import { nodeTrailers } from "../headers.js";
+import { readBody } from "../request-body.js";
+
+/*
+ * From an HTTP/2 stream to a handler and back, in place of Node's compatibility layer for
+ * HTTP/1, whose request and response objects cost more a message than the rest together.
+ */
+
+/** How long a client that has its answer may go on sending, in milliseconds. */
+const lingerMs = 1000;
+
+/**
+ * Calls whose client has left. One packet can reset thousands, and a connection that breaks ends
+ * all of its calls: a few are notified in each turn of the event loop.
+ */
+const departures = new TurnQueue<StreamCall>(20, (call) => call.leave());
+
+/**
+ * Runs a handler for a stream. What fails ends the stream, and is reported unless its client left.
+ */
+export function handleStream(
+  handler: UniversalHandlerFn,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  { onError, ...clients }: Clients & ErrorReport,
+): void {
+  const address = clients.addressOf(connectionAddress(stream), headers["x-forwarded-for"]);
+  const call = new StreamCall(stream, clients.unread.open(address), onError);
+  new Promise<UniversalServerResponse>((resolve) => {
+    resolve(handler(requestOf(stream, headers, call, address)));
+  })
+    .then((response) => call.answer(response))
+    .catch(call.fail);
+}
+
+function requestOf(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  call: StreamCall,
+  address: string,
+): UniversalServerRequest {
+  const scheme = `${stream.session?.encrypted ? "https" : "http"}://`;
+  const host = readableHost(headers[":authority"] ?? headers.host);
+  return new WireRequest(
+    "2.0",
+    headers[":method"] as string,
+    `${scheme}${host}${headers[":path"]}`,
+    new LazyHeaders(headers, true),
+    readBody(stream, call.unread),
+    new CallValues().set(wireKey, call).set(peerAddressKey, address).set(unreadKey, call.unread),
+    call.abort,
+  );
+}
+
+/**
+ * What is held of a call as long as it lasts: not its request, nor what an async function
+ * would hold while it waits, which is a KiB for each of tens of thousands of idle streams.
+ */
+class StreamCall implements Wire {
+  /** Of the request's signal, which is aborted when the client leaves before it has its answer. */
+  readonly abort = new LazyAbort();
+  #isAnswered = false;
+  #isFull = false;
+  /** What is still to be sent. */
+  #body: AsyncIterator<Uint8Array> | undefined;
+  readonly #stream: ServerHttp2Stream;
+  readonly #onError: ErrorReport["onError"];
+
+  constructor(
+    stream: ServerHttp2Stream,
+    readonly unread: Unread,
+    onError: ErrorReport["onError"],
+  ) {
+    this.#stream = stream;
+    this.#onError = onError;
+
+    stream.on("close", () => {
+      unread.end();
+      if (!this.#isAnswered) {
+        departures.add(this);
+      } else if (this.#isFull) {
+        this.#release();
+      }
+    });
+    stream.on("error", ignore); // "close" follows, and tells the call.
+  }
+
+  /** Sends a response; resolves when its headers are sent. */
+  async answer(response: UniversalServerResponse): Promise<void> {
+    if (response.body instanceof WholeBody) {
+      if (!this.#stream.destroyed) {
+        sendHeaders(this.#stream, response);
+        endStream(this.#stream, response.body.bytes);
+        this.#isAnswered = true;
+      }
+      return;
+    }
+    this.#body = response.body?.[Symbol.asyncIterator]();
+    // The headers are sent with the first chunk, which of most streams is empty and there at once.
+    const first = (await this.#body?.next()) ?? { done: true, value: undefined };
+    if (!this.#stream.destroyed) {
+      sendHeaders(this.#stream, response);
+    }
+    this.#send(first);
+  }
+
+  /** The method's own errors are in its response, and in the call's log line. */
+  readonly fail = (error: unknown) => {
+    this.#release();
+    if (!this.#stream.closed) {
+      this.#onError(error);
+    }
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  };
+
+  authenticated(): void {
+    becomeKnown(this.#stream.session);
+  }
+
+  cut(): void {
+    this.#stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  /** The client has left before it had its answer. */
+  leave(): void {
+    this.abort.abort(clientLeft(` (HTTP/2 error code ${this.#stream.rstCode ?? 0})`));
+    if (this.#isFull) {
+      this.#release();
+    }
+  }
+
+  readonly #send = (chunk: IteratorResult<Uint8Array>): void => {
+    const stream = this.#stream;
+    if (stream.destroyed) {
+      this.#release();
+    } else if (chunk.done) {
+      endStream(stream);
+      this.#isAnswered = true;
+      this.#release();
+    } else if (chunk.value.length === 0 || stream.write(chunk.value)) {
+      this.#goOn();
+    } else {
+      this.#isFull = true;
+      stream.once("drain", () => this.#goOn());
+    }
+  };
+
+  #goOn(): void {
+    this.#isFull = false;
+    this.#body?.next().then(this.#send, this.fail);
+  }
+
+  #release(): void {
+    this.#body?.return?.()?.catch(ignore);
+    this.#body = undefined;
+  }
+}
+
+/** A session that is closing has lost its socket, and throws when it is asked for it. */
+export function connectionAddress({ session }: ServerHttp2Stream): string | undefined {
+  return session?.destroyed === false ? session.socket.remoteAddress : undefined;
+}
+
+function sendHeaders(stream: ServerHttp2Stream, response: UniversalServerResponse): void {
+  const { status, header, trailer } = response;
+  if (trailer) {
+    stream.on("wantTrailers", () => stream.sendTrailers(nodeTrailers(trailer)));
+  }
+  stream.respond(
+    { ":status": status, ...(header && nodeFields(header)) },
+    { waitForTrailers: trailer !== undefined },
+  );
+}
+
+/**
+ * Ends a stream with its answer. What its client still sends is let through for a while,
+ * then the client is notified that nobody reads it (RFC 9113, 8.1): notified at once, it would take
+ * the answer for cut off.
+ */
+export function endStream(stream: ServerHttp2Stream, body: string | Uint8Array = ""): void {
+  stream.end(body);
+  if (!stream.readableEnded) {
+    stream.resume();
+    stream.once("finish", () => {
+      const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), lingerMs);
+      stream.once("close", () => clearTimeout(timer));
+    });
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,148 @@
+import type { Server as HttpServer } from "node:http";
+import type { Http2Server } from "node:http2";
+import { createServer, type Server, type Socket } from "node:net";
+import type { Server as TlsServer } from "node:tls";
+import {
+  type AddressConnections,
+  http1Refusal,
+  http2Refusal,
+} from "../limits/address-connections.js";
+import { type Decide, endWith, sniffProtocol } from "./sniff.js";
+
+/** What every HTTP/2 connection begins with (RFC 9113, 3.4). */
+const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
+/** And what every TLS connection: the type of a record of the handshake (RFC 8446, 5.1). */
+const handshakeRecord = 22;
+
+const badRequest = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n";
+const tlsNeeded = "this port speaks TLS: use https://\n";
+
+/** What stands behind the port. None of them listens itself. */
+export interface PortServers {
+  readonly http1: HttpServer;
+  readonly http2: Http2Server;
+  /** Given, the port takes nothing but TLS. */
+  readonly tls?: TlsServer | undefined;
+  /** Counts the connections of each address. */
+  readonly connections: AddressConnections;
+  /** How long a connection may take to show its protocol, TLS and all, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
+}
+
+/** One port for HTTP/1.1 and HTTP/2. */
+export interface ProtocolMux {
+  /** The one that listens. */
+  readonly server: Server;
+  /** Ends the connections that have not shown their protocol yet. */
+  closeUndecided(): void;
+}
+
+/**
+ * One port for HTTP/1.1 and HTTP/2. A connection is handed to the one server or the other:
+ * in the clear by its first bytes (HTTP/2 with prior knowledge), over TLS by ALPN. Node's
+ * `http2.createSecureServer` would do the latter, but with a server for HTTP/1.1 of its own
+ * and its slower way to answer HTTP/2.
+ */
+export function createProtocolMux(servers: PortServers): ProtocolMux {
+  const { http1, http2, tls, connections, handshakeTimeoutMs } = servers;
+  // Without a "listening" of its own, Node's HTTP/1 server would neither time out slow
+  // headers nor know which connections are idle.
+  http1.emit("listening");
+  const undecided = new Map<string, { socket: Socket; timer: NodeJS.Timeout; settle(): void }>();
+
+  function handOver(socket: Socket, to: HttpServer | Http2Server): void {
+    undecided.get(keyOf(socket))?.settle();
+    to.emit("connection", socket);
+  }
+
+  tls?.on("secureConnection", (socket) => {
+    const isHttp2 = socket.alpnProtocol === "h2";
+    handOver(socket, isHttp2 ? http2 : http1);
+    if (!isHttp2) {
+      feedByEvents(socket);
+    }
+  });
+  tls?.on("tlsClientError", (_error, socket) => socket.destroy());
+  const decide: Decide = tls
+    ? decideTls((socket) => tls.emit("connection", socket))
+    : decideHttp(
+        (socket) => handOver(socket, http1),
+        (socket) => handOver(socket, http2),
+      );
+
+  const server = createServer((socket) => {
+    const admitted = connections.enter(socket);
+    // Over TLS it would take a handshake to say why.
+    if (admitted === "close" || (admitted === "refuse" && tls)) {
+      socket.destroy();
+      return;
+    }
+    const key = keyOf(socket);
+    const timer = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
+    const settle = () => {
+      clearTimeout(timer);
+      undecided.delete(key);
+      socket.off("close", settle);
+    };
+    undecided.set(key, { socket, timer, settle });
+    socket.on("close", settle);
+    socket.setNoDelay(true);
+    sniffProtocol(socket, admitted === "serve" ? decide : refuse);
+  });
+  return {
+    server,
+    closeUndecided() {
+      for (const { socket } of undecided.values()) {
+        socket.destroy();
+      }
+    },
+  };
+}
+
+/**
+ * Has Node feed its parser of HTTP/1 by the socket's events, which a listener makes it do. Left
+ * to itself it takes what TLS has decrypted past them, and cuts the connection (also in plain
+ * `node:https`) when a request's headers and body come in two records while it has stopped reading,
+ * since an answer before was large.
+ */
+function feedByEvents(socket: Socket): void {
+  const nothing = () => {};
+  socket.on("data", nothing).off("data", nothing);
+}
+
+/** The same for a TCP connection and for the TLS that runs on it. */
+function keyOf({ localAddress, remoteAddress, remotePort }: Socket): string {
+  return `${localAddress} ${remoteAddress} ${remotePort}`;
+}
+
+type Take = (socket: Socket) => void;
+
+function decideHttp(http1: Take, http2: Take): Decide {
+  return (seen) => {
+    const length = Math.min(seen.length, preface.length);
+    if (preface.compare(seen, 0, length, 0, length) === 0) {
+      return length === preface.length ? http2 : undefined;
+    }
+    // Node's HTTP/1 parser would wait for ever for what follows.
+    return seen.toString("latin1", 0, 4) === "PRI " ? refuseBrokenPreface : http1;
+  };
+}
+
+function decideTls(tls: Take): Decide {
+  return ([first]) => (first === handshakeRecord ? tls : refuseCleartext);
+}
+
+/** Over the limit of its address. */
+const refuse = decideHttp(
+  (socket) => endWith(socket, http1Refusal),
+  (socket) => endWith(socket, http2Refusal),
+);
+
+function refuseBrokenPreface(socket: Socket): void {
+  endWith(socket, `${badRequest}\r\n`);
+}
+
+function refuseCleartext(socket: Socket): void {
+  const headers = `${badRequest}Content-Type: text/plain\r\nContent-Length: ${tlsNeeded.length}\r\n`;
+  endWith(socket, `${headers}\r\n${tlsNeeded}`);
+}

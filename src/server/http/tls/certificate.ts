@@ -1,0 +1,94 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
+import { ConnectError } from "@connectrpc/connect";
+import { systemReason } from "../../../errors/system-reason.js";
+import { readGuardedFile } from "../../util/guarded-file.js";
+import {
+  certificateUnreadable,
+  keyMismatch,
+  notACertificate,
+  notAPrivateKey,
+  unusableCertificate,
+} from "../errors.js";
+
+/** What a TLS server shows, and the key that belongs to it. */
+export interface Certificate {
+  /** PEM: the server's certificate, then those that lead to a root. */
+  readonly cert: string | Buffer;
+  /** PEM, without a passphrase. */
+  readonly key: string | Buffer;
+}
+
+/** The files of a certificate, both PEM. */
+export interface CertificateFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** A certificate that was read and fits its key. */
+export interface CheckedCertificate extends Certificate {
+  /** Whom it is for, as in "DNS:chatter.example, IP Address:192.0.2.1". */
+  readonly names: string;
+  readonly validFrom: Date;
+  readonly validTo: Date;
+}
+
+/**
+ * Reads a certificate and its key. Rejects with `failed_precondition`, saying which file
+ * is wrong and why: it cannot be read, is not PEM, has a passphrase, or the two do not
+ * belong together. A certificate that has expired is taken: that is for its user to tell.
+ */
+export async function readCertificate(files: CertificateFiles): Promise<CheckedCertificate> {
+  const certSource = `the certificate file ${JSON.stringify(files.certFile)}`;
+  const keySource = `the key file ${JSON.stringify(files.keyFile)}`;
+  const [cert, key] = await Promise.all([
+    readPem(files.certFile, certSource),
+    readPem(files.keyFile, keySource),
+  ]);
+  const certificate = parseCertificate(cert, certSource);
+  if (!certificate.checkPrivateKey(parseKey(key, keySource))) {
+    throw keyMismatch({ keyFile: keySource, certFile: certSource });
+  }
+  try {
+    createSecureContext({ cert, key });
+  } catch (cause) {
+    // Such as a chain that breaks off in the middle, or a key that is too short.
+    throw unusableCertificate({ file: certSource, reason: (cause as Error).message, cause });
+  }
+  return {
+    cert,
+    key,
+    names: certificate.subjectAltName ?? certificate.subject,
+    validFrom: new Date(certificate.validFrom),
+    validTo: new Date(certificate.validTo),
+  };
+}
+
+async function readPem(path: string, source: string): Promise<Buffer> {
+  try {
+    return await readGuardedFile(path, source);
+  } catch (cause) {
+    if (cause instanceof ConnectError) {
+      throw cause;
+    }
+    const { code } = cause as NodeJS.ErrnoException;
+    const fault = code === "ENOENT" ? "does not exist" : `cannot be read (${systemReason(cause)})`;
+    throw certificateUnreadable({ file: source, fault, cause });
+  }
+}
+
+function parseCertificate(pem: Buffer, source: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch (cause) {
+    throw notACertificate({ file: source, cause });
+  }
+}
+
+function parseKey(pem: Buffer, source: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (cause) {
+    throw notAPrivateKey({ file: source, cause });
+  }
+}

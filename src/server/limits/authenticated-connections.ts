@@ -1,0 +1,25 @@
+/*
+ * A connection is known from the first valid token on: an HTTP/2 session, or a socket of HTTP/1.
+ * Until then it may be anybody's, and has a smaller share of the server.
+ */
+
+const known = new WeakSet<object>();
+const waiting = new WeakMap<object, () => void>();
+
+export function isKnown(connection: object): boolean {
+  return known.has(connection);
+}
+
+/** A valid token was shown on this connection. */
+export function becomeKnown(connection: object | undefined): void {
+  if (connection !== undefined && !known.has(connection)) {
+    known.add(connection);
+    waiting.get(connection)?.();
+    waiting.delete(connection);
+  }
+}
+
+/** Calls back once, when a connection becomes known. */
+export function whenKnown(connection: object, callback: () => void): void {
+  waiting.set(connection, callback);
+}

@@ -1,0 +1,362 @@
+import { unlink } from "node:fs/promises";
+import type { RoomSelection } from "../../rooms/room-selection.js";
+import type { IdRecord, MessageRecord } from "../core/stored-record.js";
+import type { Batch, RoomState, RoomsQuery } from "../message-log.js";
+import { syncDirectory, truncateAt } from "./disk-file.js";
+import { type ExpiryTest, lastExpired } from "./expired-records.js";
+import { BatchReader } from "./segments/batch-reader.js";
+import type { StoredCommit } from "./segments/commit-frame.js";
+import { RoomCounts } from "./segments/rooms/room-counts.js";
+import { RoomIndex } from "./segments/rooms/room-index.js";
+import { RoomList } from "./segments/rooms/room-list.js";
+import { type RoomPiece, RoomReader } from "./segments/rooms/room-reader.js";
+import type { Segment } from "./segments/segment.js";
+import { SegmentFiles } from "./segments/segment-files.js";
+import { type IdsWanted, SegmentIds } from "./segments/segment-ids.js";
+import { listSegments, removeDrafts, removeOlderFiles } from "./segments/segment-list.js";
+import { SegmentSet } from "./segments/segment-set.js";
+import { defaultSegmentBytes, SegmentWriter, type WriterPlace } from "./segments/segment-writer.js";
+import { readTail, type Standing, type Tail } from "./tail.js";
+
+export interface StoreOptions {
+  /** The folder of the segments. */
+  readonly dir: string;
+  readonly identity: string;
+  /** Bytes after which a segment is full. Default 64 MiB. */
+  readonly segmentBytes?: number;
+}
+
+interface FoundLog {
+  readonly segments: SegmentSet;
+  readonly standing: Standing;
+  /** How the last segment ends; undefined if nothing can be written there. */
+  readonly tail: Tail | undefined;
+  readonly nextSerial: number;
+  readonly faults: readonly string[];
+}
+
+/**
+ * The messages of a log in a folder of segments. It knows how they are found and written, not
+ * what is asked of a log.
+ */
+export class FileStore {
+  /** What was damaged or missing when it was opened, for the operator. */
+  readonly faults: readonly string[];
+  readonly #options: StoreOptions;
+  readonly #segments: SegmentSet;
+  readonly #batches: BatchReader;
+  readonly #ids: SegmentIds;
+  readonly #rooms: RoomIndex;
+  readonly #roomReader: RoomReader;
+  readonly #roomCounts: RoomCounts;
+  readonly #roomList: RoomList;
+  readonly #tail: Tail | undefined;
+  readonly #standing: Standing;
+  #nextSerial: number;
+  /** Files before the oldest segment may be there. */
+  #hasOlderFiles = true;
+  #writer: SegmentWriter | undefined;
+  /** Resolves when the write under way, or what came before it, has ended. */
+  #writing: Promise<unknown> = Promise.resolve();
+  #failure: unknown;
+  #isClosed = false;
+
+  private constructor(options: StoreOptions, found: FoundLog) {
+    this.#options = options;
+    this.#segments = found.segments;
+    this.#batches = new BatchReader(found.segments);
+    this.#ids = new SegmentIds(found.segments);
+    this.#rooms = new RoomIndex(found.segments);
+    this.#roomReader = new RoomReader(found.segments, this.#rooms, this.#batches);
+    this.#roomCounts = new RoomCounts(found.segments, this.#rooms);
+    this.#roomList = new RoomList(found.segments, this.#rooms);
+    this.#standing = found.standing;
+    this.#tail = found.tail;
+    this.#nextSerial = found.nextSerial;
+    this.faults = found.faults;
+  }
+
+  /**
+   * A store in a folder that has no segments, whose first message will be `first`. Nothing is
+   * made before `startWriting`.
+   */
+  static create(options: StoreOptions, first = 1): FileStore {
+    const segments = new SegmentSet(options.dir, new SegmentFiles(), []);
+    const standing = { last: first - 1, sentAt: 0, totalBytes: 0, firstKept: first };
+    return new FileStore(options, {
+      segments,
+      standing,
+      tail: undefined,
+      nextSerial: 1,
+      faults: [],
+    });
+  }
+
+  /**
+   * Opens a store to be read; nothing is written. Resolves with undefined if there are no
+   * segments. Rejects with `failed_precondition` if they are of another log or a newer form.
+   *
+   * @param known the last message and the oldest one kept that the head files know. Default:
+   * they know of none
+   */
+  static async open(
+    options: StoreOptions,
+    known: { readonly head: number; readonly first?: number } = { head: 0 },
+  ): Promise<FileStore | undefined> {
+    const files = new SegmentFiles();
+    try {
+      const list = await listSegments(options.dir, options.identity, files);
+      if (list.highestSerial === 0) {
+        return undefined;
+      }
+      const { faults, highestSerial } = list;
+      const segment = list.segments.at(-1);
+      const before = {
+        last: (segment?.first ?? 1) - 1,
+        sentAt: segment?.sentAt ?? 0,
+        totalBytes: segment?.totalBytes ?? 0,
+        firstKept: list.firstKept,
+      };
+      const tail = segment && (await readTail(files, segment, list.lastSize, before, known.head));
+      if (segment !== undefined && tail !== undefined) {
+        segment.end = tail.end;
+        segment.index = tail.index;
+        segment.rooms = tail.rooms;
+        if (tail.isDamaged) {
+          faults.push(`${segment.path} is damaged`);
+        }
+      }
+      const isWritable = list.isLastIntact && segment?.serial === highestSerial;
+      const [oldest] = list.segments;
+      const standing = tail ?? before;
+      const firstKept = Math.max(standing.firstKept, known.first ?? 1);
+      if (isWritable && oldest !== undefined && oldest.first > firstKept) {
+        faults.push(
+          `messages ${firstKept} to ${oldest.first - 1} are missing before ${oldest.path}`,
+        );
+      }
+      return new FileStore(options, {
+        segments: new SegmentSet(options.dir, files, list.segments),
+        standing: { ...standing, firstKept },
+        tail: isWritable ? tail : undefined,
+        nextSerial: highestSerial + 1,
+        faults,
+      });
+    } catch (error) {
+      await files.close();
+      throw error;
+    }
+  }
+
+  /** Where the log stands as its segments have it; without what is lost at their end. */
+  get standing(): Standing {
+    return this.#writer?.standing ?? this.#standing;
+  }
+
+  /** Whether a write has failed: nothing more is written. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** The file that is written to; undefined before `startWriting`. */
+  get active(): { readonly path: string; readonly fd: number } | undefined {
+    return this.#writer && { path: this.#writer.segment.path, fd: this.#writer.fd };
+  }
+
+  /**
+   * Makes the store ready to be written to after a message: the last one, or a later one if
+   * those between are lost. What is there is durable then.
+   */
+  async startWriting(last = this.standing.last): Promise<void> {
+    const { dir, identity, segmentBytes = defaultSegmentBytes } = this.#options;
+    await removeDrafts(dir);
+    const place: WriterPlace = {
+      dir,
+      identity,
+      segmentBytes,
+      begun: (segment) => {
+        const before = this.#segments.all.at(-1)!;
+        this.#segments.add(segment);
+        this.#keepIndexes(before);
+      },
+    };
+    const before = this.#segments.all.at(-1);
+    const tail = this.#tail;
+    this.#segments.keepsIndexes = true;
+    if (before !== undefined && tail?.isClean && last === tail.last) {
+      this.#writer = await SegmentWriter.continue(place, before, tail);
+      if (this.#standing.firstKept > tail.firstKept) {
+        await this.#writer.writeFirst(this.#standing.firstKept); // The head file knew it alone.
+      }
+      return;
+    }
+    // What is torn stays behind: a new segment says where the log in the one before ends.
+    const previous = before?.serial === this.#nextSerial - 1 ? before : undefined;
+    const standing = { ...this.#standing, last };
+    const hasRooms = before?.hasRooms ?? false;
+    this.#writer = await SegmentWriter.begin(place, this.#nextSerial, standing, previous, hasRooms);
+    this.#segments.add(this.#writer.segment);
+    if (before !== undefined) {
+      this.#keepIndexes(before);
+      if (tail?.isTorn) {
+        await truncateAt(before.path, before.end);
+      }
+    }
+  }
+
+  /** Writes the indexes of a segment that is written to no more, in the background. */
+  #keepIndexes(segment: Segment): void {
+    this.#segments.keepIndex(segment);
+    this.#rooms.keep(segment);
+  }
+
+  /** Writes commits that follow each other, all or nothing, and waits for the disk. */
+  write(...commits: readonly StoredCommit[]): Promise<void> {
+    return this.#inTurn((writer) => writer.write(commits));
+  }
+
+  /** Puts down that the messages from the next one up to `last` were lost before. */
+  writeGap(last: number): Promise<void> {
+    return this.#inTurn((writer) => writer.writeGap(last));
+  }
+
+  /** See {@link BatchReader.read}. */
+  read(after: number, through: number, limit?: number): Promise<Batch> {
+    return this.#batches.read(after, through, limit);
+  }
+
+  /** Whether a selection of rooms has every message. */
+  isCoveredBy(rooms: RoomSelection): boolean {
+    // Segments with rooms are followed by such segments alone.
+    return rooms.isAll || (rooms.has("") && this.#segments.all.at(-1)?.hasRooms === false);
+  }
+
+  /** See {@link RoomReader.read}. */
+  readRooms(
+    after: number,
+    through: number,
+    rooms: RoomSelection,
+    limit?: number,
+  ): Promise<RoomPiece> {
+    return this.#roomReader.read(after, through, rooms, limit);
+  }
+
+  /** See {@link RoomCounts.beforeLast}. */
+  beforeLast(
+    count: number,
+    rooms: RoomSelection,
+    first: number,
+    head: number,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    return this.#roomCounts.beforeLast(count, rooms, first, head, signal);
+  }
+
+  /** See {@link RoomList.list}. */
+  rooms(query: RoomsQuery, first: number): Promise<RoomState[]> {
+    return this.#roomList.list(query, first, this.standing);
+  }
+
+  /** See {@link BatchReader.records}. */
+  records(after: number): AsyncGenerator<MessageRecord> {
+    return this.#batches.records(after);
+  }
+
+  /** See {@link SegmentIds.read}. */
+  ids(wanted?: IdsWanted): AsyncGenerator<(IdRecord | undefined)[]> {
+    return this.#ids.read(wanted);
+  }
+
+  /** See {@link lastExpired}. */
+  lastExpired(isExpired: ExpiryTest): Promise<number | undefined> {
+    return lastExpired(this.#segments, isExpired);
+  }
+
+  /**
+   * Removes the messages before `first`: out of the log at once, from the disk by whole
+   * segments. What of their ids is not forgotten yet is kept.
+   *
+   * @param idsFrom sequence of the oldest message whose id is remembered
+   */
+  async removeBefore(first: number, idsFrom: number): Promise<void> {
+    if (first > this.standing.firstKept) {
+      await this.#inTurn(async (writer) => {
+        await writer.writeFirst(first);
+        if (writer.standing.last < first && writer.standing.last >= writer.segment.first) {
+          await writer.rotate(); // Nothing of it is kept: it can go.
+        }
+      });
+    }
+    await this.#removeSegments(first, idsFrom);
+  }
+
+  /**
+   * Removes whole segments before `first` though nothing can be written to the log, as the disk
+   * is full. Rejects if what of their ids is not forgotten yet has no room either.
+   *
+   * @param putDown makes durable that the log begins with `first`
+   */
+  async makeRoom(first: number, idsFrom: number, putDown: () => Promise<void>): Promise<void> {
+    const { all } = this.#segments;
+    const removed = all.filter((_, i) => i + 1 < all.length && all[i + 1]!.first <= first);
+    if (removed.length === 0) {
+      return;
+    }
+    for (const segment of removed) {
+      // Indexes can be rebuilt: deleting them first makes room for the ids.
+      await unlink(segment.indexPath).catch(() => {});
+      await unlink(segment.roomsPath).catch(() => {});
+    }
+    await putDown();
+    await this.#removeSegments(first, idsFrom);
+  }
+
+  async #removeSegments(first: number, idsFrom: number): Promise<void> {
+    const { all } = this.#segments;
+    while (all.length > 1 && all[1]!.first <= first) {
+      const oldest = all[0]!;
+      await this.#ids.keep(oldest, idsFrom);
+      await unlink(oldest.path);
+      await syncDirectory(this.#options.dir);
+      this.#segments.dropOldest();
+      this.#rooms.forget(oldest);
+      this.#hasOlderFiles = true;
+    }
+    const [oldest] = all;
+    if (this.#hasOlderFiles && oldest !== undefined && oldest.first <= first) {
+      await removeOlderFiles(this.#options.dir, oldest.serial);
+      this.#hasOlderFiles = false;
+    }
+  }
+
+  /** Forgets the ids of removed messages before a message. */
+  removeIds(before: number): Promise<void> {
+    return this.#ids.removeKept(before);
+  }
+
+  /** Closes all files; what is under way is waited for. */
+  async close(): Promise<void> {
+    await this.#writing;
+    this.#failure ??= new Error("the log's files are closed");
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      await this.#writer?.close();
+    }
+    await this.#rooms.close();
+    await this.#segments.close();
+  }
+
+  #inTurn<T>(work: (writer: SegmentWriter) => Promise<T>): Promise<T> {
+    const result = this.#writing.then(() => {
+      if (this.#failure !== undefined || this.#writer === undefined) {
+        throw this.#failure ?? new Error("the log was opened to be read");
+      }
+      return work(this.#writer);
+    });
+    this.#writing = result.catch((error) => {
+      // What a failed write has left is not known: whoever goes on must look first.
+      this.#failure ??= error;
+    });
+    return result;
+  }
+}

@@ -1,0 +1,194 @@
+import { closeSync, constants, existsSync, fstatSync, openSync } from "node:fs";
+import { readFile, unlink } from "node:fs/promises";
+import { connect, createServer, type Server } from "node:net";
+import { join } from "node:path";
+import type { ConnectError } from "@connectrpc/connect";
+import { systemReason } from "../../../errors/system-reason.js";
+import { busyCodes, isSameFile, lockFile, lockFlags } from "../../util/file-lock.js";
+import { cannotLock, logInUse } from "./errors.js";
+import type { WatchedFile } from "./folder-watch.js";
+
+/*
+ * One process has a log at a time, and once: by a lock on a file in its folder. On a Linux
+ * without the program for that, by a Unix socket in the folder, on which nobody listens any
+ * more once the process is gone.
+ */
+
+/** A lock on the folder of a log. */
+export class FolderLock {
+  /** The file that is locked; undefined: there was none, and none can be made. */
+  readonly file: WatchedFile | undefined;
+  readonly #socket: Server | undefined;
+  #isHeld = true;
+
+  /** Of a file that is locked: see `take`. */
+  constructor(file: WatchedFile | undefined, socket: Server | undefined) {
+    this.file = file;
+    this.#socket = socket;
+  }
+
+  /** Takes the lock of a folder. Rejects with `failed_precondition` if somebody has it. */
+  static async take(dir: string): Promise<FolderLock> {
+    const path = lockPath(dir);
+    const flags = constants.O_RDWR | constants.O_CREAT;
+    for (;;) {
+      const fd = openLocked(dir, path, flags);
+      const lock = await lockOpen(dir, path, fd, true);
+      if (await lock.isInPlace()) {
+        return lock;
+      }
+      lock.release(); // Somebody has put another folder there meanwhile.
+    }
+  }
+
+  /**
+   * Takes the lock of a folder that is only to be read. In one that cannot be written, the file
+   * of the lock need not be there: a server that has the folder open has made it. Rejects as
+   * `take`.
+   */
+  static async takeToRead(dir: string): Promise<FolderLock> {
+    try {
+      return await FolderLock.take(dir);
+    } catch (error) {
+      if (!isUnwritable((error as ConnectError).cause)) {
+        throw error;
+      }
+    }
+    const path = lockPath(dir);
+    if (!existsSync(path)) {
+      return new FolderLock(undefined, undefined);
+    }
+    return lockOpen(dir, path, openLocked(dir, path, constants.O_RDONLY), false);
+  }
+
+  /** Whether the file that is locked is the one at its path, and not an older one. */
+  async isInPlace(): Promise<boolean> {
+    return this.file !== undefined && (await isSameFile(this.file.fd, this.file.path));
+  }
+
+  /** Removes the file of the lock, which is held until it is released. */
+  async remove(): Promise<void> {
+    if (this.file !== undefined) {
+      await unlink(this.file.path);
+    }
+  }
+
+  /** Gives the lock back. */
+  release(): void {
+    if (this.#isHeld) {
+      this.#isHeld = false;
+      this.#socket?.close();
+      if (this.file !== undefined) {
+        closeSync(this.file.fd);
+      }
+    }
+  }
+}
+
+function lockPath(dir: string): string {
+  return join(dir, "messages.lock");
+}
+
+/** Locks a file that is open; closes it if that fails. */
+async function lockOpen(
+  dir: string,
+  path: string,
+  fd: number,
+  canWrite: boolean,
+): Promise<FolderLock> {
+  try {
+    const isLinux = process.platform === "linux";
+    const socket = isLinux ? await lockOnLinux(dir, fd, canWrite) : undefined;
+    return new FolderLock({ fd, path }, socket);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function openLocked(dir: string, path: string, flags: number): number {
+  try {
+    return openSync(path, flags | lockFlags, 0o600);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw busyCodes.includes(code) ? logInUse({ dir }) : lockFault(dir, error);
+  }
+}
+
+/** Whether an error is that a folder, or its file system, is not to be written to. */
+function isUnwritable(error: unknown): boolean {
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  return code === "EROFS" || code === "EACCES" || code === "EPERM";
+}
+
+function lockFault(dir: string, error: unknown): Error {
+  return cannotLock({ dir, reason: systemReason(error), cause: error });
+}
+
+async function lockOnLinux(
+  dir: string,
+  fd: number,
+  canWrite: boolean,
+): Promise<Server | undefined> {
+  // A socket's path is short, and a folder's need not be.
+  const folder = openSync(dir, constants.O_RDONLY);
+  const socketPath = `/proc/self/fd/${folder}/messages.socket`;
+  let socket: Server | undefined;
+  try {
+    const hasLock = await lockFile(fd).catch((error) => {
+      throw lockFault(dir, error);
+    });
+    const isElsewhere = (await isAnswered(socketPath)) || (!hasLock && (await isFlocked(fd)));
+    if (hasLock === false || isElsewhere) {
+      throw logInUse({ dir });
+    }
+    if (hasLock === undefined && canWrite) {
+      socket = await listenAlone(dir, socketPath);
+      // Its name is removed through the folder when it is closed.
+      socket.on("close", () => closeSync(folder));
+    }
+    return socket;
+  } finally {
+    if (socket === undefined) {
+      closeSync(folder);
+    }
+  }
+}
+
+/** Whether somebody who has the program has locked the file: the kernel has a list. */
+async function isFlocked(fd: number): Promise<boolean> {
+  const { ino } = fstatSync(fd, { bigint: true });
+  const locks = await readFile("/proc/locks", "latin1").catch(() => "");
+  return locks.split("\n").some((line) => line.includes("FLOCK") && line.includes(`:${ino} `));
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const end = (isThere: boolean) => {
+      socket.destroy();
+      resolve(isThere);
+    };
+    socket.on("connect", () => end(true)).on("error", () => end(false));
+  });
+}
+
+async function listenAlone(dir: string, path: string): Promise<Server> {
+  for (let attempt = 0; ; attempt++) {
+    const server = createServer((socket) => socket.destroy());
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.on("error", reject).listen(path, resolve);
+      });
+      return server.unref();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE" || attempt > 0) {
+        throw lockFault(dir, error);
+      }
+      if (await isAnswered(path)) {
+        throw logInUse({ dir });
+      }
+      await unlink(path); // Left behind by a process that was killed.
+    }
+  }
+}

@@ -1,0 +1,181 @@
+import { crc32c } from "../../../encoding/crc32c.js";
+import { idHashBytes, textHashBytes } from "../../core/dedupe-window.js";
+import type { HashedId, IdRecord } from "../../core/stored-record.js";
+
+/*
+ * A segment is a row of items. An item is a header of 52 bytes, the name of a room, and a
+ * payload. All numbers high bytes first:
+ *
+ *    0  CRC-32C of the header from byte 4 on, with the name of the room
+ *    4  CRC-32C of the payload
+ *    8  length of the payload (4 bytes)
+ *   12  length of the name of the room (2); 0: the room `main`
+ *   14  kind (1)
+ *   15  flags (1); 1: the last item of its commit
+ *   16  salt of the segment (4)
+ *   20  number of the commit in the segment, from 1 (4)
+ *   24  first sequence (6)
+ *   30  last sequence (6)
+ *   36  count (4)
+ *   40  when the log took the messages, in ms since 1970 (6)
+ *   46  bytes of payload of messages that the log ever took, with this item (6)
+ *
+ * The salt is random: no text that is posted can look like an item, so an intact header can be
+ * searched for behind a damaged one.
+ */
+
+export const itemHeaderLength = 52;
+
+/** What an item is. */
+export const itemKind = {
+  /** Messages, in their stored form: count of them, first to last. */
+  messages: 1,
+  /** The ids of messages: count of them, of the messages first to last. */
+  ids: 2,
+  /** Retention has come so far: first is the oldest message that is kept. No payload. */
+  firstKept: 3,
+  /** The messages first to last were lost before they came into this log. No payload. */
+  gap: 4,
+} as const;
+
+export type ItemKind = (typeof itemKind)[keyof typeof itemKind];
+
+/** Bytes of the longest name of a room. */
+export const maxRoomLength = 255;
+
+/** What the header of an item says. */
+export interface ItemHeader {
+  readonly kind: ItemKind;
+  /** Whether it is the last item of its commit. */
+  readonly endsCommit: boolean;
+  readonly commit: number;
+  /** All ASCII; empty for `main`, and for items that are of no room. */
+  readonly room: string;
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+  readonly sentAt: number;
+  readonly totalBytes: number;
+  readonly payloadSum: number;
+  readonly payloadLength: number;
+  /** Bytes from the beginning of the item to its payload. */
+  readonly payloadStart: number;
+  /** Bytes of the whole item. */
+  readonly length: number;
+}
+
+/** What is known of an item before its commit is written. */
+export type NewItem = Pick<
+  ItemHeader,
+  "kind" | "endsCommit" | "room" | "first" | "last" | "count" | "sentAt" | "totalBytes"
+>;
+
+/** Bytes of an item before its payload: the header and the name of the room. */
+export function itemPrefixLength(room: string): number {
+  return itemHeaderLength + room.length;
+}
+
+/**
+ * Writes the header of an item and the name of its room at `at`; its payload of `payloadLength`
+ * bytes lies behind them already. Returns where the item ends.
+ */
+export function encodeItem(
+  target: Buffer,
+  at: number,
+  payloadLength: number,
+  item: NewItem,
+  { salt, commit }: { readonly salt: number; readonly commit: number },
+): number {
+  const { room } = item;
+  const payload = at + itemPrefixLength(room);
+  target.writeUInt32BE(crc32c(target, payload, payload + payloadLength), at + 4);
+  target.writeUInt32BE(payloadLength, at + 8);
+  target.writeUInt16BE(room.length, at + 12);
+  target[at + 14] = item.kind;
+  target[at + 15] = item.endsCommit ? 1 : 0;
+  target.writeUInt32BE(salt, at + 16);
+  target.writeUInt32BE(commit, at + 20);
+  target.writeUIntBE(item.first, at + 24, 6);
+  target.writeUIntBE(item.last, at + 30, 6);
+  target.writeUInt32BE(item.count, at + 36);
+  target.writeUIntBE(item.sentAt, at + 40, 6);
+  target.writeUIntBE(item.totalBytes, at + 46, 6);
+  target.write(room, at + itemHeaderLength, "latin1");
+  target.writeUInt32BE(crc32c(target, at + 4, payload), at);
+  return payload + payloadLength;
+}
+
+/**
+ * Reads the header of an item, which begins at `at` of `bytes`; undefined if it is not as it
+ * was written, or not there as a whole, with the name of its room.
+ */
+export function decodeItem(bytes: Buffer, at: number, salt: number): ItemHeader | undefined {
+  if (at + itemHeaderLength > bytes.length || bytes.readUInt32BE(at + 16) !== salt) {
+    return undefined;
+  }
+  const roomLength = bytes.readUInt16BE(at + 12);
+  const payload = at + itemHeaderLength + roomLength;
+  if (
+    roomLength > maxRoomLength ||
+    payload > bytes.length ||
+    bytes.readUInt32BE(at) !== crc32c(bytes, at + 4, payload)
+  ) {
+    return undefined;
+  }
+  const payloadLength = bytes.readUInt32BE(at + 8);
+  return {
+    kind: bytes[at + 14] as ItemKind,
+    endsCommit: (bytes[at + 15]! & 1) === 1,
+    commit: bytes.readUInt32BE(at + 20),
+    room: roomLength === 0 ? "" : bytes.toString("latin1", at + itemHeaderLength, payload),
+    first: bytes.readUIntBE(at + 24, 6),
+    last: bytes.readUIntBE(at + 30, 6),
+    count: bytes.readUInt32BE(at + 36),
+    sentAt: bytes.readUIntBE(at + 40, 6),
+    totalBytes: bytes.readUIntBE(at + 46, 6),
+    payloadSum: bytes.readUInt32BE(at + 4),
+    payloadLength,
+    payloadStart: itemHeaderLength + roomLength,
+    length: itemHeaderLength + roomLength + payloadLength,
+  };
+}
+
+/** The payload of the item that begins at `at`; undefined if it is damaged or not there. */
+export function payloadOf(bytes: Buffer, at: number, item: ItemHeader): Buffer | undefined {
+  const start = at + item.payloadStart;
+  const end = at + item.length;
+  return end <= bytes.length && crc32c(bytes, start, end) === item.payloadSum
+    ? bytes.subarray(start, end)
+    : undefined;
+}
+
+/*
+ * The payload of an item of ids: for each id its hash (16 bytes), the hash of the text (8)
+ * and how far its sequence lies beyond the item's first (4).
+ */
+
+const hashedBytes = idHashBytes + textHashBytes;
+
+/** Bytes of an id in an item of ids. */
+export const idEntryLength = hashedBytes + 4;
+
+/** Writes the payload of an item of ids at `at`. */
+export function encodeIds(target: Buffer, at: number, ids: readonly HashedId[]): void {
+  const first = ids[0]!.sequence;
+  let place = at;
+  for (const { hashed, sequence } of ids) {
+    target.set(hashed, place);
+    target.writeUInt32BE(sequence - first, place + hashedBytes);
+    place += idEntryLength;
+  }
+}
+
+/** Reads the payload of an item of ids. */
+export function decodeIds(payload: Buffer, { first, sentAt }: ItemHeader): IdRecord {
+  const ids: HashedId[] = [];
+  for (let at = 0; at + idEntryLength <= payload.length; at += idEntryLength) {
+    const hashed = payload.subarray(at, at + hashedBytes);
+    ids.push({ hashed, sequence: first + payload.readUInt32BE(at + hashedBytes) });
+  }
+  return { sentAt, ids };
+}

@@ -1,0 +1,220 @@
+import { randomBytes } from "node:crypto";
+import { DurableFile, replaceFile, syncDirectory } from "../disk-file.js";
+import type { Standing, Tail } from "../tail.js";
+import { frameCommits, type PlacedItem, type StoredCommit } from "./commit-frame.js";
+import { encodeItem, itemHeaderLength, itemKind, type NewItem } from "./item.js";
+import { RoomTable } from "./rooms/room-table.js";
+import { Segment, segmentPath } from "./segment.js";
+import { encodeSegmentHeader } from "./segment-header.js";
+import { SegmentIndex } from "./segment-index.js";
+
+/** Bytes after which a segment is full, unless set otherwise. */
+export const defaultSegmentBytes = 64 * 1024 * 1024;
+
+/**
+ * Records after which a segment with rooms is full: the rooms of the last segment are in memory,
+ * and it is scanned when the log is opened.
+ */
+const maxRoomRecords = 131_072;
+
+/**
+ * Writes at the end of the last segment, and begins the next one when it is full. One call at
+ * a time; after one that has failed none may follow.
+ */
+export class SegmentWriter {
+  readonly #dir: string;
+  readonly #identity: string;
+  readonly #segmentBytes: number;
+  readonly #begun: (segment: Segment) => void;
+  #segment: Segment;
+  #file: DurableFile;
+  #commit: number;
+  #standing: Standing;
+
+  private constructor(
+    place: WriterPlace,
+    file: DurableFile,
+    segment: Segment,
+    commit: number,
+    standing: Standing,
+  ) {
+    this.#dir = place.dir;
+    this.#identity = place.identity;
+    this.#segmentBytes = place.segmentBytes;
+    this.#begun = place.begun;
+    this.#file = file;
+    this.#segment = segment;
+    this.#commit = commit;
+    this.#standing = standing;
+  }
+
+  /**
+   * Goes on at the end of the last segment. Its last commit is written again, as it may be in
+   * the page cache alone: after a kill, or a write that the disk has refused.
+   */
+  static async continue(place: WriterPlace, segment: Segment, tail: Tail): Promise<SegmentWriter> {
+    const file = await DurableFile.open(segment.path);
+    try {
+      if (tail.lastCommit !== undefined) {
+        await file.write(tail.lastCommit.bytes, tail.lastCommit.position);
+      }
+      await file.sync();
+      await syncDirectory(place.dir);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    return new SegmentWriter(place, file, segment, tail.commit, tail);
+  }
+
+  /**
+   * Begins a segment after `previous`, which is written to no more.
+   *
+   * @param hasRooms whether it may have other rooms than `main`
+   */
+  static async begin(
+    place: WriterPlace,
+    serial: number,
+    standing: Standing,
+    previous: Segment | undefined,
+    hasRooms: boolean,
+  ): Promise<SegmentWriter> {
+    const segment = await makeSegment(place, serial, standing, previous, hasRooms);
+    return new SegmentWriter(place, await DurableFile.open(segment.path), segment, 0, standing);
+  }
+
+  /** Where the log stands with all that was written. */
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** The segment that is written to. */
+  get segment(): Segment {
+    return this.#segment;
+  }
+
+  /** The descriptor of its file. */
+  get fd(): number {
+    return this.#file.fd;
+  }
+
+  /** Writes commits that follow each other, all or nothing, and waits for the disk. */
+  async write(commits: readonly StoredCommit[]): Promise<void> {
+    await this.#makeRoom(commits.some(({ records }) => records.some(({ room }) => room !== "")));
+    const { salt } = this.#segment;
+    const { bytes, items } = frameCommits(commits, { salt, commit: ++this.#commit });
+    await this.#append(bytes, items);
+    const record = commits.findLast(({ records }) => records.length > 0)?.records.at(-1);
+    if (record !== undefined) {
+      const { last, sentAt, totalBytes } = record;
+      this.#standing = { ...this.#standing, last, sentAt, totalBytes };
+    }
+  }
+
+  /** Puts down that the messages after the last one up to `last` were lost before. */
+  async writeGap(last: number): Promise<void> {
+    await this.#writeMark({ kind: itemKind.gap, first: this.#standing.last + 1, last });
+    this.#standing = { ...this.#standing, last };
+  }
+
+  /** Puts down that `first` is the oldest message that is kept. */
+  async writeFirst(first: number): Promise<void> {
+    await this.#writeMark({ kind: itemKind.firstKept, first, last: first });
+    this.#standing = { ...this.#standing, firstKept: first };
+  }
+
+  /**
+   * Closes the segment and begins the next.
+   *
+   * @param hasRooms whether that may have other rooms than `main`. Default: as this one
+   */
+  async rotate(hasRooms = this.#segment.hasRooms): Promise<void> {
+    const before = this.#segment;
+    const { serial } = before;
+    const segment = await makeSegment(this.#place(), serial + 1, this.#standing, before, hasRooms);
+    const file = await DurableFile.open(segment.path);
+    await this.#file.close();
+    this.#file = file;
+    this.#segment = segment;
+    this.#commit = 0;
+    this.#begun(segment);
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  #place(): WriterPlace {
+    const [dir, identity, segmentBytes] = [this.#dir, this.#identity, this.#segmentBytes];
+    return { dir, identity, segmentBytes, begun: this.#begun };
+  }
+
+  /** @param needsRooms other rooms than `main` are to be written, and in all that follow may be */
+  async #makeRoom(needsRooms = false): Promise<void> {
+    const { end, hasRooms, rooms } = this.#segment;
+    const isFull = end >= this.#segmentBytes || (rooms?.length ?? 0) >= maxRoomRecords;
+    if (isFull || (needsRooms && !hasRooms)) {
+      await this.rotate(hasRooms || needsRooms);
+    }
+  }
+
+  async #writeMark(mark: Pick<NewItem, "kind" | "first" | "last">): Promise<void> {
+    await this.#makeRoom();
+    const { sentAt, totalBytes } = this.#standing;
+    const item = { ...mark, endsCommit: true, room: "", count: 0, sentAt, totalBytes };
+    const bytes = Buffer.alloc(itemHeaderLength);
+    encodeItem(bytes, 0, 0, item, { salt: this.#segment.salt, commit: ++this.#commit });
+    await this.#append(bytes, [{ item, at: 0 }]);
+  }
+
+  async #append(bytes: Buffer, items: readonly PlacedItem[]): Promise<void> {
+    const segment = this.#segment;
+    await this.#file.write(bytes, segment.end);
+    for (const { item, at } of items) {
+      segment.index!.add(item, segment.end + at);
+      segment.rooms?.add(item, segment.end + at);
+    }
+    segment.end += bytes.length;
+  }
+}
+
+/** Where a writer writes. */
+export interface WriterPlace {
+  readonly dir: string;
+  readonly identity: string;
+  readonly segmentBytes: number;
+  /** Called when a segment was begun after the first. */
+  readonly begun: (segment: Segment) => void;
+}
+
+/** Makes a segment: it and its name are durable before anything is written to it. */
+async function makeSegment(
+  { dir, identity }: WriterPlace,
+  serial: number,
+  { last, sentAt, totalBytes, firstKept }: Standing,
+  previous: Segment | undefined,
+  hasRooms: boolean,
+): Promise<Segment> {
+  const header = {
+    identity,
+    serial,
+    salt: randomSalt(),
+    hasRooms,
+    first: last + 1,
+    totalBytes,
+    sentAt,
+    firstKept,
+    previousSalt: previous?.salt ?? 0,
+    previousEnd: previous?.end ?? 0,
+  };
+  const segment = new Segment(segmentPath(dir, serial), header);
+  segment.index = new SegmentIndex();
+  segment.rooms = hasRooms ? new RoomTable(header.first) : undefined;
+  await replaceFile(segment.path, encodeSegmentHeader(header));
+  return segment;
+}
+
+/** Not 0, which stands for none. */
+function randomSalt(): number {
+  return randomBytes(4).readUInt32BE() || 1;
+}

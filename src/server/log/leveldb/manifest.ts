@@ -1,0 +1,108 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ByteReader, LevelDamage } from "./byte-reader.js";
+import { readRecords } from "./record-log.js";
+
+/** A table and the keys that it begins and ends with. */
+export interface TableFile {
+  readonly number: number;
+  readonly smallest: Buffer;
+  readonly largest: Buffer;
+}
+
+/** What LevelDB's list says is in force. */
+export interface Manifest {
+  readonly tables: readonly TableFile[];
+  /** Logs count from this number on, and the one before. */
+  readonly logNumber: number;
+  readonly previousLog: number;
+}
+
+/**
+ * Reads the list of tables that is in force. Throws `LevelDamage` if it is missing or damaged
+ * anywhere: then it cannot be trusted.
+ */
+export async function readManifest(folder: string): Promise<Manifest> {
+  const name = await currentName(folder);
+  const tables = new Map<number, TableFile>();
+  const numbers = { log: 0, previousLog: 0 };
+  let isRight = true;
+  const path = join(folder, name);
+  try {
+    for await (const record of readRecords(path, () => {
+      isRight = false;
+    })) {
+      applyEdit(new ByteReader(record), tables, numbers);
+    }
+  } catch (error) {
+    throw isMissing(error) ? new LevelDamage(`${path} is missing`) : error;
+  }
+  if (!isRight) {
+    throw new LevelDamage(`${path} is damaged`);
+  }
+  return { tables: [...tables.values()], logNumber: numbers.log, previousLog: numbers.previousLog };
+}
+
+async function currentName(folder: string): Promise<string> {
+  const path = join(folder, "CURRENT");
+  let text: string;
+  try {
+    text = await readFile(path, "latin1");
+  } catch (error) {
+    throw isMissing(error) ? new LevelDamage(`${path} is missing`) : error;
+  }
+  if (!/^MANIFEST-\d+\n$/.test(text)) {
+    throw new LevelDamage(`${path} is damaged`);
+  }
+  return text.trimEnd();
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
+}
+
+/** Takes one change of the list into account: fields behind tags, each at most once or many. */
+function applyEdit(
+  reader: ByteReader,
+  tables: Map<number, TableFile>,
+  numbers: { log: number; previousLog: number },
+): void {
+  while (reader.left > 0) {
+    switch (reader.varint()) {
+      case 1: // how keys are compared
+        if (reader.string().toString() !== "leveldb.BytewiseComparator") {
+          throw new LevelDamage("its keys are not in the order of their bytes");
+        }
+        break;
+      case 2:
+        numbers.log = reader.varint();
+        break;
+      case 3: // the next number of a file
+      case 4: // the last order of an entry
+        reader.varint();
+        break;
+      case 5: // where a level is compacted next
+        reader.varint();
+        reader.string();
+        break;
+      case 6:
+        reader.varint();
+        tables.delete(reader.varint());
+        break;
+      case 7: {
+        reader.varint();
+        const number = reader.varint();
+        reader.varint(); // its size
+        const smallest = reader.string().subarray(0, -8);
+        const largest = reader.string().subarray(0, -8);
+        tables.set(number, { number, smallest, largest });
+        break;
+      }
+      case 9:
+        numbers.previousLog = reader.varint();
+        break;
+      default:
+        throw new LevelDamage("it has a field of no known kind");
+    }
+  }
+}

@@ -1,0 +1,198 @@
+import type { Logger } from "../../util/logger.js";
+import { NatsFault } from "./faults.js";
+import type { HeadMark, NatsHeadFile } from "./head-file.js";
+import type { NatsQuorum } from "./quorum.js";
+import type { NatsStream, StreamPlace } from "./stream.js";
+
+/**
+ * How long after the start a cursor beyond the head is a sign that messages were lost: who was
+ * connected comes back by then. Later it would be a way to stop a server for whoever has a token.
+ */
+const cursorSignMs = 120_000;
+
+/** What the stream had. */
+interface Known {
+  /** It came to this sequence. */
+  readonly last: number;
+  readonly mark: HeadMark | undefined;
+}
+
+/** What is known of whether the stream still has what it had. */
+export interface IntegrityOptions {
+  readonly stream: NatsStream;
+  readonly quorum: NatsQuorum;
+  /** Where what was seen is kept. Default: nowhere. */
+  readonly file?: NatsHeadFile | undefined;
+  /** Highest sequence that was acknowledged to this server. */
+  readonly acknowledged: () => number;
+  readonly logger?: Logger | undefined;
+}
+
+/**
+ * Knows whether the stream still has what this server saw in it. If all nodes of NATS come back
+ * with an older state, they use sequences again: then no message may be posted, and none of what
+ * comes may be shown beside what was.
+ *
+ * It is in doubt from each loss of the connection until the stream was looked at: no node can
+ * go back without that, but one that this server is not connected to, which is found within a
+ * second, or by the next acknowledgement.
+ */
+export class NatsIntegrity {
+  readonly #options: IntegrityOptions;
+  readonly #startedAt = performance.now();
+  /** The newest message that the stream is known to have had. */
+  #mark: HeadMark | undefined;
+  #isWhole = false;
+  #loss: string | undefined;
+  /** A cursor was given for this sequence, and the stream never came so far. */
+  #claimed = 0;
+  #whole: Promise<void>;
+  #tellWhole = () => {};
+
+  constructor(options: IntegrityOptions) {
+    this.#options = options;
+    this.#mark = options.file?.found;
+    this.#whole = this.#nextWhole();
+  }
+
+  /** Whether the stream was found to have all that it had; posts wait until it is. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  /** Resolves when it is. */
+  get whole(): Promise<void> {
+    return this.#whole;
+  }
+
+  /** Why no messages are taken, if some are lost. */
+  get fault() {
+    return this.#loss === undefined ? undefined : lostFault(this.#loss);
+  }
+
+  /** Highest sequence that the stream is known to have had. */
+  get last(): number {
+    return Math.max(this.#mark?.sequence ?? 0, this.#options.acknowledged());
+  }
+
+  /** The stream has come to this message. */
+  saw(mark: HeadMark): void {
+    if (this.#isWhole && mark.sequence > (this.#mark?.sequence ?? 0)) {
+      this.#mark = mark;
+      this.#options.file?.write(mark);
+    }
+  }
+
+  /** It may have gone back since it was looked at. */
+  doubt(): void {
+    if (this.#isWhole) {
+      this.#isWhole = false;
+      this.#whole = this.#nextWhole();
+    }
+  }
+
+  /**
+   * Looks where the stream stands and compares it with what was known before. Rejects with
+   * `unavailable` if it has less, or something else: what a leader that is new cannot say yet
+   * is not a loss, so that it is called one only when a quorum is certain.
+   */
+  async check(): Promise<StreamPlace> {
+    const known = this.#known;
+    const place = await this.#options.stream.look();
+    if ((await this.#difference(place, known)) === undefined) {
+      if (this.#mark === undefined) {
+        await this.#markHead(place.head);
+      }
+      this.#become(undefined);
+      return place;
+    }
+    this.doubt();
+    if (this.#loss === undefined) {
+      const { stream, quorum } = this.#options;
+      if (stream.config.num_replicas > 1) {
+        await quorum.certain();
+      }
+      this.#become(await this.#difference(await stream.look(), known));
+    }
+    if (this.fault !== undefined) {
+      throw this.fault;
+    }
+    return place;
+  }
+
+  /** An acknowledgement had a sequence that was used before: the stream has gone back. */
+  wentBack(sequence: number, last: number): void {
+    this.doubt();
+    this.#become(`message ${sequence} was stored, and ${last} was there before`);
+  }
+
+  /**
+   * A cursor of this log is for a place that the stream does not have. If nothing else is known
+   * of what it had, this is taken for a sign.
+   */
+  cursorBeyond(sequence: number, head: number): void {
+    const { file, logger } = this.#options;
+    const isYoung = performance.now() - this.#startedAt < cursorSignMs;
+    if (file?.found !== undefined || !isYoung || this.#claimed > 0) {
+      return;
+    }
+    this.#claimed = sequence;
+    logger?.error({ sequence, head }, "a cursor is beyond the end of the stream");
+    this.doubt();
+    this.#become(`the stream ends with message ${head}, and a client has a cursor of ${sequence}`);
+  }
+
+  get #known(): Known {
+    return { last: this.last, mark: this.#mark };
+  }
+
+  async #difference(
+    { first, head }: StreamPlace,
+    { last, mark }: Known,
+  ): Promise<string | undefined> {
+    if (this.#claimed > 0) {
+      return `the stream ends with message ${head}, and a client has a cursor of ${this.#claimed}`;
+    }
+    if (head < last) {
+      return `the stream ends with message ${head}, and had ${last}`;
+    }
+    if (mark === undefined || mark.sequence < first) {
+      return undefined;
+    }
+    const message = await this.#options.stream.message(mark.sequence);
+    if (message === undefined) {
+      const now = await this.#options.stream.look();
+      return now.first > mark.sequence ? undefined : `message ${mark.sequence} is gone`;
+    }
+    return Math.abs(message.sentAt - mark.sentAt) > 1
+      ? `message ${mark.sequence} is not the one that it was`
+      : undefined;
+  }
+
+  /** What is there at the start is what is known. */
+  async #markHead(head: number): Promise<void> {
+    const message = head > 0 ? await this.#options.stream.message(head) : undefined;
+    if (message !== undefined) {
+      this.#mark = { sequence: head, sentAt: message.sentAt };
+      this.#options.file?.write(this.#mark);
+    }
+  }
+
+  #become(loss: string | undefined): void {
+    this.#loss = loss;
+    if (loss === undefined && !this.#isWhole) {
+      this.#isWhole = true;
+      this.#tellWhole();
+    }
+  }
+
+  #nextWhole(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#tellWhole = resolve;
+    });
+  }
+}
+
+function lostFault(what: string): NatsFault {
+  return new NatsFault("lost", new Error(`JetStream has lost messages: ${what}`));
+}

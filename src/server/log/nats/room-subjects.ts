@@ -1,0 +1,48 @@
+import { isRoomName, mainRoom } from "../../../protocol/rooms.js";
+import type { RoomSelection } from "../../rooms/room-selection.js";
+
+/*
+ * Each room has a subject of its own. That of `main` is the base, which the log had before there
+ * were rooms; that of another room is the base, a dot, and the room's name with dots between its
+ * segments. No segment has a dot or a wildcard in it, so that no two rooms share a subject.
+ */
+
+/** The subject of the messages of a room; the room is empty for `main`. */
+export function subjectOf(base: string, room: string): string {
+  return room === "" ? base : `${base}.${room.replaceAll("/", ".")}`;
+}
+
+/** The room of a subject of the log; undefined if it is not the subject of a room. */
+export function roomOfSubject(base: string, subject: string): string | undefined {
+  if (subject === base) {
+    return "";
+  }
+  const name = subject.slice(base.length + 1).replaceAll(".", "/");
+  const isRoom = isRoomName(name) && name !== mainRoom && subjectOf(base, name) === subject;
+  return isRoom ? name : undefined;
+}
+
+/** Matches the subjects of all rooms but `main`. */
+export function wildcardOf(base: string): string {
+  return `${base}.>`;
+}
+
+/** What matches the subjects of the rooms, and no other; none of it overlaps. */
+export function filtersOf(base: string, rooms: RoomSelection): string[] {
+  return [
+    ...[...rooms.names].map((room) => subjectOf(base, room)),
+    ...[...rooms.prefixes].flatMap((prefix) =>
+      prefix === "" ? [base, wildcardOf(base)] : `${subjectOf(base, prefix)}>`,
+    ),
+  ];
+}
+
+/** The subject of `main` in a stream that has these; undefined if they cannot be a log's. */
+export function baseOf(subjects: readonly string[]): string | undefined {
+  const [base, ...others] = subjects.filter((subject) => !/[*>]/.test(subject));
+  const isLog =
+    base !== undefined &&
+    others.length === 0 &&
+    subjects.every((subject) => subject === base || subject === wildcardOf(base));
+  return isLog ? base : undefined;
+}

@@ -1,0 +1,93 @@
+import { randomUUID } from "node:crypto";
+import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import type { LazyAbort } from "../../../async/lazy-abort.js";
+import type { Identity } from "../../auth/auth.js";
+import { type Unread, uncounted } from "../../limits/unread-bytes.js";
+import { unguardedMethod } from "./errors.js";
+
+/*
+ * The context values of a call, which pass from its protocol to its method.
+ */
+
+/** What a call comes by. */
+export interface Wire {
+  /**
+   * Cuts the call's stream or connection. Called when a call has ended but its peer does not
+   * take the rest, which says why.
+   */
+  cut(): void;
+  /** The call has shown a valid token. */
+  authenticated?(): void;
+  /**
+   * Whether an empty text that comes by it is one that was sent: protobuf cannot tell it from a
+   * field that is missing. Default: false.
+   */
+  readonly sendsEmptyTexts?: boolean;
+  /**
+   * The rooms that the client has named for all its posts before it sends any: one is right, and
+   * none means `main`. Default: each post names its own.
+   */
+  readonly postRooms?: readonly string[] | undefined;
+  /** Of the request's signal. */
+  readonly abort?: LazyAbort;
+}
+
+/** Set by every wire. */
+export const wireKey = createContextKey<Wire | undefined>(undefined, {
+  description: "the call's wire",
+});
+
+/** How a call came, as logs, metrics and traces name it. */
+export type CallProtocol = "connect" | "grpc" | "grpc-web" | "websocket-tunnel" | "websocket-plain";
+
+/** Set by wires whose protocol the request's headers do not tell. */
+export const wireProtocol = createContextKey<CallProtocol | undefined>(undefined, {
+  description: "the protocol of the call's wire",
+});
+
+/** Counts received bytes that are not processed yet. Set by every protocol that counts them. */
+export const unreadKey = createContextKey<Unread>(uncounted, {
+  description: "what the call has received and not used yet",
+});
+
+/**
+ * When the call's time is over, by `performance.now()`. Set for calls that go past Connect, and
+ * for deadlines that its timer cannot keep; it aborts the signal of all others.
+ */
+export const deadlineKey = createContextKey<number | undefined>(undefined, {
+  description: "when the call's time is over",
+});
+
+/**
+ * Aborts the request's signal: code that ends the call may use it instead of a signal of its own.
+ * Set for calls that bypass Connect, whose signal is that of their protocol.
+ */
+export const abortKey = createContextKey<LazyAbort | undefined>(undefined, {
+  description: "aborts the call's signal",
+});
+
+/** The caller; set for every method that needs a token. */
+export const identityKey = createContextKey<Identity | undefined>(undefined, {
+  description: "who calls",
+});
+
+/** The caller of this method, which needs a token. */
+export function callerOf(context: Pick<HandlerContext, "values">): Identity {
+  const identity = context.values.get(identityKey);
+  if (!identity) {
+    throw unguardedMethod();
+  }
+  return identity;
+}
+
+/** Request and response header: names a call in logs, here and at whoever called. */
+export const requestIdHeader = "x-request-id";
+
+/** Printable ASCII without blanks, so that it can stand in any log, and not too much of it. */
+const sane = /^[\x21-\x7e]{1,128}$/;
+
+/** The request's own id if it has a sane one, else a new one. */
+export function requestIdOf(header: Headers): string {
+  const given = header.get(requestIdHeader);
+  return given !== null && sane.test(given) ? given : randomUUID();
+}

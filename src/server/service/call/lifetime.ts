@@ -1,0 +1,284 @@
+import { type ConnectError, createContextKey, type Interceptor } from "@connectrpc/connect";
+import { LazyAbort } from "../../../async/lazy-abort.js";
+import { maxTimerMs } from "../../../async/max-timer.js";
+import type { Auth, Identity } from "../../auth/auth.js";
+import { type Limits, withJitter } from "../../limits/limits.js";
+import type { UserStreams } from "../../limits/user-streams.js";
+import { peerAddressKey } from "../../net/peer-address.js";
+import { abortKey, deadlineKey, identityKey, type Wire, wireKey } from "./context.js";
+import { streamAged, timedOut, tokenExpired, tokenRevoked } from "./errors.js";
+import type { CallEnd, OpenCall, OpenCalls } from "./open-calls.js";
+
+/** How long a method may take to end by itself after its signal; then the call is cut. */
+const graceMs = 250;
+/** How long the wire may then take to say so to its peer; then it is cut too. */
+const wireGraceMs = 500;
+const never = Number.POSITIVE_INFINITY;
+
+export interface LifetimeOptions {
+  /** Has every call from its start to its end, and tells it when the server stops. */
+  readonly calls: OpenCalls;
+  /** Aborted when the server stops; calls then end by themselves or with their connection. */
+  readonly stopping: AbortSignal;
+  /** Knows which tokens were revoked. */
+  readonly auth: Pick<Auth, "isRevoked">;
+  /** Counts the streams of each user. */
+  readonly streams: UserStreams;
+  readonly limits: Pick<Limits, "maxStreamAgeMs">;
+}
+
+/** Controls how long a call lasts, for its method. */
+export interface CallLifetime extends CallEnd {
+  /**
+   * The call is not over at once, though it is unary: it counts as a stream of its user until it
+   * ends. Throws `resource_exhausted` if there are too many.
+   */
+  lasts(user: string): void;
+}
+
+/** Set for every call. */
+export const lifetimeKey = createContextKey<CallLifetime | undefined>(undefined, {
+  description: "how long the call goes on",
+});
+
+/**
+ * Ends every call in time: at its deadline, when its client has left, within a second of
+ * its token's expiry, when its token is revoked, and a stream at its maximum age. The
+ * method is notified by its signal, and the call ends even if it does not listen: connect-es
+ * itself only aborts the signal.
+ */
+export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor {
+  return (next) => async (request) => {
+    const { contextValues } = request;
+    const identity = contextValues.get(identityKey);
+    const expiryMs = (identity?.expiresAt ?? never) - Date.now();
+    // The token of a unary call was verified before its message arrived, which may have taken long.
+    if (identity && options.auth.isRevoked?.(identity)) {
+      throw tokenRevoked();
+    }
+    if (expiryMs <= 0) {
+      throw tokenExpired();
+    }
+    const place = request.stream
+      ? options.streams.enter(identity?.subject, contextValues.get(peerAddressKey))
+      : undefined;
+    const wire = contextValues.get(wireKey);
+    const own = contextValues.get(abortKey);
+    const outer = own ? undefined : request.signal;
+    const lifetime = new Lifetime(own, outer, options, identity, wire, place);
+    contextValues.set(lifetimeKey, lifetime);
+    const deadlineMs = (contextValues.get(deadlineKey) ?? never) - performance.now();
+    const { maxStreamAgeMs } = options.limits;
+    const ageMs = request.stream && maxStreamAgeMs > 0 ? withJitter(maxStreamAgeMs) : never;
+    // The first of them ends the call: one timer is enough.
+    const first = Math.min(deadlineMs, expiryMs, ageMs);
+    if (first === never) {
+      // It ends by itself, or with its client.
+    } else if (first === deadlineMs) {
+      lifetime.timeOutAfter(deadlineMs);
+    } else {
+      lifetime.endAfter(first, first === ageMs ? streamAged : tokenExpired);
+    }
+    try {
+      const response = await lifetime.race(
+        next(own ? request : { ...request, signal: lifetime.signal }),
+      );
+      if (!response.stream) {
+        lifetime.end();
+        return response;
+      }
+      return { ...response, message: lifetime.iterate(response.message) };
+    } catch (error) {
+      lifetime.end();
+      throw error;
+    }
+  };
+}
+
+class Lifetime implements OpenCall, CallLifetime {
+  readonly #abort: LazyAbort;
+  #aborted = false;
+  #ended = false;
+  #cut: { reason: unknown } | undefined;
+  #rejectPending: ((reason: unknown) => void) | undefined;
+  #graceTimer: NodeJS.Timeout | undefined;
+  #endTimer: NodeJS.Timeout | undefined;
+  /** Aborted when the client leaves, if that does not abort the call's own signal. */
+  readonly #outer: AbortSignal | undefined;
+  readonly #options: LifetimeOptions;
+  readonly #identity: Identity | undefined;
+  readonly #wire: Wire | undefined;
+  /** Among the user's streams. */
+  #place: string | undefined;
+
+  constructor(
+    own: LazyAbort | undefined,
+    outer: AbortSignal | undefined,
+    options: LifetimeOptions,
+    identity: Identity | undefined,
+    wire: Wire | undefined,
+    place: string | undefined,
+  ) {
+    this.#outer = outer;
+    this.#options = options;
+    this.#identity = identity;
+    this.#wire = wire;
+    this.#place = place;
+
+    // There may be tens of thousands, and a signal takes a KiB: one for both, if it can be.
+    this.#abort = own ?? new LazyAbort();
+    options.calls.enter(this);
+    const source = outer ?? this.#abort;
+    source.addEventListener("abort", this);
+    if (source.aborted) {
+      this.handleEvent();
+    } else if (options.stopping.aborted) {
+      this.stop();
+    }
+  }
+
+  /** Aborted at the deadline, when the client leaves, when the token ends, at a stop. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** For the deadlines that Connect does not look after. */
+  timeOutAfter(ms: number): void {
+    this.#endTimer = setTimeout(
+      () => (ms > maxTimerMs ? this.timeOutAfter(ms - maxTimerMs) : this.abort(timedOut())),
+      Math.min(ms, maxTimerMs),
+    );
+  }
+
+  /** After a time in milliseconds, in its turn, with this reason. */
+  endAfter(ms: number, reason: () => ConnectError): void {
+    this.#endTimer = setTimeout(
+      () =>
+        ms > maxTimerMs
+          ? this.endAfter(ms - maxTimerMs, reason)
+          : this.#options.calls.endInTurn(this, reason()),
+      Math.min(ms, maxTimerMs),
+    );
+  }
+
+  /** The promise's outcome, or the reason of the cut if that comes first. */
+  race<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#rejectPending = reject;
+      promise.then(resolve, reject);
+      if (this.#cut) {
+        reject(this.#cut.reason);
+      }
+    });
+  }
+
+  /** The same messages, until the cut. */
+  iterate<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
+    return new UntilCut(messages[Symbol.asyncIterator](), this);
+  }
+
+  lasts(user: string): void {
+    if (!this.#ended) {
+      this.#place ??= this.#options.streams.enter(user, "");
+    }
+  }
+
+  /** The call is over: nothing of it stays behind. */
+  end(): void {
+    if (this.#ended) {
+      return;
+    }
+    this.#ended = true;
+    clearTimeout(this.#graceTimer);
+    clearTimeout(this.#endTimer);
+    (this.#outer ?? this.#abort).removeEventListener("abort", this);
+    this.#options.calls.leave(this);
+    if (this.#place !== undefined) {
+      this.#options.streams.leave(this.#place);
+    }
+  }
+
+  /** The client has left. */
+  handleEvent(): void {
+    this.abort((this.#outer ?? this.#abort).reason);
+  }
+
+  stop(): void {
+    this.abort(this.#options.stopping.reason);
+  }
+
+  recheck(): void {
+    if (this.#isRevoked) {
+      this.#options.calls.endInTurn(this, tokenRevoked());
+    }
+  }
+
+  get #isRevoked(): boolean {
+    const identity = this.#identity;
+    return (identity && this.#options.auth.isRevoked?.(identity)) ?? false;
+  }
+
+  abort(reason: unknown): void {
+    if (this.#ended || this.#aborted) {
+      return;
+    }
+    this.#aborted = true;
+    clearTimeout(this.#endTimer);
+    this.#abort.abort(reason);
+    if (reason !== this.#options.stopping.reason) {
+      this.#graceTimer = setTimeout(() => {
+        this.#cut = { reason };
+        this.#rejectPending?.(reason);
+        this.end();
+        const wire = this.#wire;
+        if (wire) {
+          setTimeout(() => wire.cut(), wireGraceMs).unref();
+        }
+      }, graceMs);
+    }
+  }
+}
+
+/**
+ * The messages of a call, which end with its lifetime. No generator: it would hold a KiB for
+ * each of the calls that last for days.
+ */
+class UntilCut<T> implements AsyncIterableIterator<T> {
+  readonly #messages: AsyncIterator<T>;
+  readonly #lifetime: Lifetime;
+
+  constructor(messages: AsyncIterator<T>, lifetime: Lifetime) {
+    this.#messages = messages;
+    this.#lifetime = lifetime;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    return this.#lifetime.race(this.#messages.next()).then(this.#onResult, this.#onError);
+  }
+
+  return(value?: unknown): Promise<IteratorResult<T>> {
+    this.#lifetime.end();
+    return this.#messages.return?.(value) ?? Promise.resolve({ done: true, value });
+  }
+
+  throw(error: unknown): Promise<IteratorResult<T>> {
+    this.#lifetime.end();
+    return this.#messages.throw?.(error) ?? Promise.reject(error);
+  }
+
+  readonly #onResult = (result: IteratorResult<T>) => {
+    if (result.done) {
+      this.#lifetime.end();
+    }
+    return result;
+  };
+
+  readonly #onError = (error: unknown) => {
+    this.#lifetime.end();
+    throw error;
+  };
+}

@@ -1,0 +1,55 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { ChatterService } from "../../../gen/chatter_pb.js";
+import { ServerReflection } from "../../../gen/grpc/reflection/v1/reflection_pb.js";
+import { ServerReflection as ServerReflectionAlpha } from "../../../gen/grpc/reflection/v1alpha/reflection_pb.js";
+import { Health } from "../../../gen/health/v1/health_pb.js";
+import { LogService } from "../../../gen/log_pb.js";
+import type { FullScope } from "../../auth/scopes.js";
+
+/** Which tokens the methods of mounted services need. A method that it does not name needs any. */
+export interface RouteAccess {
+  /** Anyone may call these methods, or all methods of these services, without a token. */
+  open(...of: readonly (DescMethod | DescService)[]): void;
+  /** These methods, or all methods of these services, need a token with this scope for any room. */
+  require(scope: FullScope, ...of: readonly (DescMethod | DescService)[]): void;
+}
+
+/** The requirements of each method: Chatter's own, and mounted ones. */
+export class MethodAccess implements RouteAccess {
+  readonly #open = new Set<DescMethod>();
+  /** For any room: which one is in the request. */
+  readonly #scopes = new Map<DescMethod, FullScope>();
+
+  constructor() {
+    const { login, post, listener, summary, echoer, ...reading } = ChatterService.method;
+    this.open(login, Health, ServerReflection, ServerReflectionAlpha);
+    this.require("stream:write", post, listener, summary, echoer);
+    this.require("stream:read", ...Object.values(reading), LogService);
+  }
+
+  open(...of: readonly (DescMethod | DescService)[]): void {
+    for (const method of methodsOf(of)) {
+      this.#open.add(method);
+    }
+  }
+
+  require(scope: FullScope, ...of: readonly (DescMethod | DescService)[]): void {
+    for (const method of methodsOf(of)) {
+      this.#scopes.set(method, scope);
+    }
+  }
+
+  /** Whether anyone may call a method, without a token. */
+  isOpen(method: DescMethod): boolean {
+    return this.#open.has(method);
+  }
+
+  /** The scope that a method needs; undefined: a token of any scope. */
+  scopeOf(method: DescMethod): FullScope | undefined {
+    return this.#scopes.get(method);
+  }
+}
+
+function methodsOf(of: readonly (DescMethod | DescService)[]): DescMethod[] {
+  return of.flatMap((each) => (each.kind === "service" ? each.methods : [each]));
+}

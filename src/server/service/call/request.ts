@@ -1,0 +1,54 @@
+import type { ContextKey, ContextValues } from "@connectrpc/connect";
+import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
+import type { LazyAbort } from "../../../async/lazy-abort.js";
+
+/** A request as Chatter's protocols pass it on: its signal is created when it is first used. */
+export class WireRequest implements UniversalServerRequest {
+  readonly #abort: LazyAbort;
+
+  constructor(
+    readonly httpVersion: string,
+    readonly method: string,
+    readonly url: string,
+    readonly header: Headers,
+    readonly body: AsyncIterable<Uint8Array>,
+    readonly contextValues: ContextValues,
+    abort: LazyAbort,
+  ) {
+    this.#abort = abort;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+}
+
+/**
+ * The same request with some fields replaced. Spreading a request would lose a signal that is not
+ * created yet.
+ */
+export function requestWith(
+  request: UniversalServerRequest,
+  changes: Partial<UniversalServerRequest>,
+): UniversalServerRequest {
+  return { ...request, signal: request.signal, ...changes };
+}
+
+/** Connect's context values, cheaper: Connect's own have new functions for each call. */
+export class CallValues implements ContextValues {
+  [id: symbol]: unknown;
+
+  get<T>(key: ContextKey<T>): T {
+    return key.id in this ? (this[key.id] as T) : key.defaultValue;
+  }
+
+  set<T>(key: ContextKey<T>, value: T): this {
+    this[key.id] = value;
+    return this;
+  }
+
+  delete(key: ContextKey<unknown>): this {
+    delete this[key.id];
+    return this;
+  }
+}

@@ -1,0 +1,159 @@
+import { createContextValues, type Interceptor } from "@connectrpc/connect";
+import type {
+  UniversalHandler,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import { mapResults } from "../../../async/map-results.js";
+import { chatterHeader, chatterHeaderValue } from "../../../protocol/headers.js";
+import { peerAddressKey } from "../../net/peer-address.js";
+import { Call, type CallObserver, callKey, type MessageCount } from "./call.js";
+import { type CallProtocol, requestIdHeader, requestIdOf, wireProtocol } from "./context.js";
+import { asConnectError, clientLeft } from "./errors.js";
+import { answerRefused } from "./refused-call.js";
+import { requestWith } from "./request.js";
+
+/**
+ * The same handler, whose calls can be watched: each has a {@link Call} in its context
+ * values, and its id in the response header, beside the one that says that it is Chatter who
+ * answers.
+ */
+export function withCalls(
+  handler: UniversalHandler,
+  observers: readonly CallObserver[],
+): UniversalHandler {
+  async function watched(request: UniversalServerRequest): Promise<UniversalServerResponse> {
+    const values = request.contextValues ?? createContextValues();
+    const call = new Call(
+      handler.method,
+      values.get(wireProtocol) ?? protocolOf(request.header),
+      requestIdOf(request.header),
+      values.get(peerAddressKey),
+      values,
+      observers,
+    );
+    let response: UniversalServerResponse;
+    try {
+      values.set(callKey, call);
+      response = await handler(
+        request.contextValues ? request : requestWith(request, { contextValues: values }),
+      );
+    } catch (reason) {
+      // The wire is reset, for there is no answer. The call is seen all the same.
+      if (!call.hasBegun) {
+        call.begin(request.header);
+      }
+      call.end(asConnectError(reason));
+      throw reason;
+    }
+    const header = response.header ?? new Headers();
+    header.set(requestIdHeader, call.requestId);
+    header.set(chatterHeader, chatterHeaderValue);
+    // What Connect refuses before its interceptors is a call all the same, if it speaks a
+    // protocol at all.
+    return call.hasBegun || response.body === undefined
+      ? { ...response, header }
+      : answerRefused({ ...response, header }, call, request.header);
+  }
+  return Object.assign(watched, handler);
+}
+
+function protocolOf(header: Headers): CallProtocol {
+  const type = header.get("content-type") ?? "";
+  if (type.startsWith("application/grpc-web")) {
+    return "grpc-web";
+  }
+  return type.startsWith("application/grpc") ? "grpc" : "connect";
+}
+
+/**
+ * Begins and ends each {@link Call}, and counts its messages as far as they go through
+ * Connect; encoded ones are counted where they are made and split. To be the first
+ * interceptor. To the peer, what is not a ConnectError is "internal error".
+ */
+export function createCallInterceptor(): Interceptor {
+  return (next) => async (request) => {
+    const call = request.contextValues.get(callKey);
+    if (!call) {
+      return next(request);
+    }
+    call.begin(request.header);
+    try {
+      if (!request.stream) {
+        call.received = 1;
+        const response = await call.run(() => next(request));
+        call.sent = 1;
+        call.end(undefined);
+        return response;
+      }
+      const counted = { ...request, message: countReceived(request.message, call) };
+      const response = await call.run(() => next(counted));
+      if (!response.stream) {
+        return response; // Connect does not mix the two.
+      }
+      return { ...response, message: new Watched(response.message[Symbol.asyncIterator](), call) };
+    } catch (reason) {
+      const error = asConnectError(reason);
+      call.end(error);
+      throw error;
+    }
+  };
+}
+
+/** The same messages, counted. */
+function countReceived<T>(messages: AsyncIterable<T>, count: MessageCount): AsyncIterable<T> {
+  return mapResults(messages, (result) => {
+    if (!result.done) {
+      count.received++;
+    }
+    return result;
+  });
+}
+
+/**
+ * The same messages, counted and each made as the observers want it, and the call ended with
+ * them. No generator: it would hold a KiB for each of the calls that last for days.
+ */
+class Watched<T> implements AsyncIterableIterator<T> {
+  readonly #messages: AsyncIterator<T>;
+  readonly #call: Call;
+
+  constructor(messages: AsyncIterator<T>, call: Call) {
+    this.#messages = messages;
+    this.#call = call;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    return this.#call.run(() => this.#messages.next()).then(this.#onResult, this.#onError);
+  }
+
+  /** Nobody takes the rest. */
+  return(value?: unknown): Promise<IteratorResult<T>> {
+    this.#call.end(clientLeft());
+    return this.#messages.return?.(value) ?? Promise.resolve({ done: true, value });
+  }
+
+  throw(error: unknown): Promise<IteratorResult<T>> {
+    this.#call.end(asConnectError(error));
+    return this.#messages.throw?.(error) ?? Promise.reject(error);
+  }
+
+  readonly #onResult = (result: IteratorResult<T>) => {
+    if (result.done) {
+      this.#call.end(undefined);
+    } else {
+      this.#call.sent++;
+    }
+    return result;
+  };
+
+  readonly #onError = (reason: unknown) => {
+    const error = asConnectError(reason);
+    this.#call.end(error);
+    throw error;
+  };
+}

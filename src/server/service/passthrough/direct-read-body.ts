@@ -1,0 +1,200 @@
+import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import type { StreamResponse } from "@connectrpc/connect";
+import { encodeEnvelope, type UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { End, Ending } from "../call/end-response.js";
+import { clientLeft, isClientLeft } from "../call/errors.js";
+import type { PassthroughWire } from "./stream-io.js";
+
+/**
+ * Batches of envelopes that a method hands over, and where it is notified that they are through.
+ */
+interface Sending {
+  readonly batches: AsyncIterator<Uint8Array>;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * The response body of a call that reads: what its method hands over as batches of encoded
+ * messages, or gives as messages, then what the call ends with.
+ */
+export class DirectReadBody<Output extends DescMessage>
+  implements AsyncIterableIterator<Uint8Array>, PassthroughWire
+{
+  /** True: the method has accepted the call. False: the call has ended before. */
+  readonly accepted: Promise<boolean>;
+  #settle: ((accepted: boolean) => void) | undefined;
+
+  #started = false;
+  #messages: AsyncIterator<MessageShape<Output>> | undefined;
+  /** A message that was given as such, encoded. */
+  #message: Uint8Array | undefined;
+  #sending: Sending | undefined;
+  #end: Promise<UniversalServerResponse> | undefined;
+  #rest: AsyncGenerator<Uint8Array> | undefined;
+  #wake: (() => void) | undefined;
+
+  /** Of the response; undefined once it is sent. */
+  #header: Headers | undefined;
+  /** Of the response, and empty up to its end. */
+  readonly #trailer: Headers;
+  readonly #output: Output;
+  readonly #ending: Ending;
+  readonly #contentType: string;
+
+  constructor(
+    output: Output,
+    ending: Ending,
+    contentType: string,
+    readonly maxMessageBytes: number,
+    { header, trailer }: Omit<End, "error">,
+  ) {
+    this.#output = output;
+    this.#ending = ending;
+    this.#contentType = contentType;
+
+    this.#header = header;
+    this.#trailer = trailer;
+    this.accepted = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  accept(): void {
+    this.#header = undefined;
+    this.#settle?.(true);
+    this.#settle = undefined;
+  }
+
+  send(envelopes: AsyncIterable<Uint8Array>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#sending = { batches: envelopes[Symbol.asyncIterator](), resolve, reject };
+      this.#notify();
+    });
+  }
+
+  /** The response that ends the call, whole if nothing was accepted before. */
+  get ended(): Promise<UniversalServerResponse> {
+    return this.#end!;
+  }
+
+  /** Follows the method from its call to its end. */
+  follow(response: Promise<StreamResponse>): void {
+    response.then(({ message }) => {
+      this.#messages = (message as AsyncIterable<MessageShape<Output>>)[Symbol.asyncIterator]();
+      this.#pull();
+    }, this.#onFailure);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    if (!this.#started) {
+      this.#started = true;
+      // Adapters send the headers with the first chunk, so the first chunk is one at once.
+      return Promise.resolve({ done: false, value: nothing });
+    }
+    if (this.#sending) {
+      return this.#sending.batches.next().then(this.#onBatch, this.#onFault);
+    }
+    if (this.#message) {
+      const value = this.#message;
+      this.#message = undefined;
+      this.#pull();
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.#end) {
+      this.#rest ??= this.#takeEnd(this.#end);
+      return this.#rest.next();
+    }
+    return new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    }).then(() => this.next());
+  }
+
+  /** The wire is gone, or has all: nobody takes what follows. */
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    const sending = this.#sending;
+    if (!this.#end) {
+      this.#end = noResponse;
+      this.#sending = undefined;
+      sending?.reject(clientLeft());
+      await sending?.batches.return?.();
+      this.#messages?.return?.().catch(() => {}); // The call's own log line has it.
+    }
+    return { done: true, value: undefined };
+  }
+
+  #pull(): void {
+    this.#messages!.next().then(this.#onMessage, this.#onFailure);
+  }
+
+  readonly #onMessage = (result: IteratorResult<MessageShape<Output>>) => {
+    if (result.done) {
+      this.#finish(undefined);
+      return;
+    }
+    this.#message = encodeEnvelope(0, toBinary(this.#output, result.value));
+    this.accept();
+    this.#notify();
+  };
+
+  readonly #onFailure = (error: unknown) => this.#finish(error);
+
+  readonly #onBatch = (batch: IteratorResult<Uint8Array>) => {
+    if (!batch.done) {
+      return batch;
+    }
+    this.#sending?.resolve();
+    this.#sending = undefined;
+    return this.next();
+  };
+
+  readonly #onFault = (error: unknown) => {
+    this.#sending?.reject(error); // The method ends with it, and the rest says so.
+    this.#sending = undefined;
+    return this.next();
+  };
+
+  /** The call is over, whatever its batches do: it may have been cut. */
+  #finish(error: unknown): void {
+    if (this.#end) {
+      return;
+    }
+    const header = this.#header ?? new Headers();
+    const trailer = this.#trailer;
+    this.#end = isClientLeft(error)
+      ? noResponse // Making one takes longer than all the rest of an end.
+      : this.#ending(
+          { header: { "content-type": this.#contentType }, body: emptyMessage },
+          { error, header, trailer },
+        );
+    this.#sending?.batches.return?.().catch(() => {}); // The error above is what it ends with.
+    this.#settle?.(false);
+    this.#notify();
+  }
+
+  #notify(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  async *#takeEnd(end: Promise<UniversalServerResponse>): AsyncGenerator<Uint8Array> {
+    const { body, trailer } = await end;
+    if (body) {
+      yield* body as AsyncIterable<Uint8Array>;
+    }
+    for (const [name, value] of trailer ?? []) {
+      this.#trailer.set(name, value);
+    }
+  }
+}
+
+const nothing = new Uint8Array(0);
+
+const emptyMessage = encodeEnvelope(0, nothing);
+
+/** In place of what a call ends with if nobody takes it. */
+const noResponse = Promise.resolve<UniversalServerResponse>({ status: 200 });

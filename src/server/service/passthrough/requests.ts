@@ -1,0 +1,185 @@
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { envelopePrefixLength } from "../../encoding/envelope.js";
+import { type Unread, uncounted } from "../../limits/unread-bytes.js";
+import { GrowingBuffer } from "../../util/growing-buffer.js";
+import type { MessageCount } from "../call/call.js";
+import { compressedWithoutEncoding, incompleteEnvelope, malformedMessage } from "../call/errors.js";
+import { EnvelopeSplitter } from "./envelope-splitter.js";
+
+const compressedFlag = 1;
+/** The marks of the envelope that ends a response. One in a request is passed over. */
+const endFlags: Readonly<Record<string, number>> = { connect: 0x02, "grpc-web": 0x80 };
+
+/** What a body of envelopes is read with. */
+export interface SplitOptions {
+  /** Of one message. */
+  readonly maxBytes: number;
+  readonly protocolName: string;
+  /** Counts the messages. Default: nobody does. */
+  readonly count?: MessageCount | undefined;
+  /** Counts what is put together. Default: nobody does. */
+  readonly unread?: Unread;
+}
+
+/**
+ * Splits a body of envelopes, all that a chunk holds in one pass, and reads each message.
+ * Errors are those of Connect's own pipeline.
+ */
+export async function* splitMessages<T>(
+  body: AsyncIterable<Uint8Array>,
+  read: (message: Uint8Array) => T,
+  { maxBytes, protocolName, count, unread }: SplitOptions,
+): AsyncGenerator<T[]> {
+  const envelopes = new EnvelopeSplitter(maxBytes, unread);
+  try {
+    for await (const chunk of body) {
+      const messages: T[] = [];
+      let failure: { error: unknown } | undefined;
+      try {
+        envelopes.put(chunk);
+        while (envelopes.advance()) {
+          const { bytes, start, length } = envelopes;
+          if (isMessage(bytes[start]!, protocolName)) {
+            const from = start + envelopePrefixLength;
+            messages.push(read(bytes.subarray(from, from + length)));
+          }
+        }
+      } catch (error) {
+        failure = { error };
+      }
+      const tooMuch = envelopes.count();
+      if (messages.length > 0) {
+        if (count) {
+          count.received += messages.length;
+        }
+        yield messages; // What came before a faulty one in the same stream is stored.
+      }
+      if (failure) {
+        throw failure.error;
+      }
+      if (tooMuch) {
+        throw tooMuch;
+      }
+    }
+    if (envelopes.isCut) {
+      throw incompleteEnvelope();
+    }
+  } finally {
+    envelopes.release();
+  }
+}
+
+/**
+ * The same body in chunks of whole envelopes, for Connect's own pipeline: it would keep what
+ * comes of a message chunk by chunk. It is cut before a message that is too long, too: from a
+ * chunk that has such a one the pipeline takes no message, though what came before it is to be
+ * stored.
+ */
+export async function* wholeEnvelopes(
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  unread: Unread = uncounted,
+): AsyncGenerator<Uint8Array> {
+  const envelopes = new EnvelopeSplitter(maxBytes, unread);
+  let isTooLong = false;
+  try {
+    for await (const chunk of body) {
+      if (isTooLong) {
+        yield chunk; // The pipeline has what it needs to say so.
+        continue;
+      }
+      let from = 0;
+      let to = 0;
+      envelopes.put(chunk);
+      try {
+        while (envelopes.advance()) {
+          to = envelopes.offset;
+          if (envelopes.bytes !== chunk) {
+            yield envelopes.bytes;
+            from = to;
+          }
+        }
+      } catch {
+        isTooLong = true;
+      }
+      if (to > from) {
+        yield chunk.subarray(from, to);
+      }
+      if (isTooLong) {
+        yield envelopes.rest;
+      }
+      const tooMuch = envelopes.count();
+      if (tooMuch) {
+        throw tooMuch;
+      }
+    }
+    if (envelopes.isCut && !isTooLong) {
+      yield envelopes.rest; // That it is cut is the pipeline's to say.
+    }
+  } finally {
+    envelopes.release();
+  }
+}
+
+/**
+ * The same body in one chunk, for a pipeline that would collect it anyway, but chunk by chunk. A
+ * body that is too long is handed on as far as it has come, for the pipeline to say so.
+ */
+export async function* wholeBody(
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  unread: Unread = uncounted,
+): AsyncGenerator<Uint8Array> {
+  const whole = new GrowingBuffer();
+  let only: Uint8Array | undefined;
+  let counted = 0;
+  try {
+    for await (const chunk of body) {
+      counted += chunk.length;
+      const tooMuch = unread.add(chunk.length);
+      if (tooMuch) {
+        throw tooMuch;
+      }
+      if (counted === chunk.length && counted <= maxBytes) {
+        only = chunk; // Not copied, if it stays alone.
+        continue;
+      }
+      if (only) {
+        whole.append(only, maxBytes);
+        only = undefined;
+      }
+      whole.append(chunk, maxBytes);
+      if (whole.length > maxBytes) {
+        yield whole.take();
+      }
+    }
+    unread.remove(counted);
+    counted = 0;
+    yield only ?? whole.take();
+  } finally {
+    unread.remove(counted);
+  }
+}
+
+/** Reads a message by the generated schema, with the error that Connect would have given. */
+export function parse<Desc extends DescMessage>(
+  schema: Desc,
+  bytes: Uint8Array,
+): MessageShape<Desc> {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw malformedMessage({ reason });
+  }
+}
+
+function isMessage(flags: number, protocolName: string): boolean {
+  if (flags === 0) {
+    return true;
+  }
+  if ((flags & compressedFlag) !== 0) {
+    throw compressedWithoutEncoding();
+  }
+  return (flags & (endFlags[protocolName] ?? 0)) === 0;
+}

@@ -1,0 +1,207 @@
+import type { Batch, MessageLog } from "../../log/message-log.js";
+import type { RoomSelection } from "../../rooms/room-selection.js";
+import type { Call, MessageCount } from "../call/call.js";
+import type { HeadNotifier, RoomListener } from "./head-notifier.js";
+import type { ReadTurns } from "./read-turns.js";
+
+/** How long a reader that was late must be at the head before posts wait for it again, in ms. */
+const lateMs = 1_000;
+
+/** Which messages to follow, and what to yield for them. */
+export interface Following<T> {
+  /** The sequence after which it begins. */
+  readonly after: number;
+  readonly rooms: RoomSelection;
+  /** How long without a message until `ofIdle` is yielded, in milliseconds; 0: never. */
+  readonly idleMs: number;
+  /** The reading user: readers that are behind take turns by user. */
+  readonly user: string;
+  /** Ends it, with the signal's reason. */
+  readonly signal: AbortSignal;
+  /** Counts the messages that are yielded. */
+  readonly count: MessageCount;
+  /** Notified when all stored messages are yielded. */
+  readonly call: Call | undefined;
+  ofBatch(batch: Batch): T;
+  /** @param place the sequence up to which everything was yielded */
+  ofIdle(place: number): T;
+}
+
+/**
+ * Yields stored messages after a sequence, then new ones, until the signal is aborted. It holds
+ * only a position in the log: a slow consumer falls behind, and nothing is buffered for it.
+ *
+ * It is not a generator, and allocates next to nothing for each event: each subscriber has one, and
+ * each event passes through all of them.
+ */
+export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, EventListenerObject {
+  after: number;
+  /** Posts do not wait for a reader that starts behind the head until it has reached the head. */
+  lateUntil: number;
+  /** Whether the next messages are no longer in memory, as far as is known. */
+  #isBehind: boolean;
+  #state: "new" | "catching up" | "live" | "ended" = "new";
+  /** The pending `next()`, while there is no message for it. */
+  #pendingRead:
+    | { resolve(result: Taken<T> | Promise<Taken<T>>): void; reject(reason: unknown): void }
+    | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+  readonly #log: MessageLog;
+  /** Notifies when the log's head moves. */
+  readonly #notifier: HeadNotifier;
+  readonly #reads: ReadTurns;
+  readonly #following: Following<T>;
+
+  constructor(log: MessageLog, notifier: HeadNotifier, reads: ReadTurns, following: Following<T>) {
+    this.#log = log;
+    this.#notifier = notifier;
+    this.#reads = reads;
+    this.#following = following;
+
+    this.after = following.after;
+    this.#isBehind = following.after < log.head;
+    this.lateUntil = this.#isBehind ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Taken<T>> {
+    if (this.#state === "new") {
+      this.#start();
+    }
+    // If the signal was aborted meanwhile, the consumer must still get the reason.
+    if (this.#state === "ended" && !this.#following.signal.aborted) {
+      return Promise.resolve({ done: true, value: undefined });
+    }
+    try {
+      const taken = this.#take();
+      return taken instanceof Promise ? taken : taken ? Promise.resolve(taken) : this.#sleep();
+    } catch (error) {
+      this.#end();
+      return Promise.reject(error);
+    }
+  }
+
+  return(): Promise<Taken<T>> {
+    this.#end();
+    this.#give({ done: true, value: undefined });
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  get user(): string {
+    return this.#following.user;
+  }
+
+  get isWaiting(): boolean {
+    return this.#pendingRead !== undefined;
+  }
+
+  get rooms(): RoomSelection {
+    return this.#following.rooms;
+  }
+
+  wake(after: number): void {
+    this.after = Math.max(this.after, after);
+    try {
+      const taken = this.#take();
+      if (taken) {
+        this.#give(taken);
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** The signal was aborted. */
+  handleEvent(): void {
+    this.fail(this.#following.signal.reason);
+  }
+
+  fail(error: unknown): void {
+    this.#end();
+    this.#pendingRead?.reject(error);
+    this.#pendingRead = undefined;
+  }
+
+  #start(): void {
+    const { signal } = this.#following;
+    this.#state = "catching up";
+    this.#notifier.join(this);
+    signal.addEventListener("abort", this, { once: true });
+  }
+
+  #end(): void {
+    this.#state = "ended";
+    this.#notifier.leave(this);
+    this.#following.signal.removeEventListener("abort", this);
+    clearTimeout(this.#idleTimer);
+  }
+
+  /** The next messages; undefined if there are none yet. */
+  #take(): Taken<T> | Promise<Taken<T>> | undefined {
+    const found = this.#isBehind
+      ? this.#reads.run(this.#following.user, () => this.#read())
+      : this.#read();
+    if (found instanceof Promise) {
+      return found.then(
+        (taken) => taken ?? this.next(),
+        (error: unknown) => {
+          this.#end();
+          throw error;
+        },
+      );
+    }
+    return found;
+  }
+
+  #read(): Taken<T> | undefined | Promise<Taken<T> | undefined> {
+    const { head } = this.#log;
+    const batch = this.#log.read(this.after, this.#following);
+    this.#isBehind = batch instanceof Promise;
+    return batch instanceof Promise
+      ? batch.then((found) => this.#taken(found, head))
+      : this.#taken(batch, head);
+  }
+
+  /** @param head the head before the read: without a batch, the rooms have nothing up to there */
+  #taken(batch: Batch | undefined, head: number): Taken<T> | undefined {
+    if (batch === undefined) {
+      this.after = Math.max(this.after, head);
+      return undefined;
+    }
+    this.after = batch.last;
+    this.#following.count.sent += batch.count;
+    return { done: false, value: this.#following.ofBatch(batch) };
+  }
+
+  #sleep(): Promise<Taken<T>> {
+    const { idleMs, call } = this.#following;
+    if (this.#state === "catching up") {
+      this.#state = "live";
+      call?.note("live", { after: this.after });
+    }
+    if (this.lateUntil === Number.POSITIVE_INFINITY) {
+      this.lateUntil = performance.now() + lateMs; // It is at the head now.
+    }
+    return new Promise((resolve, reject) => {
+      this.#pendingRead = { resolve, reject };
+      if (idleMs > 0) {
+        this.#idleTimer = setTimeout(() => {
+          this.after = this.#notifier.placeOf(this);
+          this.#following.count.sent++;
+          this.#give({ done: false, value: this.#following.ofIdle(this.after) });
+        }, idleMs);
+      }
+    });
+  }
+
+  #give(taken: Taken<T> | Promise<Taken<T>>): void {
+    clearTimeout(this.#idleTimer);
+    this.#pendingRead?.resolve(taken);
+    this.#pendingRead = undefined;
+  }
+}
+
+type Taken<T> = IteratorResult<T, undefined>;

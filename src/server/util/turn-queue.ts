@@ -1,0 +1,56 @@
+/**
+ * Delivers what it is given, in order, a bounded number in each turn of the event loop: what
+ * comes in hundreds at once does not keep everybody else waiting until the last is done.
+ */
+export class TurnQueue<T> {
+  readonly #waiting = new Set<T>();
+  readonly #perTurn: number;
+  readonly #take: (item: T) => void;
+  #turn: NodeJS.Immediate | undefined;
+
+  /**
+   * @param perTurn how many are delivered in one turn
+   * @param take takes one; it must not throw
+   */
+  constructor(perTurn: number, take: (item: T) => void) {
+    this.#perTurn = perTurn;
+    this.#take = take;
+  }
+
+  /**
+   * To be delivered at the end of this turn, or of one that follows. One that waits keeps its
+   * place.
+   */
+  add(item: T): void {
+    this.#waiting.add(item);
+    this.#turn ??= setImmediate(this.#onTurn);
+  }
+
+  /** Not to be delivered any more. */
+  delete(item: T): void {
+    this.#waiting.delete(item);
+  }
+
+  /** Delivers all that wait, now. */
+  flush(): void {
+    clearImmediate(this.#turn);
+    this.#turn = undefined;
+    this.#deliver(this.#waiting.size);
+  }
+
+  readonly #onTurn = () => {
+    this.#turn = this.#waiting.size > this.#perTurn ? setImmediate(this.#onTurn) : undefined;
+    this.#deliver(this.#perTurn);
+  };
+
+  #deliver(count: number): void {
+    let left = count;
+    for (const item of this.#waiting) {
+      if (left-- === 0) {
+        return;
+      }
+      this.#waiting.delete(item);
+      this.#take(item);
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { chunkCost } from "../limits/unread-bytes.js";
+import { ReceivedChunks } from "../util/received-chunks.js";
+import type { Message } from "./message.js";
+
+/** Where messages wait for their reader. */
+export interface MessageStore {
+  /** What they hold, in bytes: empty messages are not free. */
+  readonly bytes: number;
+  readonly isEmpty: boolean;
+  push(message: Message): void;
+  /**
+   * The next one, or several that were joined, of which `most` bytes are given at a time; undefined
+   * if there is none.
+   */
+  shift(most?: number): Message | undefined;
+  clear(): void;
+  /** Lets go of buffers of which the messages are but a part. */
+  compact(): void;
+}
+
+/** Messages that stay apart. */
+export class MessageList implements MessageStore {
+  #messages: Message[] = [];
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#messages.length === 0;
+  }
+
+  push(message: Message): void {
+    this.#messages.push(message);
+    this.#bytes += message.data.length + chunkCost;
+  }
+
+  shift(): Message | undefined {
+    const message = this.#messages.shift();
+    if (message) {
+      this.#bytes -= message.data.length + chunkCost;
+    }
+    return message;
+  }
+
+  clear(): void {
+    this.#messages = [];
+    this.#bytes = 0;
+  }
+
+  compact(): void {
+    this.#messages = this.#messages.map(({ data, binary }) => ({
+      data: Buffer.from(data),
+      binary,
+    }));
+  }
+}
+
+/** Chunks of one body: where it is cut means nothing, so that all that wait are one message. */
+export class BodyChunks implements MessageStore {
+  readonly #chunks = new ReceivedChunks();
+
+  get bytes(): number {
+    return this.#chunks.length;
+  }
+
+  get isEmpty(): boolean {
+    return this.#chunks.length === 0;
+  }
+
+  push({ data }: Message): void {
+    this.#chunks.push(data);
+  }
+
+  shift(most?: number): Message | undefined {
+    return this.isEmpty ? undefined : { data: this.#chunks.take(most) as Buffer, binary: true };
+  }
+
+  clear(): void {
+    this.#chunks.clear();
+  }
+
+  compact(): void {
+    this.#chunks.compact();
+  }
+}

@@ -1,0 +1,148 @@
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { closeCodes } from "../../../protocol/close-codes.js";
+import { openingLimit } from "../../../protocol/tunnel.js";
+import type { Upload } from "../../limits/upload-timeouts.js";
+import type { SocketGuards } from "../bridge-limits.js";
+import {
+  anonymousLargeMessage,
+  largeOpening,
+  tunnelBlocked,
+  tunnelBrokenOrder,
+} from "../errors.js";
+import { type MessageSocket, queueLimit } from "../message-socket.js";
+import type { Upgrade } from "../route.js";
+import type { TunnelIntake } from "./tunnel-intake.js";
+
+/** The longest header of a frame, with its mask. */
+const frameHeaderBytes = 14;
+
+/** How much of a message may have come before its client is known. */
+const unknownBytes = openingLimit + frameHeaderBytes;
+
+/** How long a call may be stopped by what its client does not read, in milliseconds. */
+const blockedMs = 2_500;
+
+/** How long a call without a valid token has to end by itself that has sent too much. */
+const unknownMs = 1_000;
+
+/**
+ * Keeps what one tunnelled call holds within bounds: 16 KiB until its token is known to be
+ * valid, and 256 KiB after that, besides one message that is being put together. Where nobody
+ * knows tokens, any is valid.
+ */
+export class TunnelBounds {
+  readonly #upgrade: Upgrade;
+  readonly #intake: TunnelIntake;
+  readonly #guards: SocketGuards | undefined;
+  #isKnown: boolean;
+  readonly #idle: Upload | undefined;
+  #blocked: NodeJS.Timeout | undefined;
+  #tooMuch: NodeJS.Timeout | undefined;
+  /** Whether something of the response waits for the client to take it. */
+  isAnswering = false;
+
+  constructor(upgrade: Upgrade, intake: TunnelIntake, guards: SocketGuards | undefined) {
+    this.#upgrade = upgrade;
+    this.#intake = intake;
+    this.#guards = guards;
+    this.#isKnown = guards === undefined;
+    this.#idle = guards?.idle.enter({
+      abort: (reason) => upgrade.cancel(reason),
+      // A client that has sent all may wait for what comes.
+      mayBeSilent: () => intake.ended && !this.isAnswering,
+    });
+  }
+
+  /**
+   * The opening message has come: finds out whose call this is; until then nothing more is read.
+   */
+  begin(opening: Headers, socket: MessageSocket): void {
+    if (!this.#guards) {
+      this.#open(socket);
+      return;
+    }
+    socket.isHeld = true;
+    this.#guards
+      .identify(opening)
+      .catch(() => undefined) // The call itself ends with that.
+      .then((user) => {
+        if (user !== undefined) {
+          this.#upgrade.unread.belongTo(user);
+          this.#upgrade.authenticated();
+          this.#isKnown = true;
+        }
+        this.#open(socket);
+      });
+  }
+
+  /** `bytes` have come of a message that is not whole. */
+  onHalfSent(bytes: number, socket: MessageSocket): void {
+    this.moved();
+    if (bytes <= unknownBytes || (this.#intake.hasBegun && (this.#isKnown || socket.isHeld))) {
+      return;
+    }
+    if (!this.#intake.hasBegun) {
+      const fault = largeOpening({ most: openingLimit }).message;
+      tooBig(socket, tunnelBrokenOrder({ fault, code: Code.ResourceExhausted }));
+      return;
+    }
+    // What is wrong with its token is the better answer, and may be on its way.
+    socket.isHeld = true;
+
+    this.#tooMuch = setTimeout(() => tooBig(socket, anonymousLargeMessage()), unknownMs);
+  }
+
+  /** A message has come, or went out. */
+  moved(): void {
+    if (this.#idle) {
+      this.#idle.taken++;
+    }
+  }
+
+  /**
+   * Called when reading stops or resumes. If it stopped because the client does not take its
+   * answers, the call would deadlock: the client's credit is queued behind the data that is no
+   * longer read.
+   */
+  onStopped(isStopped: boolean, socket: MessageSocket): void {
+    clearInterval(this.#blocked);
+    this.#blocked = undefined;
+    if (!isStopped) {
+      return;
+    }
+    let bytes = socket.incoming.bytes;
+    this.#blocked = setInterval(() => {
+      if (this.isAnswering && socket.incoming.bytes === bytes) {
+        clearInterval(this.#blocked);
+        this.#guards?.onRefused("tunnel_blocked");
+        socket.refuse(tunnelBlocked());
+      }
+      bytes = socket.incoming.bytes;
+    }, blockedMs);
+  }
+
+  /** The call is over. */
+  dispose(): void {
+    clearInterval(this.#blocked);
+    clearTimeout(this.#tooMuch);
+    if (this.#idle) {
+      this.#guards?.idle.leave(this.#idle);
+    }
+  }
+
+  #open(socket: MessageSocket): void {
+    if (!this.#isKnown) {
+      socket.readAhead = openingLimit;
+    } else if (this.#intake.keepsToCredit) {
+      // It is read whatever the method does: its cancelling lies behind its body.
+      socket.readAhead = Number.POSITIVE_INFINITY;
+    } else {
+      socket.readAhead = queueLimit;
+    }
+    socket.isHeld = false;
+  }
+}
+
+function tooBig(socket: MessageSocket, error: ConnectError): void {
+  socket.refuse(error, closeCodes.tooBig);
+}

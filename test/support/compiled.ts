@@ -1,0 +1,10 @@
+import { join } from "node:path";
+import { inject } from "vitest";
+
+/**
+ * The path of a file of `src` or `test/support` as plain JavaScript, for processes that tests
+ * start: `compiled("src/program/main")`.
+ */
+export function compiled(path: string): string {
+  return join(inject("compiled"), `${path}.js`);
+}

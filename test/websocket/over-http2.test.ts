@@ -1,0 +1,141 @@
+import { once } from "node:events";
+import { type ClientHttp2Session, connect } from "node:http2";
+import type { Duplex } from "node:stream";
+import { createClient } from "@connectrpc/connect";
+import { expect, onTestFinished, test } from "vitest";
+import { WebSocket } from "ws";
+import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
+import { ChatterService } from "../../src/gen/chatter_pb.js";
+import { startChatter, type TestServer } from "../support/chatter-server.js";
+import { collect, until } from "../support/streams.js";
+import { withToken } from "../support/wires.js";
+
+async function* each<T>(...items: T[]): AsyncGenerator<T> {
+  yield* items;
+}
+
+async function openSession({ url }: TestServer): Promise<ClientHttp2Session> {
+  const session = connect(url);
+  onTestFinished(() => session.destroy());
+  const [settings] = await once(session, "remoteSettings");
+  expect(settings).toMatchObject({ enableConnectProtocol: true });
+  return session;
+}
+
+/** A WebSocket class whose sockets are streams of a session. */
+function webSocketOver(session: ClientHttp2Session): typeof globalThis.WebSocket {
+  class Over extends WebSocket {
+    constructor(address: string | URL, protocols: string | string[] = []) {
+      super(null as never, undefined as never, { autoPong: true } as never);
+      const { pathname, search } = new URL(address);
+      Object.assign(this, { _isServer: false, _readyState: WebSocket.CONNECTING });
+      const stream = session.request({
+        ":method": "CONNECT",
+        ":protocol": "websocket",
+        ":path": pathname + search,
+        "sec-websocket-version": "13",
+        "sec-websocket-protocol": [protocols].flat().join(", "),
+      });
+      stream.on("error", () => {});
+      stream.once("response", (headers) => {
+        expect(headers[":status"]).toBe(200);
+        Object.assign(this, { _protocol: headers["sec-websocket-protocol"] ?? "" });
+        (this as unknown as { setSocket(...args: unknown[]): void }).setSocket(
+          stream as Duplex,
+          Buffer.alloc(0),
+          { maxPayload: 2 ** 24, allowSynchronousEvents: true },
+        );
+      });
+    }
+  }
+  return Over as unknown as typeof globalThis.WebSocket;
+}
+
+function clientOver(session: ClientHttp2Session, server: TestServer) {
+  const transport = createWebSocketTransport({
+    baseUrl: server.url,
+    webSocket: webSocketOver(session),
+    interceptors: [withToken(server.token)],
+  });
+  return createClient(ChatterService, transport);
+}
+
+test("the tunnel carries all four kinds of call, many at once on one session", async () => {
+  const server = await startChatter();
+  const session = await openSession(server);
+  const chatter = clientOver(session, server);
+  const left = new AbortController();
+  const live = Array.from({ length: 100 }, () =>
+    chatter.subscribe({}, { signal: left.signal })[Symbol.asyncIterator](),
+  );
+  const firsts = live.map((events) => events.next());
+  await until(() => server.chatter.openWebSockets === 100, "all are subscribed");
+  await until(() => server.chatter.openCalls === 100, "all are subscribed");
+  const { token } = await chatter.login({ user: "goa", password: "rocks" });
+  expect(token).toMatch(/^ey/);
+  expect(await chatter.listener(each({ message: "a" }, { message: "b é" }))).toMatchObject({
+    stored: 2n,
+  });
+  for (const { value } of await Promise.all(firsts)) {
+    expect(value).toMatchObject({ message: "a", sequence: 1n });
+  }
+  const echoes = await collect(chatter.echoer(each({ message: "c" }, { message: "d" })));
+  expect(echoes.map(({ message }) => message)).toEqual(["c", "d"]);
+  expect(await collect(chatter.history({}))).toHaveLength(4);
+  expect(server.server.connections).toEqual({ all: 1, http2: 1 });
+  left.abort();
+  await until(() => server.chatter.openWebSockets === 0, "all are closed");
+  expect(session.destroyed).toBe(false);
+});
+
+test("goa's dialect, its close codes and its refusals are those of HTTP/1.1", async () => {
+  const server = await startChatter();
+  const session = await openSession(server);
+  const open = (path: string, headers = {}) =>
+    session.request({
+      ...{ ":method": "CONNECT", ":protocol": "websocket", ":path": path },
+      ...{ "sec-websocket-version": "13", ...headers },
+    });
+  const statusOf = async (stream: ReturnType<typeof open>) => {
+    const [headers] = await once(stream, "response");
+    let body = "";
+    for await (const chunk of stream) {
+      body += chunk;
+    }
+    return [headers[":status"], body];
+  };
+  expect(await statusOf(open("/nowhere"))).toEqual([404, expect.stringMatching(/\n$/)]);
+  expect(await statusOf(open("/subscribe"))).toEqual([400, expect.stringMatching(/missing/)]);
+  const foreign = open("/subscribe", { origin: "https://evil.example", ...server.headers });
+  expect((await statusOf(foreign))[0]).toBe(403);
+  expect((await statusOf(open("/subscribe", { "sec-websocket-version": "8" })))[0]).toBe(400);
+
+  const stream = open("/history", server.headers);
+  const [headers] = await once(stream, "response");
+  expect(headers).toMatchObject({ ":status": 200 });
+  expect(headers).not.toHaveProperty("connection");
+  expect(headers).not.toHaveProperty("sec-websocket-accept");
+  stream.resume();
+  stream.end();
+  await once(stream, "close");
+});
+
+test("a slow reader stops its own stream alone, and a stop closes with 1001", async () => {
+  const server = await startChatter();
+  const session = await openSession(server);
+  const text = "x".repeat(60_000);
+  await server.log.append(
+    Array.from({ length: 200 }, () => ({ text, sender: "goa", messageId: "" })),
+  );
+  const chatter = clientOver(session, server);
+  const history = chatter.history({})[Symbol.asyncIterator]();
+  await history.next();
+  expect(await chatter.listener(each({ message: "meanwhile" }))).toMatchObject({ stored: 1n });
+  const live = chatter.subscribe({})[Symbol.asyncIterator]();
+  const next = live.next();
+  await until(() => server.chatter.openCalls === 2, "it is subscribed");
+  await Promise.all([
+    expect(next).rejects.toThrow(/the server is stopping/),
+    server.server.close(5_000),
+  ]);
+});
