@@ -19,6 +19,7 @@ export interface DefinedError {
   readonly code?: Code;
   readonly status?: number;
   readonly closeCode?: number;
+  readonly exitStatus?: number;
   readonly type?: { readonly name: string };
 }
 
@@ -39,11 +40,13 @@ export const sections: readonly Section[] = [
   { title: "WebSockets", folders: ["server/websocket", "protocol"] },
   { title: "The client library", folders: ["client"] },
   { title: "The client library's tunnel", folders: ["client/tunnel"] },
+  { title: "Settings", folders: ["server/settings"] },
   { title: "Commands", folders: ["cli", "client/cli", "server/cli"] },
   {
     title: "Files of accounts and keys",
     folders: ["server/auth/keys", "server/auth/users", "server/auth/revocations", "server/util"],
   },
+  { title: "Options of a program that mounts Chatter", folders: ["server/net"] },
   { title: "Traces", folders: ["server/tracing"] },
   { title: "The folder of the log", folders: ["server/log/file"] },
   { title: "Upgrade of a log", folders: ["server/log/leveldb"] },
@@ -85,7 +88,7 @@ const closeMeanings: Readonly<Record<Exclude<keyof typeof closeCodes, "canceled"
 const exitMeanings: Readonly<Record<keyof typeof exitStatus, string>> = {
   success: "The command did what it was asked to do.",
   failure: "It failed. One line on standard error says why, a call's code first.",
-  usage: "An option or an argument is wrong. Nothing was done.",
+  usage: "An option, an argument or a setting is wrong. Nothing was done.",
   interrupted: "Ctrl+C ended it.",
 };
 
@@ -125,8 +128,8 @@ export async function errorsPage(): Promise<string> {
   return `${parts.join("\n\n")}\n`;
 }
 
-/** How an error is seen: its code, HTTP status, close code or class; a command's has none. */
-function kindOf({ code, status, closeCode, type }: DefinedError): string {
+/** How an error is seen: its code, a status or its class; a failure of a command has none. */
+function kindOf({ code, status, closeCode, exitStatus, type }: DefinedError): string {
   if (code !== undefined) {
     return codeToString(code);
   }
@@ -135,6 +138,9 @@ function kindOf({ code, status, closeCode, type }: DefinedError): string {
   }
   if (closeCode !== undefined) {
     return `close ${closeCode}`;
+  }
+  if (exitStatus !== undefined) {
+    return `exit ${exitStatus}`;
   }
   return type === undefined || type === Error ? "" : type.name;
 }
@@ -161,7 +167,8 @@ function introduction(): string {
 <!-- Made by \`npm run generate\` from the files named errors.ts in src. Edit those. -->
 
 Every error says what was wrong and what is right. Programs go by the code, people by the text: codes
-do not change between versions, texts may. In a text, \`<name>\` stands for a value.
+do not change between versions, texts may. In a text, \`<name>\` stands for a value. An error of the
+kind \`exit 2\` is wrong usage: the command, or the server, does not start.
 [troubleshooting.md](troubleshooting.md) goes by symptom.
 
 ## Codes

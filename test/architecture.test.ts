@@ -17,7 +17,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "src/client/cli": ["cli", "client", "gen", "async", "errors", "protocol"],
 
   "src/server/util": ["errors"],
-  "src/server/net": [],
+  "src/server/net": ["errors"],
   "src/server/rooms": ["protocol"],
   "src/server/encoding": ["protocol"],
   "src/server/limits": ["gen", "errors", "server/net", "server/util"],
@@ -57,7 +57,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     ...["server/net", "server/service", "server/tracing", "server/util", "server/websocket"],
   ],
   "src/server/settings": [
-    ...["server/auth", "server/http", "server/limits", "server/log", "server/net"],
+    ...["errors", "server/auth", "server/http", "server/limits", "server/log", "server/net"],
   ],
   "src/server/program": [
     ...["protocol", "server", "server/auth", "server/http", "server/log", "server/metrics"],
@@ -70,7 +70,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
   "src/cli": ["gen", "errors", "protocol"],
   "src/program": [
-    ...["gen", "async", "cli", "client", "client/cli"],
+    ...["gen", "async", "errors", "cli", "client", "client/cli"],
     ...["server/cli", "server/encoding", "server/log"],
   ],
 };

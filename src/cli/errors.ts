@@ -1,5 +1,6 @@
 import { Code } from "@connectrpc/connect";
 import { defineError, defineFailure } from "../errors/define.js";
+import { defineInvalidValue } from "./invalid-value.js";
 
 /**
  * No server listens at `--url`, or a firewall is between.
@@ -112,3 +113,10 @@ export const cannotReadFile = defineFailure("cannot read <path>: <reason>");
  * Remedy: Correct the path, or the permissions.
  */
 export const cannotWriteFile = defineFailure("cannot write <path>: <reason>");
+
+/**
+ * An option of a command has something else as its number. The option is named before the text.
+ *
+ * Remedy: Use a number in the range.
+ */
+export const notACount = defineInvalidValue("It must be a whole number <range>");

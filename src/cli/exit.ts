@@ -8,14 +8,3 @@ export class Interrupted extends Error {
     this.name = "Interrupted";
   }
 }
-
-/**
- * Wrong usage whose message must not quote what was given, as commander's own does, since
- * that may be a secret.
- */
-export class UsageError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "UsageError";
-  }
-}

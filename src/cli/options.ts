@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
+import { notACount } from "./errors.js";
 
 /** How results are printed: JSON indented by four spaces, one object a line, or text for people. */
 export type OutputForm = "pretty" | "jsonl" | "text";
@@ -25,12 +26,12 @@ export function addOutputOption(command: Command): Command {
 
 /** Reads a whole number from `least` to `most`. */
 export function parseCount(least: number, most?: number): (text: string) => number {
-  const right = most === undefined ? `of ${least} or more` : `from ${least} to ${most}`;
+  const range = most === undefined ? `of ${least} or more` : `from ${least} to ${most}`;
   return (text) => {
     const count = Number(text);
     const fits = count >= least && count <= (most ?? Number.MAX_SAFE_INTEGER);
     if (!/^\d+$/.test(text) || !fits) {
-      throw new InvalidArgumentError(`It must be a whole number ${right}.`);
+      throw notACount({ range });
     }
     return count;
   };

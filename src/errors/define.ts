@@ -1,4 +1,5 @@
 import { type Code, ConnectError } from "@connectrpc/connect";
+import { UsageError } from "./usage-error.js";
 
 /*
  * Every error that a peer or a user can meet is defined once, in the file `errors.ts` of its
@@ -44,6 +45,11 @@ export function defineFailure<const Text extends string>(
   type: new (text: string, options: ErrorOptions) => Error = Error,
 ) {
   return defineKind(text, { type }, (text, { cause }: ErrorOptions) => new type(text, { cause }));
+}
+
+/** Defines wrong usage of a command, or a wrong setting: a `UsageError`, and the exit status 2. */
+export function defineUsageError<const Text extends string>(text: Text) {
+  return defineKind(text, { exitStatus: 2 }, (text) => new UsageError(text));
 }
 
 /**

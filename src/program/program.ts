@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { exitStatus, Interrupted, UsageError } from "../cli/exit.js";
+import { exitStatus, Interrupted } from "../cli/exit.js";
+import { UsageError } from "../errors/usage-error.js";
 
 interface CommandEntry {
   readonly name: string;
@@ -106,8 +107,12 @@ const entries: readonly CommandEntry[] = [
  * @param args what follows the program's name
  */
 export async function runChatter(args: readonly string[]): Promise<number> {
+  let command: Command | undefined;
   try {
     const program = await createProgram(args);
+    program.hook("preAction", (_, action) => {
+      command = action;
+    });
     await program.parseAsync(args, { from: "user" });
     return exitStatus.success;
   } catch (error) {
@@ -118,7 +123,7 @@ export async function runChatter(args: readonly string[]): Promise<number> {
       return exitStatus.interrupted;
     }
     if (error instanceof UsageError) {
-      process.stderr.write(`chatter: ${error.message}\nTry: chatter --help\n`);
+      process.stderr.write(`chatter: ${error.message}\n${hintOf(command)}\n`);
       return exitStatus.usage;
     }
     // Imported when it is needed: help and the like do without the client library.
@@ -146,21 +151,30 @@ async function createProgram(args?: readonly string[]): Promise<Command> {
     const command = isWanted ? await entry.load() : new Command(entry.name);
     program.addCommand(command.summary(entry.summary));
   }
-  prepare(program, "chatter");
+  prepare(program);
   return program;
 }
 
 /** Errors of usage in one line with a hint, thrown instead of ending the process, at all depths. */
-function prepare(command: Command, path: string): void {
+function prepare(command: Command): void {
   command
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, "chatter: ")),
     })
-    .showHelpAfterError(`Try: ${path} --help`);
+    .showHelpAfterError(hintOf(command));
   for (const sub of command.commands) {
-    prepare(sub, `${path} ${sub.name()}`);
+    prepare(sub);
   }
+}
+
+/** Where help on a command is; undefined for the program as a whole. */
+function hintOf(command: Command | undefined): string {
+  const path = [];
+  for (let at: Command | null | undefined = command; at?.parent; at = at.parent) {
+    path.unshift(`${at.name()} `);
+  }
+  return `Try: chatter ${path.join("")}--help`;
 }
 
 /** The same place from src/ and from dist/. */

@@ -5,6 +5,7 @@ import type { Call } from "../client/cli/call.js";
 import { createErrorNotes } from "../client/cli/connection-notes.js";
 import { isFinal } from "../client/final-error.js";
 import { type ExportResponse, LogService } from "../gen/log_pb.js";
+import { emptyExport } from "../server/cli/errors.js";
 import { formatCursor } from "../server/encoding/cursor.js";
 import { type CopySource, decodeStored } from "../server/log/transfer/copied-message.js";
 
@@ -69,5 +70,5 @@ async function firstOf(responses: AsyncIterable<ExportResponse>): Promise<Export
   for await (const answer of responses) {
     return answer;
   }
-  throw new Error("the server's export is empty");
+  throw emptyExport();
 }

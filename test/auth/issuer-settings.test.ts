@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { SettingError } from "../../src/server/settings/setting.js";
+import { UsageError } from "../../src/errors/usage-error.js";
 import { checkSettings } from "../../src/server/settings/settings.js";
 
 const given = { demo: true, issuer: "https://login.example.com/", jwksUrl: "https://a.example/k" };
@@ -57,7 +57,7 @@ describe("an outside issuer", () => {
     [{ scopeMap: "a b=stream:read" }, /^--scope-map .* pairs such as/],
     [{ scopeMap: "a=stream:read,a=stream:write" }, /^--scope-map .* pairs such as/],
   ])("is refused with %j", (changes, reason) => {
-    expect(() => checkSettings({ ...given, ...changes })).toThrow(SettingError);
+    expect(() => checkSettings({ ...given, ...changes })).toThrow(UsageError);
     expect(() => checkSettings({ ...given, ...changes })).toThrow(reason);
     expect(() => checkSettings({ ...given, ...changes })).not.toThrow("hunter2");
   });

@@ -10,7 +10,11 @@ const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf
   .filter((name) => name.endsWith(".ts") && !name.startsWith("gen"))
   .map((name) => ({ name, text: readFileSync(join(root, "src", name), "utf8") }));
 
-const definitions = /\bdefine(Error|Failure|Refusal|HandshakeRefusal|TunnelFault)\(/g;
+/** One makes the errors that others define; the other's never reach a user. */
+const exempt = ["cli/invalid-value.ts", "server/encoding/stored-message.ts"];
+
+const definitions =
+  /\bdefine(Error|Failure|UsageError|InvalidValue|Refusal|HandshakeRefusal|TunnelFault)\(/g;
 
 test("docs/errors.md is what the sources say: npm run generate", async () => {
   expect(readFileSync(join(root, "docs/errors.md"), "utf8")).toBe(await errorsPage());
@@ -37,6 +41,14 @@ test("errors are defined in these files alone, and each is exported", async () =
 test("no other file makes an error of a call", () => {
   const stray = sources
     .filter(({ name, text }) => name !== "errors/define.ts" && /new ConnectError\(/.test(text))
+    .map(({ name }) => name);
+  expect(stray).toEqual([]);
+});
+
+test("no other file has the text of an error of settings, options or usage", () => {
+  const raw = /new (Type|Range|Usage|InvalidArgument)Error\(\s*["'`]|\.error\(\s*["'`]error: [^$]/;
+  const stray = sources
+    .filter(({ name, text }) => !exempt.includes(name) && raw.test(text))
     .map(({ name }) => name);
   expect(stray).toEqual([]);
 });

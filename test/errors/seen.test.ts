@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { createChatterClient } from "../../src/client/node.js";
 import type { ChatterService, View } from "../../src/gen/chatter_pb.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
+import { createWebSocketBridge } from "../../src/server/websocket/bridge.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { runHere } from "../support/cli-here.js";
 import { collect, errorOf } from "../support/streams.js";
@@ -179,6 +180,56 @@ test.each<[args: string[], kind: string, listed: string]>([
   expect(status).toBe(1);
   const [, said = ""] = /^chatter: (.*)\n$/.exec(stderr) ?? [];
   expectListed(kind, kind === "" ? said : said.replace(`${kind}: `, ""), listed);
+});
+
+test.each<[args: string[], listed: string, help: string]>([
+  [
+    ["serve"],
+    'no accounts: give --users-file (made with "chatter user add NAME"), or --issuer and --jwks-url of the service that has the users, or --demo to try it out',
+    "chatter serve --help",
+  ],
+  [
+    ["serve", "--demo", "--port", "http"],
+    "<flag> (<variable>) is <value>: it must be <right>",
+    "chatter serve --help",
+  ],
+  [
+    ["log", "verify", "--log", "memory"],
+    "a log in memory cannot be checked: give another --log",
+    "chatter log verify --help",
+  ],
+  [["key", "remove"], "give either the id of a key or --retired", "chatter key remove --help"],
+  [
+    ["history", "--url", "http://user:password@127.0.0.1:1"],
+    "--url must not have a user or a password: chatter login takes these",
+    "chatter --help",
+  ],
+])("wrong usage: chatter %j", async (args, listed, help) => {
+  const { status, stderr } = await runHere(args);
+  expect(status).toBe(2);
+  const [, said = "", hint] = /^chatter: (.*)\nTry: (.*)\n$/.exec(stderr) ?? [];
+  expectListed("exit 2", said, listed);
+  expect(hint).toBe(help);
+});
+
+test("an option with an invalid value", async () => {
+  const { status, stderr } = await runHere(["history", "--last", "x"]);
+  expect(status).toBe(2);
+  const [, said = ""] = /^chatter: .* argument 'x' is invalid\. (.*)\.\n/.exec(stderr) ?? [];
+  expectListed("exit 2", said, "It must be a whole number <range>");
+});
+
+test.each([
+  [
+    { origins: ["x"] },
+    '"<origin>" is not a valid origin: write it as in "https://app.example:8443"',
+  ],
+  [{ endpoints: { "/x": {} } }, "there are settings for <path>, but no such endpoint"],
+])("a program that mounts a bridge with %j", async (options, listed) => {
+  const make = async () => createWebSocketBridge({ handlers: [], ...options });
+  const error = await make().catch((thrown: unknown) => thrown as Error);
+  expect(error).toBeInstanceOf(TypeError);
+  expectListed("TypeError", (error as Error).message, listed);
 });
 
 describe("a path that cannot be used is named, with what is wrong", () => {

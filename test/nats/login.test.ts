@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nkeys } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
-import { SettingError } from "../../src/server/settings/setting.js";
+import { UsageError } from "../../src/errors/usage-error.js";
 import { checkSettings } from "../../src/server/settings/settings.js";
 import { createAuthority } from "../support/certificates.js";
 import { post, texts } from "../support/log-messages.js";
@@ -143,7 +143,7 @@ test.each([
   ["http://a:pass-word@h", "file, memory or nats://host:port"],
 ])("--log %s is refused, and its password not shown", (log, text) => {
   const check = () => checkSettings({ demo: true, log });
-  expect(check).toThrow(SettingError);
+  expect(check).toThrow(UsageError);
   expect(check).toThrow(text);
   expect(check).not.toThrow("pass-word");
 });
@@ -159,7 +159,7 @@ test.each([
   [{ natsNkeyFile: "a", natsCredentialsFile: "b" }, "one way to log in"],
 ])("%j is refused", (given, text) => {
   const check = () => checkSettings({ demo: true, log: "nats://h", ...given });
-  expect(check).toThrow(SettingError);
+  expect(check).toThrow(UsageError);
   expect(check).toThrow(text);
 });
 

@@ -1,7 +1,7 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
-import { UsageError } from "../../cli/exit.js";
-import { isRoomName, isRoomPattern, patternRule, roomRule } from "../../protocol/rooms.js";
+import { type Command, Option } from "commander";
+import { isRoomName, isRoomPattern } from "../../protocol/rooms.js";
 import type { TransportName } from "../chatter-client.js";
+import { credentialsInUrl, malformedToken, notAPattern, notARoom, wrongUrl } from "./errors.js";
 
 /** What every command that calls a server takes. */
 export interface ServerOptions {
@@ -71,14 +71,14 @@ export function createNoResumeOption(): Option {
 
 function parseRoom(text: string): string {
   if (!isRoomName(text)) {
-    throw new InvalidArgumentError(`${roomRule}.`);
+    throw notARoom();
   }
   return text;
 }
 
 function parseRooms(text: string): string {
   if (text.includes("*") && !isRoomPattern(text)) {
-    throw new InvalidArgumentError(`${patternRule}.`);
+    throw notAPattern();
   }
   return text.includes("*") ? text : parseRoom(text);
 }
@@ -86,12 +86,10 @@ function parseRooms(text: string): string {
 function parseUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search + url.hash !== "") {
-    throw new InvalidArgumentError(
-      "It must be like http://localhost:8080 or https://chat.example.com.",
-    );
+    throw wrongUrl();
   }
   if (url.username + url.password !== "") {
-    throw new UsageError("--url must not have a user or a password: chatter login takes these");
+    throw credentialsInUrl();
   }
   return url.href.replace(/\/$/, "");
 }
@@ -99,7 +97,7 @@ function parseUrl(text: string): string {
 function parseToken(text: string): string {
   const token = text.trim();
   if (!/^[\x21-\x7e]*$/.test(token)) {
-    throw new UsageError("the token is not valid: it must consist of visible ASCII characters");
+    throw malformedToken();
   }
   return token;
 }

@@ -1,5 +1,7 @@
 import { Code } from "@connectrpc/connect";
-import { defineError, defineFailure } from "../../errors/define.js";
+import { defineInvalidValue } from "../../cli/invalid-value.js";
+import { defineError, defineFailure, defineUsageError } from "../../errors/define.js";
+import { patternRule, roomRule } from "../../protocol/rooms.js";
 
 /**
  * The command needs a token, and found none for `--url`.
@@ -51,3 +53,69 @@ export const tokensDamaged = defineFailure("<file> is damaged: remove it and log
  * Remedy: Look at the history, and post what is missing.
  */
 export const notPosted = defineFailure("<what> not posted");
+
+/**
+ * `--url` is not the address of a server. The option is named before the text.
+ *
+ * Remedy: Correct `--url`.
+ */
+export const wrongUrl = defineInvalidValue(
+  "It must be like http://localhost:8080 or https://chat.example.com",
+);
+
+/**
+ * `--url` has a user or a password. It is not quoted.
+ *
+ * Remedy: Remove them from the URL, and log in with `chatter login`.
+ */
+export const credentialsInUrl = defineUsageError(
+  "--url must not have a user or a password: chatter login takes these",
+);
+
+/**
+ * `--token` or `CHATTER_TOKEN` has a space or a character that no token has. It is not quoted.
+ *
+ * Remedy: Give what `chatter login` printed, unchanged.
+ */
+export const malformedToken = defineUsageError(
+  "the token is not valid: it must consist of visible ASCII characters",
+);
+
+/**
+ * `--room` has no valid name of a room. The option is named before the text.
+ *
+ * Remedy: Use a name by the rule.
+ */
+export const notARoom = defineInvalidValue(roomRule);
+
+/**
+ * `--room` has a `*`, but no valid pattern. The option is named before the text.
+ *
+ * Remedy: Use a pattern by the rule.
+ */
+export const notAPattern = defineInvalidValue(patternRule);
+
+/**
+ * `--prefix` of `chatter rooms` can begin no room's name. The option is named before the text.
+ *
+ * Remedy: Correct it, or leave it out for all rooms.
+ */
+export const invalidPrefix = defineInvalidValue(
+  'It is the beginning of a room\'s name: at most <most> characters, A-Z, a-z, 0-9, "_", "-" and "/"',
+);
+
+/**
+ * `chatter login` was given a password in two ways.
+ *
+ * Remedy: Remove one of them.
+ */
+export const twoPasswords = defineUsageError("--password and --password-stdin do not go together");
+
+/**
+ * `chatter login` has no password, and no terminal to ask for it.
+ *
+ * Remedy: Do one of the two.
+ */
+export const noPassword = defineUsageError(
+  "no password: give --password-stdin, or run it on a terminal to be asked",
+);

@@ -5,6 +5,7 @@ import { askHidden, readSecret } from "../../cli/password.js";
 import { visible } from "../../protocol/visible-text.js";
 import { withoutToken } from "./call.js";
 import { addServerOptions, type ServerOptions } from "./call-options.js";
+import { noPassword, twoPasswords } from "./errors.js";
 import { savedTokensFile, saveToken } from "./saved-tokens.js";
 
 interface LoginOptions extends ServerOptions {
@@ -70,7 +71,7 @@ async function login(options: LoginOptions, command: Command): Promise<void> {
 async function findPassword(options: LoginOptions, command: Command): Promise<string> {
   if (options.passwordStdin) {
     if (command.getOptionValueSource("password") === "cli") {
-      command.error("error: --password and --password-stdin do not go together");
+      throw twoPasswords();
     }
     return readSecret();
   }
@@ -83,7 +84,7 @@ async function findPassword(options: LoginOptions, command: Command): Promise<st
     return options.password;
   }
   if (!process.stdin.isTTY) {
-    command.error("error: no password: give --password-stdin, or run it on a terminal to be asked");
+    throw noPassword();
   }
   const [password = ""] = await askHidden(`Password of ${options.user}: `);
   return password;

@@ -1,10 +1,11 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { addOutputOption, type OutputOptions } from "../../cli/options.js";
 import { createPrinter } from "../../cli/output.js";
 import { RoomsResponseSchema } from "../../gen/chatter_pb.js";
 import { maxRoomLength } from "../../protocol/rooms.js";
 import { withToken } from "./call.js";
 import { addCallOptions, type CallOptions } from "./call-options.js";
+import { invalidPrefix } from "./errors.js";
 
 interface RoomsOptions extends CallOptions, OutputOptions {
   readonly prefix?: string;
@@ -41,9 +42,7 @@ export function createRoomsCommand(): Command {
 
 function parsePrefix(text: string): string {
   if (text.length > maxRoomLength || !/^[\w/-]*$/.test(text)) {
-    throw new InvalidArgumentError(
-      `It is the beginning of a room's name: at most ${maxRoomLength} characters, A-Z, a-z, 0-9, "_", "-" and "/".`,
-    );
+    throw invalidPrefix({ most: maxRoomLength });
   }
   return text;
 }

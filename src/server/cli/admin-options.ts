@@ -1,9 +1,10 @@
-import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { Argument, InvalidArgumentError, Option } from "commander";
 import { demoKeyPath } from "../auth/keys/demo-key.js";
 import { checkSubject, checkUserName } from "../auth/names.js";
 import { checkScopes, type Scope, scopes } from "../auth/scopes.js";
 import { accountSettings } from "../settings/account-settings.js";
 import type { Setting } from "../settings/setting.js";
+import { keyNotInFile, noScopes } from "./errors.js";
 
 /** What administers accounts and tokens: the options that `user` and `token` share. */
 
@@ -29,9 +30,9 @@ export interface KeyFileOptions {
 }
 
 /** The file with the keys: that of --signing-key-file, or the demo's in --data-dir. */
-export function keyFileAtHand(options: KeyFileOptions, command: Command): string {
+export function keyFileAtHand(options: KeyFileOptions): string {
   if (process.env.CHATTER_SIGNING_KEY && options.signingKeyFile === undefined) {
-    return command.error("error: the key is in CHATTER_SIGNING_KEY, not in a file");
+    throw keyNotInFile();
   }
   return options.signingKeyFile ?? demoKeyPath(options.dataDir);
 }
@@ -66,7 +67,7 @@ export function createScopesOption(): Option {
     .argParser((text: string): readonly Scope[] => {
       const list = text.split(",").filter((scope) => scope !== "");
       if (list.length === 0) {
-        throw new InvalidArgumentError(`Give at least one of ${scopes.join(" and ")}.`);
+        throw noScopes({ scopes: scopes.join(" and ") });
       }
       return refuseUnless(() => checkScopes(list));
     });

@@ -40,7 +40,7 @@ async function config(
   { output, ...flags }: ConfigOptions & GivenSettings,
   command: Command,
 ): Promise<void> {
-  const given = readGiven(flags, command);
+  const given = readGiven(flags);
   const inForce = settingsInForce(given.flags, given.variables, given.signingKey);
   if ((output ?? (process.stdout.isTTY ? "pretty" : "jsonl")) !== "jsonl") {
     await writeOutput(visibleLines(table(inForce)));
@@ -51,7 +51,7 @@ async function config(
     }
   }
   const { checkFiles } = await import("../program/check-files.js");
-  await checkFiles(checkGiven(given, command)).catch((error: unknown) =>
+  await checkFiles(checkGiven(given)).catch((error: unknown) =>
     command.error(`error: ${describeFailure(error)}`),
   );
 }

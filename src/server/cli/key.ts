@@ -12,6 +12,7 @@ import { type SigningAlgorithm, signingAlgorithms } from "../auth/keys/stored-ke
 import { accountSettings } from "../settings/account-settings.js";
 import { logSettings } from "../settings/log-settings.js";
 import { createSettingOption, type KeyFileOptions, keyFileAtHand } from "./admin-options.js";
+import { keyOrRetired, unknownKey } from "./errors.js";
 
 interface NewOptions extends KeyFileOptions {
   readonly algorithm: SigningAlgorithm;
@@ -55,8 +56,8 @@ function createNewCommand(): Command {
   )
     .addOption(createAlgorithmOption().default("EdDSA"))
     .addHelpText("after", "\nExamples:\n  chatter key new --signing-key-file keys.json")
-    .action(async (options: NewOptions, command: Command) => {
-      const id = await createKeyFile(keyFileAtHand(options, command), options.algorithm);
+    .action(async (options: NewOptions) => {
+      const id = await createKeyFile(keyFileAtHand(options), options.algorithm);
       process.stdout.write(`${id}\n`);
     });
 }
@@ -69,10 +70,10 @@ function createListCommand(): Command {
   );
   return addOutputOption(command)
     .addHelpText("after", "\nExamples:\n  chatter key list --signing-key-file keys.json")
-    .action(async (options: KeyFileOptions & OutputOptions, self: Command) => {
+    .action(async (options: KeyFileOptions & OutputOptions) => {
       const printer = createPrinter(options);
       for (const { id, algorithm, state, signsFrom, retiredAt } of await listKeys(
-        keyFileAtHand(options, self),
+        keyFileAtHand(options),
       )) {
         await printer.object({
           kid: id,
@@ -111,8 +112,8 @@ Examples:
   chatter key rotate --signing-key-file keys.json --signs-in 300
   chatter key rotate --data-dir ./data`,
     )
-    .action(async (options: RotateOptions, command: Command) => {
-      const id = await rotateKey(keyFileAtHand(options, command), {
+    .action(async (options: RotateOptions) => {
+      const id = await rotateKey(keyFileAtHand(options), {
         signsFrom: Date.now() + options.signsIn * 1000,
         algorithm: options.algorithm,
       });
@@ -139,13 +140,13 @@ Examples:
   chatter key remove --retired --signing-key-file keys.json
   chatter key remove nXeEmGLkFGJqyQRJhGzQbtZCPMYzm_pRtkhzUrrSqBM --signing-key-file keys.json`,
     )
-    .action(async (kid: string | undefined, options: RemoveOptions, command: Command) => {
+    .action(async (kid: string | undefined, options: RemoveOptions) => {
       if ((kid === undefined) !== (options.retired === true)) {
-        command.error("error: give either the id of a key or --retired");
+        throw keyOrRetired();
       }
-      const removed = await removeKeys(keyFileAtHand(options, command), chosenBy(kid, options));
+      const removed = await removeKeys(keyFileAtHand(options), chosenBy(kid, options));
       if (kid !== undefined && removed.length === 0) {
-        command.error(`error: there is no key ${JSON.stringify(kid)}`);
+        throw unknownKey({ kid: JSON.stringify(kid) });
       }
       process.stdout.write(removed.map((id) => `${id}\n`).join(""));
     });

@@ -12,7 +12,7 @@ import { type LogImport, openImport } from "../log/transfer/log-import.js";
 import type { NatsImport } from "../log/transfer/nats-import.js";
 import type { GivenSettings } from "../settings/setting.js";
 import { createSettingOption } from "./admin-options.js";
-import { incompleteExport } from "./errors.js";
+import { incompleteExport, memoryNotImportable } from "./errors.js";
 import { readLogTarget, targetSettings } from "./log-target.js";
 
 interface ImportOptions extends OutputOptions {
@@ -109,7 +109,7 @@ async function openInput(path: string): Promise<Readable> {
 function targetOf(options: ImportOptions & GivenSettings, command: Command) {
   const { dataDir: dir, engine, nats, retention, dedupe } = readLogTarget(options, command);
   if (engine === "memory") {
-    return command.error("error: a log in memory would be gone at once: give another --log");
+    throw memoryNotImportable();
   }
   if (nats === undefined) {
     const { newIdentity } = options;

@@ -7,7 +7,7 @@ import { logSettings } from "../settings/log-settings.js";
 import { natsSettings } from "../settings/nats-settings.js";
 import type { GivenSettings } from "../settings/setting.js";
 import { createSettingOption } from "./admin-options.js";
-import { damagedLog } from "./errors.js";
+import { damagedLog, memoryNotVerifiable } from "./errors.js";
 import { readLogTarget } from "./log-target.js";
 
 /** What says where NATS is, and how to get in: the settings of a new stream are not needed here. */
@@ -43,7 +43,7 @@ Examples:
 async function verify(options: OutputOptions & GivenSettings, command: Command): Promise<void> {
   const { dataDir, engine, nats } = readLogTarget(options, command);
   if (engine === "memory") {
-    return command.error("error: a log in memory cannot be checked: give another --log");
+    throw memoryNotVerifiable();
   }
   const faults = await (nats === undefined
     ? verifyFolder(dataDir, options)

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { clientVariables } from "../../cli/variables.js";
-import { type GivenSettings, SettingError } from "../settings/setting.js";
+import type { GivenSettings } from "../settings/setting.js";
 import {
   checkSettings,
   type ServeSettings,
@@ -29,10 +29,10 @@ export function addSettingOptions(command: Command): Command {
 }
 
 /**
- * What the flags and the environment give. What is ignored there is reported on standard error;
- * a variable that cannot be read ends the command as wrong usage.
+ * What the flags and the environment give. What is ignored there is reported on standard error.
+ * Throws a `UsageError` for a variable that cannot be read.
  */
-export function readGiven(flags: GivenSettings, command: Command): Given {
+export function readGiven(flags: GivenSettings): Given {
   const warn = (text: string) => process.stderr.write(`chatter: ${text}\n`);
   const own = Object.values(settings).map(({ variable }) => variable);
   const known = [...own, signingKeyVariable, ...clientVariables];
@@ -42,27 +42,12 @@ export function readGiven(flags: GivenSettings, command: Command): Given {
   }
   return {
     flags,
-    variables: orUsageError(command, () => settingsOfEnvironment(process.env, warn)),
+    variables: settingsOfEnvironment(process.env, warn),
     signingKey: process.env[signingKeyVariable] || undefined,
   };
 }
 
-/** The settings that come of it; ends the command as wrong usage if they cannot be. */
-export function checkGiven(
-  { flags, variables, signingKey }: Given,
-  command: Command,
-): ServeSettings {
-  return orUsageError(command, () => checkSettings({ ...variables, ...flags }, signingKey));
-}
-
-function orUsageError<T>(command: Command, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    return error instanceof SettingError ? command.error(`error: ${error.message}`) : raise(error);
-  }
-}
-
-function raise(error: unknown): never {
-  throw error;
+/** The settings in force. Throws a `UsageError` for the first that is wrong. */
+export function checkGiven({ flags, variables, signingKey }: Given): ServeSettings {
+  return checkSettings({ ...variables, ...flags }, signingKey);
 }

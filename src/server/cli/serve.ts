@@ -22,9 +22,9 @@ Examples:
     .action(serve);
 }
 
-async function serve(flags: GivenSettings, command: Command): Promise<void> {
+async function serve(flags: GivenSettings): Promise<void> {
   outliveReaders();
   const { serve } = await import("../program/serve.js");
-  const settings = checkGiven(readGiven(flags, command), command);
+  const settings = checkGiven(readGiven(flags));
   await serve(settings);
 }

@@ -5,6 +5,7 @@ import type { RevokedToken } from "../auth/revocations/revocations.js";
 import { revokeToken } from "../auth/revocations/revocations-file.js";
 import { tokenIdOf } from "../auth/token-id.js";
 import { createRevocationsFileOption, type RevocationOptions } from "./admin-options.js";
+import { alreadyExpired, noTokenGiven, notAToken } from "./errors.js";
 
 /** `chatter token revoke` */
 export function createTokenRevokeCommand(): Command {
@@ -25,9 +26,9 @@ Examples:
   chatter token revoke - --revocations-file revocations.json < token.txt
   chatter token revoke 0b7c5a1e-6f0d-4f0e-9d0e-5d1f2a3b4c5d --revocations-file revocations.json`,
     )
-    .action(async (given: string, { revocationsFile }: RevocationOptions, command: Command) => {
+    .action(async (given: string, { revocationsFile }: RevocationOptions) => {
       const text = given === "-" ? (await readSecret()).trim() : given;
-      await revokeToken(revocationsFile, revokedToken(text, command));
+      await revokeToken(revocationsFile, revokedToken(text));
     });
 }
 
@@ -35,26 +36,26 @@ Examples:
 const latestTime = 8.64e15;
 
 /** By the token itself it is known when its revocation may be forgotten. */
-function revokedToken(text: string, command: Command): RevokedToken {
+function revokedToken(text: string): RevokedToken {
   if (text === "") {
-    return command.error("error: there is no token, and no id of one");
+    throw noTokenGiven();
   }
   if (text.split(".").length !== 3) {
     return { id: text };
   }
-  const { jti, exp } = claimsOf(text, command);
+  const { jti, exp } = claimsOf(text);
   const expiresAt = Number(exp) * 1000;
   if (expiresAt <= Date.now()) {
-    return command.error("error: this token has expired: there is nothing to revoke");
+    throw alreadyExpired();
   }
   // Of an invalid time, or one beyond all times, nothing follows.
   return { id: tokenIdOf(text, jti), expiresAt: expiresAt <= latestTime ? expiresAt : undefined };
 }
 
-function claimsOf(token: string, command: Command) {
+function claimsOf(token: string) {
   try {
     return decodeJwt(token);
   } catch {
-    return command.error("error: this is not a token: a token is a JWT, three parts with dots");
+    throw notAToken();
   }
 }

@@ -16,6 +16,7 @@ import {
   type KeyFileOptions,
   keyFileAtHand,
 } from "./admin-options.js";
+import { fileAndVariable, notAToken } from "./errors.js";
 import { createTokenRevokeCommand } from "./token-revoke.js";
 
 interface IssueOptions extends KeyFileOptions {
@@ -64,9 +65,9 @@ Examples:
   chatter token issue bot --scopes 'stream:write:team/*,stream:read:news'
   export CHATTER_TOKEN=$(chatter token issue goa --data-dir ./data)`,
     )
-    .action(async (subject: string, options: IssueOptions, command: Command) => {
+    .action(async (subject: string, options: IssueOptions) => {
       const tokens = createTokens({
-        key: await keysAtHand(options, command),
+        key: await keysAtHand(options),
         issuer: options.tokenIssuer,
         audience: options.audience,
         lifetimeSeconds: Number(options.tokenLifetime),
@@ -97,9 +98,9 @@ Examples:
   chatter token inspect
   chatter login --user goa --password-stdin < password.txt | chatter token inspect -`,
     )
-    .action(async (given: string | undefined, options: OutputOptions, command: Command) => {
+    .action(async (given: string | undefined, options: OutputOptions) => {
       const token = (await findToken(given)).trim();
-      await createPrinter(options).object(decode(token, command));
+      await createPrinter(options).object(decode(token));
     });
 }
 
@@ -108,7 +109,7 @@ async function findToken(given: string | undefined): Promise<string> {
   return token === "-" ? readSecret() : token;
 }
 
-function decode(token: string, command: Command): object {
+function decode(token: string): object {
   try {
     const claims = decodeJwt(token);
     const expires = claims.exp === undefined ? undefined : new Date(claims.exp * 1000);
@@ -119,16 +120,17 @@ function decode(token: string, command: Command): object {
       expired: expires === undefined ? undefined : expires.getTime() <= Date.now(),
     };
   } catch {
-    return command.error("error: this is not a token: a token is a JWT, three parts with dots");
+    throw notAToken();
   }
 }
 
-async function keysAtHand(options: IssueOptions, command: Command): Promise<SigningKeys> {
+async function keysAtHand(options: IssueOptions): Promise<SigningKeys> {
   const key = process.env.CHATTER_SIGNING_KEY;
   if (!key) {
-    return { list: await readSigningKeys(keyFileAtHand(options, command)) };
+    return { list: await readSigningKeys(keyFileAtHand(options)) };
   }
-  return options.signingKeyFile === undefined
-    ? { list: await parseSigningKeys(key, "CHATTER_SIGNING_KEY") }
-    : command.error("error: --signing-key-file and CHATTER_SIGNING_KEY do not go together");
+  if (options.signingKeyFile !== undefined) {
+    throw fileAndVariable();
+  }
+  return { list: await parseSigningKeys(key, "CHATTER_SIGNING_KEY") };
 }

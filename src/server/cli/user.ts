@@ -15,6 +15,7 @@ import {
   createSubjectArgument,
   type RevocationOptions,
 } from "./admin-options.js";
+import { passwordsDiffer } from "./errors.js";
 
 interface FileOptions {
   readonly usersFile: string;
@@ -63,10 +64,8 @@ Examples:
   chatter user add bot --users-file users.json --scopes 'stream:write:team/*,stream:read:news'
   chatter user add alice --users-file users.json --replace`,
     )
-    .action(async (name: string, { usersFile, scopes, replace }: AddOptions, command: Command) => {
-      const password = process.stdin.isTTY
-        ? await askNewPassword(name, command)
-        : await readSecret();
+    .action(async (name: string, { usersFile, scopes, replace }: AddOptions) => {
+      const password = process.stdin.isTTY ? await askNewPassword(name) : await readSecret();
       await addUser(usersFile, await newUser({ name, password, scopes }), { replace });
     });
 }
@@ -122,7 +121,10 @@ function createUsersFileOption() {
   return createSettingOption(accountSettings.usersFile).makeOptionMandatory();
 }
 
-async function askNewPassword(name: string, command: Command): Promise<string> {
+async function askNewPassword(name: string): Promise<string> {
   const [password = "", repeat] = await askHidden(`New password of ${name}: `, "Once more: ");
-  return password === repeat ? password : command.error("error: the two passwords differ");
+  if (password !== repeat) {
+    throw passwordsDiffer();
+  }
+  return password;
 }

@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import { defineError } from "../../errors/define.js";
+import { defineError, defineFailure } from "../../errors/define.js";
 import { defineRefusal } from "./plain-response.js";
 
 /**
@@ -11,6 +11,13 @@ export const ambiguousFraming = defineRefusal(
   400,
   "HTTP/1.0 has no Transfer-Encoding: use Content-Length, or HTTP/1.1",
 );
+
+/**
+ * A client speaks plain HTTP to a port that has TLS.
+ *
+ * Remedy: Use `https://` or `wss://`.
+ */
+export const cleartextOnTls = defineRefusal(400, "this port speaks TLS: use https://");
 
 /**
  * A page of an origin that `--allowed-origins` does not name called the server.
@@ -81,6 +88,17 @@ export const misdirected = defineError(
 export const upgradeRequired = defineRefusal(
   426,
   "this is a WebSocket: connect with ws:// or wss://",
+);
+
+/**
+ * One address has as many open connections as `--max-address-connections` allows. Over HTTP/2 the
+ * text is in GOAWAY, with the code ENHANCE_YOUR_CALM; over TLS the connection is just closed.
+ *
+ * Remedy: Close connections, or use one for many calls.
+ */
+export const tooManyConnections = defineRefusal(
+  429,
+  "too many connections from this address: close some first",
 );
 
 /**
@@ -192,4 +210,14 @@ export const unusableCertificate = defineError(
 export const notBase64 = defineError(
   Code.InvalidArgument,
   "the body is not base64, as application/grpc-web-text needs it",
+);
+
+/**
+ * A program renews the certificate of a server that was started without one.
+ *
+ * Remedy: Start the server with `tls`.
+ */
+export const noTlsToRenew = defineFailure(
+  "this server has no TLS, and needs no certificate",
+  TypeError,
 );

@@ -2,20 +2,19 @@ import type { Server as HttpServer } from "node:http";
 import type { Http2Server } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
+import type { AddressConnections } from "../limits/address-connections.js";
 import {
-  type AddressConnections,
+  brokenPrefaceRefusal,
+  cleartextRefusal,
   http1Refusal,
   http2Refusal,
-} from "../limits/address-connections.js";
+} from "./refused-connection.js";
 import { type Decide, endWith, sniffProtocol } from "./sniff.js";
 
 /** What every HTTP/2 connection begins with (RFC 9113, 3.4). */
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 /** And what every TLS connection: the type of a record of the handshake (RFC 8446, 5.1). */
 const handshakeRecord = 22;
-
-const badRequest = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n";
-const tlsNeeded = "this port speaks TLS: use https://\n";
 
 /** What stands behind the port. None of them listens itself. */
 export interface PortServers {
@@ -139,10 +138,9 @@ const refuse = decideHttp(
 );
 
 function refuseBrokenPreface(socket: Socket): void {
-  endWith(socket, `${badRequest}\r\n`);
+  endWith(socket, brokenPrefaceRefusal);
 }
 
 function refuseCleartext(socket: Socket): void {
-  const headers = `${badRequest}Content-Type: text/plain\r\nContent-Length: ${tlsNeeded.length}\r\n`;
-  endWith(socket, `${headers}\r\n${tlsNeeded}`);
+  endWith(socket, cleartextRefusal);
 }

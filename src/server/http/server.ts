@@ -6,6 +6,7 @@ import { firstStreams, raiseStreams } from "../limits/connection-streams.js";
 import type { Limits } from "../limits/limits.js";
 import { answerClientErrors } from "./client-errors.js";
 import { limitConnectionAge } from "./connection-age.js";
+import { noTlsToRenew } from "./errors.js";
 import { http2HeaderBounds, withHeaderLimit } from "./header-bytes.js";
 import { endFloods, sessionOptions } from "./http2/flood-guard.js";
 import { keepSessionsAlive } from "./http2/keepalive.js";
@@ -140,7 +141,7 @@ export async function listen(
     },
     renewCertificate(certificate) {
       if (!tls) {
-        throw new TypeError("this server has no TLS, and needs no certificate");
+        throw noTlsToRenew();
       }
       renewCertificate(tls, certificate);
     },

@@ -2,7 +2,6 @@ import type { Socket } from "node:net";
 import { networkOf } from "../net/network.js";
 import type { IsTrustedProxy } from "../net/peer-address.js";
 import type { Limits } from "./limits.js";
-import { retryAfter, retryLaterMs } from "./over-limit.js";
 
 /**
  * Maximum number of connections that get the reason of a refusal at a time; more are just closed.
@@ -60,18 +59,3 @@ export class AddressConnections {
     }
   }
 }
-
-const text = "too many connections from this address: close some first\n";
-
-/** What a client that speaks HTTP/1.1 gets. */
-export const http1Refusal =
-  `HTTP/1.1 429 Too Many Requests\r\nRetry-After: ${retryAfter(retryLaterMs)}\r\n` +
-  `Connection: close\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
-
-/** What a client that speaks HTTP/2 gets: SETTINGS, and GOAWAY with ENHANCE_YOUR_CALM. */
-export const http2Refusal = Buffer.concat([
-  Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
-  Buffer.from([0, 0, 8 + text.length, 7, 0, 0, 0, 0, 0]),
-  Buffer.from([0, 0, 0, 0, 0, 0, 0, 11]),
-  Buffer.from(text),
-]);

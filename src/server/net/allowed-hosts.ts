@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { invalidHost } from "./errors.js";
 import { isLoopback } from "./loopback.js";
 import { createTrustedProxies as createNetworks } from "./peer-address.js";
 
@@ -45,9 +46,7 @@ export function createHostCheck(hosts: readonly string[]): HostCheck {
     if (isIP(address) !== 0 || host.includes("/")) {
       networks.push(address);
     } else if (name === undefined || (host.startsWith("*.") && isIP(name) !== 0)) {
-      throw new TypeError(
-        `"${host}" is not a host: write a name such as "chatter.example" or "*.chatter.example", an address such as "192.0.2.1" or "[2001:db8::1]", or a network such as "10.0.0.0/8", without a port`,
-      );
+      throw invalidHost({ host });
     } else if (host.startsWith("*.")) {
       suffixes.push(`.${name}`);
     } else {

@@ -1,3 +1,5 @@
+import { invalidOrigin } from "./errors.js";
+
 /**
  * Origins as browsers write them: "https://app.example", with the port if it is not the
  * scheme's own. Throws a TypeError if one is something else.
@@ -9,9 +11,7 @@ export function parseOrigins(origins: readonly string[] = []): ReadonlySet<strin
 function normalize(origin: string): string {
   const url = URL.canParse(origin) ? new URL(origin) : undefined;
   if (url === undefined || url.origin === "null" || url.origin !== origin.toLowerCase()) {
-    throw new TypeError(
-      `"${origin}" is not a valid origin: write it as in "https://app.example:8443"`,
-    );
+    throw invalidOrigin({ origin });
   }
   return url.origin;
 }

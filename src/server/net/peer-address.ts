@@ -1,5 +1,6 @@
 import { BlockList, isIP, SocketAddress } from "node:net";
 import { createContextKey } from "@connectrpc/connect";
+import { invalidNetwork } from "./errors.js";
 
 /**
  * The address of the client of a call: "192.0.2.7", "2001:db8::7". Set by every wire. IPv4
@@ -75,9 +76,7 @@ function addNetwork(list: BlockList, text: string): void {
   const most = version === 6 ? 128 : 32;
   const isPrefix = bits === undefined || (/^\d{1,3}$/.test(prefix!) && bits <= most);
   if (version === 0 || !isPrefix || rest.length > 0 || address.includes("%")) {
-    throw new TypeError(
-      `"${text}" is not a valid address or network: write 192.0.2.1 or 10.0.0.0/8`,
-    );
+    throw invalidNetwork({ network: text });
   }
   list.addSubnet(address, bits ?? most, version === 6 ? "ipv6" : "ipv4");
 }

@@ -1,6 +1,14 @@
 import { isLoopback } from "../net/loopback.js";
+import {
+  demoAndAccounts,
+  demoBeyondLoopback,
+  noAccounts,
+  noSigningKey,
+  sameIssuer,
+  twoSigningKeys,
+} from "./errors.js";
 import { type IssuerSettings, type issuerSettings, readIssuerSettings } from "./issuer-settings.js";
-import { SettingError, type SettingTable } from "./setting.js";
+import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
 /** Who may come in, and what tokens are signed with. */
@@ -66,7 +74,7 @@ export interface AccountSettings {
   readonly tokenLifetimeMs: number;
 }
 
-/** Throws a `SettingError` for the first that is wrong, or for some that exclude each other. */
+/** Throws a `UsageError` for the first that is wrong, or for some that exclude each other. */
 export function readAccountSettings(
   reader: SettingReader<typeof accountSettings>,
   issuerReader: SettingReader<typeof issuerSettings>,
@@ -83,9 +91,7 @@ export function readAccountSettings(
   checkAccounts(accounts);
   const tokenIssuer = reader.text("tokenIssuer")!;
   if (issuer?.issuer === tokenIssuer) {
-    throw new SettingError(
-      "--issuer and --token-issuer must differ: tokens are distinguished by their issuer",
-    );
+    throw sameIssuer();
   }
   return {
     ...accounts,
@@ -96,13 +102,10 @@ export function readAccountSettings(
   };
 }
 
-/** Throws a `SettingError` if the demo account could be reached from elsewhere. */
+/** Throws a `UsageError` if the demo account could be reached from elsewhere. */
 export function refuseDemoBeyondLoopback(demo: boolean, host: string): void {
   if (demo && !isLoopback(host)) {
-    throw new SettingError(
-      `--demo has a public password, so it refuses --host ${host}: use 127.0.0.1, ::1 or localhost, ` +
-        "or give --users-file and --signing-key-file instead of --demo",
-    );
+    throw demoBeyondLoopback({ host });
   }
 }
 
@@ -115,22 +118,15 @@ function checkAccounts(accounts: Accounts): void {
   const { demo, usersFile, signingKeyFile, signingKey, issuer } = accounts;
   const anyKey = signingKeyFile !== undefined || signingKey !== undefined;
   if (demo && (usersFile !== undefined || anyKey)) {
-    throw new SettingError(
-      "--demo has its own account and key: give either --demo, or --users-file and a signing key",
-    );
+    throw demoAndAccounts();
   }
   if (signingKeyFile !== undefined && signingKey !== undefined) {
-    throw new SettingError("give either --signing-key-file or CHATTER_SIGNING_KEY, not both");
+    throw twoSigningKeys();
   }
   if (!demo && usersFile === undefined && issuer === undefined) {
-    throw new SettingError(
-      'no accounts: give --users-file (made with "chatter user add NAME"), or --issuer and ' +
-        "--jwks-url of the service that has the users, or --demo to try it out",
-    );
+    throw noAccounts();
   }
   if (usersFile !== undefined && !anyKey) {
-    throw new SettingError(
-      'no signing key: give --signing-key-file (made with "chatter key new") or CHATTER_SIGNING_KEY',
-    );
+    throw noSigningKey();
   }
 }

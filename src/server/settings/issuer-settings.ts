@@ -2,7 +2,8 @@ import { subjectOf } from "../auth/issuer/issuer-tokens.js";
 import { checkSubject } from "../auth/names.js";
 import { checkScopes, type Scope } from "../auth/scopes.js";
 import { isLoopback } from "../net/loopback.js";
-import { SettingError, type SettingTable } from "./setting.js";
+import { credentialsInJwksUrl, halfAnIssuer, scopesWithoutIssuer } from "./errors.js";
+import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
 /** Whose tokens are accepted beside the server's own. */
@@ -45,7 +46,7 @@ export interface IssuerSettings {
 }
 
 /**
- * The outside issuer, if there is one. Throws a `SettingError` for the first setting that is
+ * The outside issuer, if there is one. Throws a `UsageError` for the first setting that is
  * wrong, or for one without those that it needs.
  */
 export function readIssuerSettings(
@@ -57,15 +58,10 @@ export function readIssuerSettings(
   const scopeMap = scopeMapOf(reader);
   if (issuer === undefined || jwksUrl === undefined) {
     if (issuer !== undefined || jwksUrl !== undefined) {
-      throw new SettingError(
-        "--issuer and --jwks-url belong together: they name an outside issuer and its keys. " +
-          "The issuer of the server's own tokens is --token-issuer",
-      );
+      throw halfAnIssuer();
     }
     if (scopeClaim !== undefined || scopeMap !== undefined) {
-      throw new SettingError(
-        "--scope-claim and --scope-map are about an outside issuer's tokens: give --issuer and --jwks-url",
-      );
+      throw scopesWithoutIssuer();
     }
     return undefined;
   }
@@ -85,7 +81,7 @@ function urlOf(reader: SettingReader<typeof issuerSettings>, text: string): URL 
   const url = URL.canParse(text) ? new URL(text) : undefined;
   // Not quoted: it may have a password in it.
   if (url && url.username + url.password !== "") {
-    throw new SettingError("--jwks-url (CHATTER_JWKS_URL) must have no user and no password");
+    throw credentialsInJwksUrl();
   }
   const isSafe =
     url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url.hostname));

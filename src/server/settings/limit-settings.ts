@@ -107,7 +107,7 @@ export type LimitSettings = Omit<Limits, "onRefused">;
 
 const week = 7 * 86_400;
 
-/** Throws a `SettingError` for the first that is wrong. */
+/** Throws a `UsageError` for the first that is wrong. */
 export function readLimitSettings(reader: SettingReader<typeof limitSettings>): LimitSettings {
   return {
     maxTextBytes: reader.count("maxTextBytes", 1, 65_536)!,

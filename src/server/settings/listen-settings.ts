@@ -2,7 +2,8 @@ import type { CertificateFiles } from "../http/tls/certificate.js";
 import { createHostCheck, defaultHosts } from "../net/allowed-hosts.js";
 import { parseOrigins } from "../net/origins.js";
 import { createTrustedProxies } from "../net/peer-address.js";
-import { SettingError, type SettingTable } from "./setting.js";
+import { halfACertificate } from "./errors.js";
+import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
 /** Where the server listens, to whom, and how it stops. */
@@ -74,7 +75,7 @@ export interface ListenSettings {
   readonly shutdownGraceMs: number;
 }
 
-/** Throws a `SettingError` for the first that is wrong. */
+/** Throws a `UsageError` for the first that is wrong. */
 export function readListenSettings(reader: SettingReader<typeof listenSettings>): ListenSettings {
   const host = reader.text("host")!;
   const certificate = certificateOf(reader);
@@ -98,9 +99,7 @@ function certificateOf(reader: SettingReader<typeof listenSettings>): Certificat
     return { certFile, keyFile };
   }
   if (certFile !== undefined || keyFile !== undefined) {
-    throw new SettingError(
-      "--tls-cert and --tls-key belong together: give both for TLS, or none for cleartext",
-    );
+    throw halfACertificate();
   }
   return undefined;
 }

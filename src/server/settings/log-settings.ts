@@ -1,10 +1,11 @@
+import { shortDedupeWindow, shortRetention } from "./errors.js";
 import {
   isNatsAddress,
   type NatsSettings,
   type natsSettings,
   readNatsSettings,
 } from "./nats-settings.js";
-import { SettingError, type SettingTable } from "./setting.js";
+import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
 /** Where messages are kept, and for how long. */
@@ -74,7 +75,7 @@ function readEngine(reader: SettingReader<typeof logSettings>): "file" | "memory
   return engine === "level" ? "file" : engine;
 }
 
-/** Throws a `SettingError` for the first that is wrong. */
+/** Throws a `UsageError` for the first that is wrong. */
 export function readLogSettings(
   reader: SettingReader<typeof logSettings>,
   natsReader: SettingReader<typeof natsSettings>,
@@ -84,11 +85,11 @@ export function readLogSettings(
   const windowMs = reader.milliseconds("dedupeWindow", 1, 7 * 86_400)!;
   if (nats !== undefined && windowMs <= nats.timeoutMs) {
     // A post is tried again for that long: a later attempt would be stored as another message.
-    throw new SettingError("--dedupe-window must be longer than --nats-timeout");
+    throw shortDedupeWindow();
   }
   const maxAgeMs = reader.milliseconds("retainSeconds", 1, 1e10);
   if (nats !== undefined && maxAgeMs !== undefined && maxAgeMs < windowMs) {
-    throw new SettingError("--retain-seconds must not be less than --dedupe-window on NATS");
+    throw shortRetention();
   }
   return {
     dataDir: reader.text("dataDir")!,

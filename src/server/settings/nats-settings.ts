@@ -1,5 +1,6 @@
 import type { NatsAddress } from "../log/nats/session.js";
-import { SettingError, type SettingTable } from "./setting.js";
+import { halfANatsCertificate, invalidNatsAddress, twoNatsLogins } from "./errors.js";
+import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
 /** How to get into NATS, and which stream is the log. For `--log nats://…` alone. */
@@ -72,7 +73,7 @@ export function isNatsAddress(log: string): boolean {
 }
 
 /**
- * Throws a `SettingError` for the first that is wrong. What `log`, the value of `--log`, has
+ * Throws a `UsageError` for the first that is wrong. What `log`, the value of `--log`, has
  * is never in its text: there may be a password in it.
  */
 export function readNatsSettings(
@@ -91,7 +92,7 @@ export function readNatsSettings(
   const certFile = reader.text("natsTlsCert");
   const keyFile = reader.text("natsTlsKey");
   if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new SettingError("--nats-tls-cert and --nats-tls-key belong together: give both");
+    throw halfANatsCertificate();
   }
   const files = caFile !== undefined || certFile !== undefined;
   const credentialsFile = reader.text("natsCredentialsFile");
@@ -99,9 +100,7 @@ export function readNatsSettings(
   const place = readAddress(log);
   const ways = [place.user ?? place.token, credentialsFile, nkeyFile];
   if (ways.filter((way) => way !== undefined).length > 1) {
-    throw new SettingError(
-      "give one way to log in to NATS: a user in --log, --nats-credentials-file or --nats-nkey-file",
-    );
+    throw twoNatsLogins();
   }
   return {
     address: {
@@ -141,7 +140,7 @@ function parse(text: string): URL {
   const isPlain = url !== undefined && /^\/?$/.test(url.pathname) && url.search + url.hash === "";
   const hasUser = url?.username !== "" || url.password === "";
   if (!isPlain || !hasUser || !isNatsAddress(text) || url.hostname === "") {
-    throw addressError();
+    throw invalidNatsAddress();
   }
   return url;
 }
@@ -150,13 +149,6 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw addressError();
+    throw invalidNatsAddress();
   }
-}
-
-function addressError(): SettingError {
-  return new SettingError(
-    "--log (CHATTER_LOG) has an address of NATS that cannot be read: it must be " +
-      "nats://[user:password@]host[:port], more of them with commas between; tls:// insists on TLS",
-  );
 }

@@ -33,7 +33,7 @@ export interface ReportSettings {
   readonly reflection: boolean;
 }
 
-/** Throws a `SettingError` for the first that is wrong. */
+/** Throws a `UsageError` for the first that is wrong. */
 export function readReportSettings(reader: SettingReader<typeof reportSettings>): ReportSettings {
   return {
     logLevel: reader.oneOf("logLevel", logLevels),

@@ -2,7 +2,7 @@ import { type GivenSettings, type SettingTable, wrongSetting } from "./setting.j
 
 /**
  * Reads the settings of one table from what was given, with their defaults. Each method
- * throws a `SettingError` that names the setting if its value cannot be; undefined is for
+ * throws a `UsageError` that names the setting if its value cannot be; undefined is for
  * a setting that was not given and has no default.
  */
 export class SettingReader<Table extends SettingTable> {

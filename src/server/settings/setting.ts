@@ -1,3 +1,5 @@
+import { wrongValue } from "./errors.js";
+
 /** One setting of `chatter serve`. The command line, its --help and the checks are made from it. */
 export interface Setting {
   /** As commander writes it: "--port <number>". Without "<…>" it is a yes or no. */
@@ -14,15 +16,11 @@ export type SettingTable = Readonly<Record<string, Setting>>;
 /** What was given for each setting, by flag or variable: text, or a boolean for a yes or no. */
 export type GivenSettings = Readonly<Record<string, string | boolean | undefined>>;
 
-/** A setting that cannot be: says which, what was given, and what is right. */
-export class SettingError extends Error {}
-
-/** Throws that a setting has a value that cannot be, and what is right. */
+/** Throws a `UsageError` that names the setting, its invalid value and what is valid. */
 export function wrongSetting(setting: Setting, value: string, right: string): never {
-  const { flag, variable } = setting;
-  throw new SettingError(
-    `${flag.split(" ")[0]} (${variable}) is ${JSON.stringify(withoutCredentials(value))}: it must be ${right}`,
-  );
+  const flag = setting.flag.split(" ")[0]!;
+  const shown = JSON.stringify(withoutCredentials(value));
+  throw wrongValue({ flag, variable: setting.variable, value: shown, right });
 }
 
 /** Whether it is a yes or no, given as a flag without a value. */

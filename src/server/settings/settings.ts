@@ -39,7 +39,7 @@ export interface ServeSettings {
   readonly report: ReportSettings;
 }
 
-/** Checks the settings. Throws a `SettingError` for the first that is wrong. */
+/** Checks the settings. Throws a `UsageError` for the first that is wrong. */
 export function checkSettings(given: GivenSettings, signingKey?: string): ServeSettings {
   const listen = readListenSettings(new SettingReader(listenSettings, given));
   const log = readLogSettings(
@@ -59,7 +59,7 @@ export function checkSettings(given: GivenSettings, signingKey?: string): ServeS
 
 /**
  * The settings that the environment gives. An empty variable is as good as none. Throws a
- * `SettingError` for a yes or no that is neither.
+ * `UsageError` for a yes or no that is neither.
  *
  * @param warn called with what is ignored
  */

@@ -12,6 +12,7 @@ import type { SocketGuards } from "./bridge-limits.js";
 import {
   foreignPage,
   noSubprotocol,
+  noSuchEndpoint,
   notAHandshake,
   stoppingHandshake,
   subprotocolNotOffered,
@@ -236,7 +237,7 @@ function createEndpoints(options: WebSocketBridgeOptions): ReadonlyMap<string, E
   }
   for (const path of Object.keys(options.endpoints ?? {})) {
     if (!endpoints.has(path)) {
-      throw new TypeError(`there are settings for ${path}, but no such endpoint`);
+      throw noSuchEndpoint({ path });
     }
   }
   return endpoints;

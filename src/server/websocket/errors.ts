@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import { defineError, defineKind } from "../../errors/define.js";
+import { defineError, defineFailure, defineKind } from "../../errors/define.js";
 import { closeCodes } from "../../protocol/close-codes.js";
 import { defineTunnelFault } from "../../protocol/errors.js";
 import type { HttpAnswer } from "./http-answer.js";
@@ -337,3 +337,37 @@ export const failedLogin = defineError(Code.Unknown, "login failed");
  * Remedy: Send the header.
  */
 export const missingField = defineError(Code.InvalidArgument, '"<name>" is missing from header');
+
+/**
+ * A program that mounts Chatter gives two routes the same path.
+ *
+ * Remedy: Change one of the paths.
+ */
+export const twoRoutes = defineFailure("two WebSocket routes have the path <path>", TypeError);
+
+/**
+ * A program that mounts Chatter binds the handler of a WebSocket to another verb.
+ *
+ * Remedy: Use GET.
+ */
+export const handlerNotOnGet = defineFailure(
+  "<path> streams over a WebSocket, whose handshake is a GET: it cannot be bound to <method>",
+  TypeError,
+);
+
+/**
+ * A program that mounts Chatter has a WebSocket route for GET without a handler.
+ *
+ * Remedy: Give it a handler, or remove it.
+ */
+export const noHandler = defineFailure("the WebSocket route <path> has no handler", TypeError);
+
+/**
+ * The option `endpoints` of a WebSocket bridge names a path that no route has.
+ *
+ * Remedy: Correct the path.
+ */
+export const noSuchEndpoint = defineFailure(
+  "there are settings for <path>, but no such endpoint",
+  TypeError,
+);

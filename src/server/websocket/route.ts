@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { ConnectError } from "@connectrpc/connect";
 import type { ServerOptions, WebSocket } from "ws";
 import type { Unread } from "../limits/unread-bytes.js";
+import { handlerNotOnGet, noHandler, twoRoutes } from "./errors.js";
 import type { HttpAnswer } from "./http-answer.js";
 import type { MessageSocket, MessageSocketOptions } from "./message-socket.js";
 
@@ -102,15 +103,13 @@ export function createRouteTable(
   const table = new Map<string, WebSocketRoute>();
   for (const route of routes) {
     if (table.has(route.path)) {
-      throw new TypeError(`two WebSocket routes have the path ${route.path}`);
+      throw twoRoutes({ path: route.path });
     }
     if (route.handle !== undefined && route.method !== "GET") {
-      throw new TypeError(
-        `${route.path} streams over a WebSocket, whose handshake is a GET: it cannot be bound to ${route.method}`,
-      );
+      throw handlerNotOnGet({ path: route.path, method: route.method });
     }
     if (route.handle === undefined && route.method === "GET") {
-      throw new TypeError(`the WebSocket route ${route.path} has no handler`);
+      throw noHandler({ path: route.path });
     }
     table.set(route.path, route);
   }

@@ -3,8 +3,8 @@ import { createAsyncIterable } from "@connectrpc/connect/protocol";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { createWebSocketTransport } from "../../../src/client/tunnel/transport.js";
+import { UsageError } from "../../../src/errors/usage-error.js";
 import { ChatterService } from "../../../src/gen/chatter_pb.js";
-import { SettingError } from "../../../src/server/settings/setting.js";
 import { checkSettings } from "../../../src/server/settings/settings.js";
 import { createWebSocketBridge } from "../../../src/server/websocket/bridge.js";
 import { startChatter } from "../../support/chatter-server.js";
@@ -113,7 +113,7 @@ describe("--allowed-origins", () => {
   test.each(["app.example", "https://app.example/", "*", "https://a.example,", "null"])(
     "%s is refused, naming the flag and what is right",
     (allowedOrigins) => {
-      expect(() => checkSettings({ ...given, allowedOrigins })).toThrow(SettingError);
+      expect(() => checkSettings({ ...given, allowedOrigins })).toThrow(UsageError);
       expect(() => checkSettings({ ...given, allowedOrigins })).toThrow(
         /--allowed-origins.*https:\/\/app\.example/,
       );

@@ -1,0 +1,12 @@
+import { InvalidArgumentError } from "commander";
+import { defineKind } from "../errors/define.js";
+import { exitStatus } from "./exit.js";
+
+/** Defines what is wrong with the value of an option; commander says before it which option. */
+export function defineInvalidValue<const Text extends string>(text: Text) {
+  return defineKind(
+    text,
+    { exitStatus: exitStatus.usage },
+    (text) => new InvalidArgumentError(`${text}.`),
+  );
+}
