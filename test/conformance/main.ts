@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createAuthority } from "../support/certificates.js";
 import { type Build, buildPrograms, here } from "./build.js";
+import { exitWithout } from "./go-programs.js";
 import { parseOptions } from "./options.js";
 import { type Program, programs } from "./programs.js";
 import { type Result, totalsTable, writeTotals } from "./report.js";
@@ -19,11 +20,7 @@ const limitMs = 240_000;
 const options = parseOptions(programs);
 const suite = await findSuite();
 if (suite === undefined) {
-  const isNeeded = Boolean(process.env.CHATTER_TEST_REQUIRE_ALL);
-  process.stderr.write(
-    `${isNeeded ? "failed" : "skipped"}: the conformance suite is not installed: ${installation}\n`,
-  );
-  process.exit(isNeeded ? 1 : 0);
+  exitWithout("the conformance suite", installation);
 }
 const build = await buildPrograms(await findProtos());
 for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -26,14 +26,12 @@ function totalsOf({ totals, isStopped, tookMs }: Outcome): string[] {
   return [cases, passed, knownFailing, failed, notRun].map(number);
 }
 
-function tableOf(rows: readonly (readonly string[])[]): string {
+/** A table in Markdown: the first row is its head, and all columns but the first have figures. */
+export function tableOf(rows: readonly (readonly string[])[]): string {
   const lines = rows.map((cells) => `| ${cells.join(" | ")} |`);
   const rule = rows[0]!.map((_, i) => (i === 0 ? "---" : "---:"));
   return [lines[0], `| ${rule.join(" | ")} |`, ...lines.slice(1)].join("\n");
 }
-
-const begin = "<!-- totals: npm run conformance -- --write -->";
-const end = "<!-- end of totals -->";
 
 /** Puts the table into docs/conformance.md, and what it comes to into README.md. */
 export async function writeTotals(results: readonly Result[]): Promise<void> {
@@ -49,17 +47,26 @@ export async function writeTotals(results: readonly Result[]): Promise<void> {
   );
 }
 
-function number(n: number): string {
+/** A figure, for people. */
+export function number(n: number): string {
   return n.toLocaleString("en");
 }
 
-async function replace(name: string, text: string): Promise<void> {
+/** Puts a text into a page, where that of the last run of this command is. */
+export async function replace(
+  name: string,
+  text: string,
+  command = "npm run conformance",
+): Promise<void> {
+  const begin = `<!-- totals: ${command} -- --write -->`;
   const path = join(root, name);
   const old = await readFile(path, "utf8");
   const from = old.indexOf(begin);
-  const to = old.indexOf(end);
+  const to = old.indexOf(end, from);
   if (from < 0 || to < from) {
     throw new Error(`${name} has no place for the totals: it must have "${begin}" and "${end}"`);
   }
   await writeFile(path, `${old.slice(0, from)}${begin}\n${text}\n${old.slice(to)}`);
 }
+
+const end = "<!-- end of totals -->";

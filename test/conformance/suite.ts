@@ -1,8 +1,8 @@
 /* The suite's program: where it is, and a run of it. */
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { promisify } from "node:util";
+import { findGoProgram, go, output } from "./go-programs.js";
 
 const version = "v1.0.7";
 const suite = "connectrpc.com/conformance";
@@ -11,16 +11,10 @@ const suite = "connectrpc.com/conformance";
 export const installation = `GOTOOLCHAIN=auto go install ${suite}/cmd/connectconformance@${version}`;
 
 /** Resolves to the path of the suite's program; undefined if it is not here, or another version. */
-export async function findSuite(): Promise<string | undefined> {
-  const folders = (await go("env", "GOBIN", "GOPATH"))?.split("\n");
-  const installed = folders && (folders[0] || join(folders[1]!, "bin"));
-  const candidates = [installed && join(installed, "connectconformance"), "connectconformance"];
-  for (const candidate of candidates) {
-    if (candidate && (await output(candidate, "--version"))?.endsWith(` ${version}`)) {
-      return candidate;
-    }
-  }
-  return undefined;
+export function findSuite(): Promise<string | undefined> {
+  return findGoProgram("connectconformance", async (path) =>
+    Boolean((await output(path, "--version"))?.endsWith(` ${version}`)),
+  );
 }
 
 /** Resolves to the folder with the definitions of the suite's messages, in Go's module cache. */
@@ -33,17 +27,6 @@ export async function findProtos(): Promise<string> {
     );
   }
   return join((JSON.parse(module) as { Dir: string }).Dir, "proto");
-}
-
-const go = (...args: string[]) => output("go", ...args);
-
-/** What a command prints; undefined if it fails or is not here. */
-async function output(command: string, ...args: string[]): Promise<string | undefined> {
-  try {
-    return (await promisify(execFile)(command, args)).stdout.trimEnd();
-  } catch {
-    return undefined;
-  }
 }
 
 export interface SuiteRun {
