@@ -1,4 +1,4 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { PostProgressSchema } from "../gen/chatter_pb.js";
 import { visible } from "../protocol/visible-text.js";
@@ -47,9 +47,8 @@ function connectionFault(failure: ConnectError, url: string): ConnectError | und
     if (secureUrl !== url && failure.rawMessage.endsWith(": HTTP 400")) {
       return perhapsTls({ reason: failure.rawMessage, url: secureUrl });
     }
-    // Only this program cancels, and then nothing is explained: so Node reports a connection
-    // that was closed under its streams.
-    return failure.code === Code.Canceled && failure.rawMessage.startsWith("http/2 stream closed")
+    // So Node reports a connection that was closed under its streams.
+    return failure.rawMessage.endsWith("http/2 stream closed with error code CANCEL (0x8)")
       ? connectionClosedBy({ url })
       : undefined;
   }

@@ -27,6 +27,7 @@ import { listRooms, type RoomsOptions } from "./rooms.js";
 import { ResumingSubscription, type SubscribeOptions, type Subscription } from "./subscription.js";
 import { type ClientAuth, createTokenSource, type DatedToken } from "./token-source.js";
 import { createAuthorizedTransport } from "./transport/authorized.js";
+import { withBrokenResponses } from "./transport/broken-responses.js";
 import { withJsonResults } from "./transport/json-results.js";
 
 /**
@@ -66,7 +67,8 @@ export interface ChatterClient {
 
   /**
    * A client of another service on the same server, each of its calls with a token. It does
-   * not resume.
+   * not resume: if the connection breaks in the middle of a call, the call fails with
+   * `unavailable`.
    */
   clientOf<Service extends DescService>(service: Service): Client<Service>;
 
@@ -140,7 +142,7 @@ export function createClientWith(
 ): ChatterClient {
   keepByteOrderMarks();
   const { transport: bare, dropConnections } = open(createTransport, options);
-  const transport = withJsonResults(bare);
+  const transport = withJsonResults(withBrokenResponses(bare));
   const plain = createClient(ChatterService, transport);
   const tokens = createTokenSource(options.auth, (user, password, signal) =>
     login(plain, user, password, signal),

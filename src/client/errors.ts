@@ -26,6 +26,14 @@ export const serverSilent = defineError(
 );
 
 /**
+ * The connection was lost, or a proxy ended the response early.
+ *
+ * Remedy: Try again, if the method may run twice. Subscriptions, publishers and the other calls of
+ * the library do so by themselves.
+ */
+export const responseBroken = defineError(Code.Unavailable, "the response is incomplete: <reason>");
+
+/**
  * The client gave up a connection that had failed, and the call ran on it.
  *
  * Remedy: None needed: subscriptions and publishers connect again.
@@ -129,6 +137,14 @@ export const fetchCannotStream = defineError(
   Code.Unimplemented,
   'fetch cannot send a stream: use the transport "ws" to post',
 );
+
+/**
+ * In a browser, over `connect` or `grpc-web`: there was no connection, it was lost, or the browser
+ * refused the request, for example because the server does not allow the page's origin.
+ *
+ * Remedy: None needed if it was the network. Else see the browser's console.
+ */
+export const fetchFailed = defineError(Code.Unavailable, "fetch failed: <reason>");
 
 /**
  * The server's address does not answer: a firewall, or the wrong address.

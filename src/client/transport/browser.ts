@@ -6,8 +6,9 @@ import {
 } from "@connectrpc/connect/protocol";
 import { createTransport as createConnectTransport } from "@connectrpc/connect/protocol-connect";
 import { createTransport as createGrpcWebTransport } from "@connectrpc/connect/protocol-grpc-web";
+import { mapResults } from "../../async/map-results.js";
 import type { OpenTransport, TransportName } from "../chatter-client.js";
-import { fetchCannotStream, grpcInBrowser, unknownTransport } from "../errors.js";
+import { fetchCannotStream, fetchFailed, grpcInBrowser, unknownTransport } from "../errors.js";
 import { asDecided } from "../final-error.js";
 import { createWebSocketTransport } from "../tunnel/transport.js";
 import { withGetReads } from "./get-reads.js";
@@ -61,13 +62,17 @@ function fetchOptions(baseUrl: string): CommonTransportOptions {
 
 /** Browsers send nothing before they have all of a request. */
 const callByFetch: UniversalClientFn = async ({ url, method, header, body, signal }) => {
-  const response = await fetch(url, { method, headers: header, body: await collect(body), signal });
+  const fail = (reason: unknown): never => {
+    throw signal?.aborted ? reason : fetchFailed({ reason: String(reason), cause: reason });
+  };
+  const options = { method, headers: header, body: await collect(body), signal };
+  const response = await fetch(url, options).catch(fail);
   const received = universalClientResponseFromFetch(response);
   // Fetch has taken the compression off, and has looked at the length, but left what says so.
   const kept = new Headers(received.header);
   kept.delete("content-encoding");
   kept.delete("content-length");
-  return { ...received, header: kept };
+  return { ...received, header: kept, body: mapResults(received.body, (chunk) => chunk, fail) };
 };
 
 async function collect(body: AsyncIterable<Uint8Array> | undefined): Promise<Blob | undefined> {

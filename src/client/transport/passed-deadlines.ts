@@ -1,6 +1,6 @@
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { elapsedMs, now } from "../../async/elapsed-time.js";
 import { timedOut } from "../errors.js";
+import { type FailedCall, mapErrors } from "./map-errors.js";
 
 /**
  * The same transport, for servers that end a call at its deadline by a reset of its HTTP/2 stream,
@@ -8,33 +8,11 @@ import { timedOut } from "../errors.js";
  * Connect says `canceled`, though nobody has cancelled the call.
  */
 export function withPassedDeadlines(transport: Transport): Transport {
-  return {
-    async unary(method, signal, timeoutMs, ...rest) {
-      const begun = now();
-      try {
-        return await transport.unary(method, signal, timeoutMs, ...rest);
-      } catch (error) {
-        throw isPassed(timeoutMs, elapsedMs(begun), signal, error) ? timedOut() : error;
-      }
-    },
-    async stream(method, signal, timeoutMs, ...rest) {
-      const begun = now();
-      try {
-        return await transport.stream(method, signal, timeoutMs, ...rest);
-      } catch (error) {
-        throw isPassed(timeoutMs, elapsedMs(begun), signal, error) ? timedOut() : error;
-      }
-    },
-  };
+  return mapErrors(transport, (error, call) => (isPassed(error, call) ? timedOut() : error));
 }
 
 /** Whether a call was reset at its deadline, and not by the caller. */
-function isPassed(
-  timeoutMs: number | undefined,
-  tookMs: number,
-  signal: AbortSignal | undefined,
-  error: unknown,
-): boolean {
+function isPassed(error: unknown, { signal, timeoutMs, tookMs }: FailedCall): boolean {
   const isReset = error instanceof ConnectError && error.code === Code.Canceled;
   // For Connect, 0 and less is no deadline.
   const isOver = timeoutMs !== undefined && timeoutMs > 0 && tookMs >= timeoutMs;
