@@ -57,7 +57,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     ...["server/net", "server/service", "server/tracing", "server/util", "server/websocket"],
   ],
   "src/server/settings": [
-    ...["errors", "server/auth", "server/http", "server/limits", "server/log", "server/net"],
+    ...["errors", "protocol", "server/auth", "server/http", "server/limits", "server/log"],
+    "server/net",
   ],
   "src/server/program": [
     ...["protocol", "server", "server/auth", "server/http", "server/log", "server/metrics"],

@@ -2,6 +2,8 @@
 export const clientVariables: readonly string[] = [
   "CHATTER_URL",
   "CHATTER_PROTOCOL",
+  "CHATTER_CLIENT_CERT",
+  "CHATTER_CLIENT_KEY",
   "CHATTER_TOKEN",
   "CHATTER_OUTPUT",
   "CHATTER_USER",

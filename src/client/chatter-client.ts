@@ -9,9 +9,11 @@ import {
   type RoomsResponse,
 } from "../gen/chatter_pb.js";
 import { keepByteOrderMarks } from "../protocol/text-encoding.js";
+import { unixPathOf, unixUrlOf, unixUrlRule } from "../protocol/unix-url.js";
 import type { CallSource } from "./call-source.js";
 import {
   clientClosed,
+  invalidUnixUrl,
   invalidUrl,
   missingUrl,
   notATransport,
@@ -43,7 +45,10 @@ interface SharedOptions {
 }
 
 interface UrlOptions extends SharedOptions {
-  /** Where Chatter is, such as "https://chatter.example". */
+  /**
+   * Where Chatter is, such as "https://chatter.example"; in Node also the Unix socket of
+   * "unix:/run/chatter/chatter.sock".
+   */
   readonly url: string | URL;
   /** Default: "ws" in browsers, "connect" in Node. */
   readonly transport?: TransportName | undefined;
@@ -194,6 +199,13 @@ function baseOf(url: string | URL): string {
     base = new URL(url);
   } catch {
     throw invalidUrl();
+  }
+  if (base.protocol === "unix:") {
+    const path = unixPathOf(base);
+    if (path === undefined) {
+      throw invalidUnixUrl({ rule: unixUrlRule });
+    }
+    return unixUrlOf(path);
   }
   if (base.protocol !== "http:" && base.protocol !== "https:") {
     throw wrongUrlScheme({ scheme: base.protocol });

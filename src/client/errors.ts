@@ -183,12 +183,49 @@ export const invalidUrl = defineFailure(
 /**
  * `url` has another scheme, for example `ws:`.
  *
- * Remedy: Use `http:` or `https:`, for all transports.
+ * Remedy: Use `http:` or `https:`, for all transports, or `unix:` in Node.
  */
 export const wrongUrlScheme = defineFailure(
   '"url" begins with <scheme> but must begin with http: or https:',
   TypeError,
 );
+
+/**
+ * `url` begins with `unix:`, and does not name a Unix socket.
+ *
+ * Remedy: Write the path as the text says.
+ */
+export const invalidUnixUrl = defineFailure(
+  '"url" is not a Unix socket: it must be <rule>',
+  TypeError,
+);
+
+/**
+ * Browsers cannot connect to Unix sockets.
+ *
+ * Remedy: Use `http:` or `https:`.
+ */
+export const unixInBrowser = defineFailure(
+  '"url" is a Unix socket, which browsers cannot reach',
+  TypeError,
+);
+
+/**
+ * `tls` was given with a `url` that has no TLS: the connection would show no certificate.
+ *
+ * Remedy: Use an `https:` URL, or leave `tls` out.
+ */
+export const tlsWithoutHttps = defineFailure(
+  '"tls" (a client certificate) needs a URL that begins with https:',
+  TypeError,
+);
+
+/**
+ * `cert`, `key` or `ca` of `tls` is not PEM, or the key is that of another certificate.
+ *
+ * Remedy: Give the certificate and its key in PEM, without a passphrase.
+ */
+export const invalidClientTls = defineFailure('"tls" cannot be used: <reason>', TypeError);
 
 /**
  * `url` has credentials in it.

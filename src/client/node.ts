@@ -4,20 +4,31 @@ import {
   type ChatterClientOptions,
   createClientWith,
 } from "./chatter-client.js";
+import type { ClientTls } from "./transport/client-tls.js";
 import { createNodeTransport } from "./transport/node.js";
 
 // What errors are, and what their codes mean: who catches one need not install Connect.
 export { Code, ConnectError } from "@connectrpc/connect";
 export { finalCodes } from "./final-error.js";
 export type * from "./public-types.js";
+export type { ClientTls } from "./transport/client-tls.js";
 export { createWebSocketClient } from "./tunnel/client.js";
 export { createWebSocketTransport } from "./tunnel/transport.js";
+
+/** The options of a client in Node. */
+export type NodeClientOptions = ChatterClientOptions & {
+  /**
+   * The client's certificate, and whom it trusts; for an `https:` URL. Default: no certificate, and
+   * whom Node trusts.
+   */
+  readonly tls?: ClientTls | undefined;
+};
 
 /**
  * Makes a client of Chatter. It connects when it is used, and does not keep the process
  * from ending once nothing is open.
  *
- * Throws a TypeError for a URL, an auth or a transport that cannot be used.
+ * Throws a TypeError for a URL, an auth, a transport or a certificate that cannot be used.
  *
  * @example
  * ```ts
@@ -33,6 +44,6 @@ export { createWebSocketTransport } from "./tunnel/transport.js";
  * chatter.close();
  * ```
  */
-export function createChatterClient(options: ChatterClientOptions): ChatterClient {
-  return createClientWith(createNodeTransport, options);
+export function createChatterClient({ tls, ...options }: NodeClientOptions): ChatterClient {
+  return createClientWith((name, url) => createNodeTransport(name, url, tls), options);
 }

@@ -58,7 +58,8 @@ export interface ChatterOptions {
   readonly webSocket?: WebSocketSettings;
   /**
    * Proxies whose `X-Forwarded-For` says where a call comes from: addresses and networks,
-   * such as "192.0.2.1" and "10.0.0.0/8". Default: none, the connection's address counts.
+   * such as "192.0.2.1" and "10.0.0.0/8", and "unix" for those that connect to the Unix socket of
+   * `listen`. Default: none, the connection's address counts.
    */
   readonly trustedProxies?: readonly string[];
   /** What clients may have and take. Default, each: `defaultLimits`. */

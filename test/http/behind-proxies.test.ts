@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { request } from "node:https";
+import { join } from "node:path";
 import { Code, type Interceptor } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import type { ChatterOptions } from "../../src/server/chatter-options.js";
@@ -10,6 +11,7 @@ import { createAuthority } from "../support/certificates.js";
 import { startChatter } from "../support/chatter-server.js";
 import { caddy, nginx, type ReverseProxy, startableProxies } from "../support/proxies.js";
 import { collect, errorOf, Outbox, until } from "../support/streams.js";
+import { tempDir } from "../support/temp-dir.js";
 import { clientOf, fullDuplexWires, mainWires, tunnelClientOf } from "../support/wires.js";
 import { openGoa } from "../websocket/goa/client.js";
 
@@ -191,3 +193,26 @@ describe.each(startableProxies())("$name", (proxy) => {
     expect(seen).toEqual(["127.0.0.2", "127.0.0.2"]);
   });
 });
+
+test.runIf(startableProxies().includes(nginx))(
+  "nginx may come by a Unix socket: its clients are told apart, and no host is to be named",
+  async () => {
+    const dir = tempDir();
+    chmodSync(dir, 0o755); // nginx is nobody.
+    const peers = new Set<string>();
+    const note: Interceptor = (next) => (call) => {
+      peers.add(call.contextValues.get(peerAddressKey));
+      return next(call);
+    };
+    const chatter = { trustedProxies: ["unix"], interceptors: [note] };
+    const socket = { path: join(dir, "chatter.sock"), mode: 0o666 };
+    const behind = await startChatter(chatter, socket);
+    const { url } = await nginx.start({ url: behind.url, certificate });
+    const server = { ...behind, url, ca };
+    for (const [name, client] of clientsOf(server)) {
+      expect(await collect(client.history({})), name).toEqual([]);
+    }
+    expect((await (await openGoa(server, "/history")).closed()).code).toBe(1000);
+    expect([...peers]).toEqual(["127.0.0.1"]);
+  },
+);

@@ -24,7 +24,7 @@ export interface ReverseProxy {
 }
 
 export interface ProxyOptions {
-  /** Where Chatter is: "http://127.0.0.1:43210". */
+  /** Where Chatter is: "http://127.0.0.1:43210"; for nginx also "unix:/…". */
   readonly url: string;
   /** Where a second server is. Default: there is none. */
   readonly secondUrl?: string;
@@ -49,7 +49,7 @@ export const nginx: ReverseProxy = {
         ["chatter.example", "localhost"],
         ["/etc/ssl/chatter/tls.crt", join(dir, "tls.crt")],
         ["/etc/ssl/chatter/tls.key", join(dir, "tls.key")],
-        ...(two ? [] : [[/127\.0\.0\.1:8080/g, new URL(url).host] as const]),
+        ...(two ? [] : [[/127\.0\.0\.1:8080/g, new URL(url).host || url] as const]),
         ...(timeoutSeconds === undefined
           ? []
           : [[/_read_timeout 1h/, `_read_timeout ${timeoutSeconds}s`] as const]),

@@ -35,7 +35,8 @@ export function cleanEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEn
 }
 
 /**
- * Starts `chatter serve --port 0 …` and resolves when it listens; killed after the test.
+ * Starts `chatter serve --port 0 …`, or `--listen …` if that is given, and resolves when it
+ * listens; killed after the test.
  * Rejects with what it wrote to standard error if it ends before.
  *
  * @param args more arguments, such as "--demo", "--data-dir", folder
@@ -46,7 +47,8 @@ export async function startServe(
   environment: NodeJS.ProcessEnv = {},
   stderr?: number,
 ): Promise<ServeProcess> {
-  const child = spawn(process.execPath, [program, "serve", "--port", "0", ...args], {
+  const port = args.includes("--listen") ? [] : ["--port", "0"];
+  const child = spawn(process.execPath, [program, "serve", ...port, ...args], {
     env: cleanEnvironment(environment),
     stdio: ["ignore", "pipe", stderr ?? "pipe"],
   });

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { isRoomName, isRoomPattern } from "../../protocol/rooms.js";
+import { unixPathOf, unixUrlOf } from "../../protocol/unix-url.js";
 import type { TransportName } from "../chatter-client.js";
 import { credentialsInUrl, malformedToken, notAPattern, notARoom, wrongUrl } from "./errors.js";
 
@@ -8,6 +9,9 @@ export interface ServerOptions {
   /** Without a slash at the end. */
   readonly url: string;
   readonly protocol: TransportName;
+  /** The files of a client certificate and its key, PEM. */
+  readonly clientCert?: string;
+  readonly clientKey?: string;
 }
 
 /** What every command that needs a token takes. */
@@ -17,7 +21,8 @@ export interface CallOptions extends ServerOptions {
 }
 
 const protocols: readonly TransportName[] = ["connect", "grpc", "grpc-web", "ws"];
-/** Adds --url and --protocol. */
+
+/** Adds --url, --protocol and the client certificate. */
 export function addServerOptions(command: Command): Command {
   return command
     .addOption(
@@ -31,6 +36,17 @@ export function addServerOptions(command: Command): Command {
         .env("CHATTER_PROTOCOL")
         .default("connect")
         .choices(protocols),
+    )
+    .addOption(
+      new Option(
+        "--client-cert <file>",
+        "certificate to show to a server that asks for one, PEM",
+      ).env("CHATTER_CLIENT_CERT"),
+    )
+    .addOption(
+      new Option("--client-key <file>", "private key of --client-cert, PEM").env(
+        "CHATTER_CLIENT_KEY",
+      ),
     );
 }
 
@@ -84,6 +100,10 @@ function parseRooms(text: string): string {
 }
 
 function parseUrl(text: string): string {
+  const path = unixPathOf(text);
+  if (path !== undefined) {
+    return unixUrlOf(path);
+  }
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search + url.hash !== "") {
     throw wrongUrl();

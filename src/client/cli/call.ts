@@ -6,6 +6,7 @@ import type { ChatterClient } from "../chatter-client.js";
 import { createChatterClient } from "../node.js";
 import type { ClientAuth } from "../token-source.js";
 import type { CallOptions, ServerOptions } from "./call-options.js";
+import { readClientCertificate } from "./client-certificate.js";
 import { type Account, type AskAccount, CommandTokens } from "./command-tokens.js";
 
 /** What a command works with while it calls a server. */
@@ -60,17 +61,18 @@ export async function withoutToken(
  * it, and with `Interrupted` if it was Ctrl+C.
  */
 async function callServer(
-  { url, protocol }: ServerOptions,
+  { url, protocol, clientCert, clientKey }: ServerOptions,
   auth: ClientAuth,
   tokens: CommandTokens | undefined,
   run: (call: Call) => Promise<void>,
 ): Promise<void> {
+  const tls = await readClientCertificate(clientCert, clientKey);
   const interrupt = new AbortController();
   const { signal } = interrupt;
   const onInterrupt = () => interrupt.abort(new Interrupted());
   // Once: a second Ctrl+C ends the process at once.
   process.once("SIGINT", onInterrupt);
-  const chatter = createChatterClient({ url, auth, transport: protocol });
+  const chatter = createChatterClient({ url, auth, transport: protocol, tls });
   const explain = (error: unknown) => explainFailure(tokens ? tokens.explain(error) : error, url);
   const call: Call = {
     client: chatter.client,

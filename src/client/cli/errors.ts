@@ -60,7 +60,16 @@ export const notPosted = defineFailure("<what> not posted");
  * Remedy: Correct `--url`.
  */
 export const wrongUrl = defineInvalidValue(
-  "It must be like http://localhost:8080 or https://chat.example.com",
+  "It must be like http://localhost:8080, https://chat.example.com or unix:/run/chatter.sock",
+);
+
+/**
+ * Only one of the two files of a client certificate was given.
+ *
+ * Remedy: Give both, or none.
+ */
+export const halfAClientCertificate = defineUsageError(
+  "--client-cert and --client-key belong together: give both",
 );
 
 /**

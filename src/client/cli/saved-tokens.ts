@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { cannotReadFile, cannotWriteFile } from "../../cli/errors.js";
 import { systemReason } from "../../errors/system-reason.js";
+import { unixPathOf, unixUrlOf } from "../../protocol/unix-url.js";
 import { tokensDamaged } from "./errors.js";
 
 /*
@@ -23,7 +24,7 @@ export function savedTokensFile(): string {
 
 /** The token that was kept for the URL's origin; undefined if there is none. */
 export async function readSavedToken(url: string): Promise<string | undefined> {
-  return (await readTokens())[new URL(url).origin]?.token;
+  return (await readTokens())[originOf(url)]?.token;
 }
 
 /** Keeps the token for the URL's origin and forgets those that have expired. */
@@ -37,7 +38,7 @@ export async function saveToken(
   );
   const tokens: Record<string, SavedToken> = {
     ...Object.fromEntries(kept),
-    [new URL(url).origin]: { token, expires_at: expiresAt?.toISOString() },
+    [originOf(url)]: { token, expires_at: expiresAt?.toISOString() },
   };
   const file = savedTokensFile();
   // Written beside and renamed: a reader sees the old file or the new one, never a part.
@@ -55,6 +56,12 @@ export async function saveToken(
     await rm(draft, { force: true }).catch(() => {}); // The folder may be missing.
     throw cannotWriteFile({ path: file, reason: systemReason(error), cause: error });
   }
+}
+
+/** All Unix sockets have one and the same origin for `URL`, "null": here, each is one. */
+function originOf(url: string): string {
+  const path = unixPathOf(url);
+  return path === undefined ? new URL(url).origin : unixUrlOf(path);
 }
 
 async function readTokens(): Promise<Record<string, SavedToken>> {

@@ -7,8 +7,15 @@ import {
 import { createTransport as createConnectTransport } from "@connectrpc/connect/protocol-connect";
 import { createTransport as createGrpcWebTransport } from "@connectrpc/connect/protocol-grpc-web";
 import { mapResults } from "../../async/map-results.js";
+import { unixPathOf } from "../../protocol/unix-url.js";
 import type { OpenTransport, TransportName } from "../chatter-client.js";
-import { fetchCannotStream, fetchFailed, grpcInBrowser, unknownTransport } from "../errors.js";
+import {
+  fetchCannotStream,
+  fetchFailed,
+  grpcInBrowser,
+  unixInBrowser,
+  unknownTransport,
+} from "../errors.js";
 import { asDecided } from "../final-error.js";
 import { createWebSocketTransport } from "../tunnel/transport.js";
 import { withGetReads } from "./get-reads.js";
@@ -16,6 +23,9 @@ import { connectTimeout, grpcTimeout, withLongDeadlines } from "./long-deadlines
 
 /** Makes the transports that need nothing but what browsers have. */
 export function createBrowserTransport(name: TransportName = "ws", baseUrl: string): OpenTransport {
+  if (unixPathOf(baseUrl) !== undefined) {
+    throw unixInBrowser();
+  }
   const dropConnections = () => {};
   switch (name) {
     case "ws":

@@ -4,12 +4,14 @@ import {
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
 import { WebSocket } from "ws";
+import { unixPathOf } from "../../protocol/unix-url.js";
 import type { OpenTransport, TransportName } from "../chatter-client.js";
 import { connectionClosed, unknownTransport } from "../errors.js";
 import { createWebSocketTransport } from "../tunnel/transport.js";
+import { type ClientTls, secureContextOf } from "./client-tls.js";
 import { withGetReads } from "./get-reads.js";
 import { connectTimeout, grpcTimeout, withLongDeadlines } from "./long-deadlines.js";
-import { connectWithin } from "./node-connect.js";
+import { connectPath, connectWithin } from "./node-connect.js";
 import { withPassedDeadlines } from "./passed-deadlines.js";
 import { NodeSessions, tellSignal } from "./sessions.js";
 
@@ -20,13 +22,29 @@ const pingIntervalMs = 10_000;
 /** How long it may give none before it is considered dead, in milliseconds. */
 const pingTimeoutMs = 10_000;
 
-/** Makes the transports of Node. */
+/** What the URL of a Unix socket leaves open: the host that requests name. */
+const hostOfSockets = "http://localhost";
+
+/**
+ * Makes the transports of Node.
+ *
+ * @param url begins with "http:", "https:" or "unix:"
+ */
 export function createNodeTransport(
   name: TransportName = "connect",
-  baseUrl: string,
+  url: string,
+  tls?: ClientTls,
 ): OpenTransport {
+  const path = unixPathOf(url);
+  const baseUrl = path === undefined ? url : hostOfSockets;
+  const secureContext = tls && secureContextOf(tls, url);
   if (name === "ws") {
-    const webSocketOptions = { handshakeTimeout: connectLimitMs, perMessageDeflate: false };
+    const webSocketOptions = {
+      handshakeTimeout: connectLimitMs,
+      perMessageDeflate: false,
+      secureContext,
+      ...(path !== undefined && { createConnection: () => connectPath(path) }),
+    };
     const transport = createWebSocketTransport({ baseUrl, webSocket: WebSocket, webSocketOptions });
     return { transport, dropConnections: () => {} };
   }
@@ -36,7 +54,7 @@ export function createNodeTransport(
   const sessionManager = new NodeSessions(
     baseUrl,
     { pingIntervalMs, pingTimeoutMs },
-    { createConnection: connectWithin(connectLimitMs) },
+    { createConnection: connectWithin(connectLimitMs, { path, secureContext }) },
   );
   const transport = withPassedDeadlines(
     overHttp2[name]({ baseUrl, sessionManager, interceptors: [tellSignal] }),

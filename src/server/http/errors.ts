@@ -156,6 +156,37 @@ export const cannotListen = defineError(
 );
 
 /**
+ * `--listen` names a path that cannot be used: another server listens there, there is a file that
+ * is not a socket, the folder is missing, or permission is denied.
+ *
+ * Remedy: Stop the other server, remove the file, or choose another path.
+ */
+export const cannotListenOnSocket = defineError(
+  Code.FailedPrecondition,
+  "cannot listen on <path>: <reason>",
+);
+
+/**
+ * `listen` was given a `path` that no Unix socket can have.
+ *
+ * Remedy: Give an absolute path of at most 90 bytes.
+ */
+export const notASocketPath = defineFailure(
+  "<path> is not the path of a Unix socket: it must be absolute, and have at most 90 bytes",
+  TypeError,
+);
+
+/**
+ * `listen` was given both `path` and `tls`.
+ *
+ * Remedy: Leave one of them out.
+ */
+export const tlsOnSocket = defineFailure(
+  "a Unix socket has no TLS: give path or tls, not both",
+  TypeError,
+);
+
+/**
  * The file of `--tls-cert` or `--tls-key` does not exist or cannot be read.
  *
  * Remedy: Correct the path, or the permissions of the file.

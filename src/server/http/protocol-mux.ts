@@ -3,6 +3,7 @@ import type { Http2Server } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
 import type { AddressConnections } from "../limits/address-connections.js";
+import { unixPeer } from "../net/peer-address.js";
 import {
   brokenPrefaceRefusal,
   cleartextRefusal,
@@ -26,6 +27,8 @@ export interface PortServers {
   readonly connections: AddressConnections;
   /** How long a connection may take to show its protocol, TLS and all, in milliseconds. */
   readonly handshakeTimeoutMs: number;
+  /** The port is a Unix socket. */
+  readonly isUnix?: boolean;
 }
 
 /** One port for HTTP/1.1 and HTTP/2. */
@@ -43,11 +46,12 @@ export interface ProtocolMux {
  * and its slower way to answer HTTP/2.
  */
 export function createProtocolMux(servers: PortServers): ProtocolMux {
-  const { http1, http2, tls, connections, handshakeTimeoutMs } = servers;
+  const { http1, http2, tls, connections, handshakeTimeoutMs, isUnix = false } = servers;
   // Without a "listening" of its own, Node's HTTP/1 server would neither time out slow
   // headers nor know which connections are idle.
   http1.emit("listening");
-  const undecided = new Map<string, { socket: Socket; timer: NodeJS.Timeout; settle(): void }>();
+  const keyOf = tls ? addressesOf : (socket: Socket) => socket;
+  const undecided = new Map<unknown, { socket: Socket; timer: NodeJS.Timeout; settle(): void }>();
 
   function handOver(socket: Socket, to: HttpServer | Http2Server): void {
     undecided.get(keyOf(socket))?.settle();
@@ -70,6 +74,9 @@ export function createProtocolMux(servers: PortServers): ProtocolMux {
       );
 
   const server = createServer((socket) => {
+    if (isUnix) {
+      Object.defineProperty(socket, "remoteAddress", { value: unixPeer });
+    }
     const admitted = connections.enter(socket);
     // Over TLS it would take a handshake to say why.
     if (admitted === "close" || (admitted === "refuse" && tls)) {
@@ -110,7 +117,7 @@ function feedByEvents(socket: Socket): void {
 }
 
 /** The same for a TCP connection and for the TLS that runs on it. */
-function keyOf({ localAddress, remoteAddress, remotePort }: Socket): string {
+function addressesOf({ localAddress, remoteAddress, remotePort }: Socket): string {
   return `${localAddress} ${remoteAddress} ${remotePort}`;
 }
 

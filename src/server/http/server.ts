@@ -1,12 +1,13 @@
 import { createServer as createHttp1, type Server as HttpServer } from "node:http";
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { Server, Socket } from "node:net";
+import { unixUrlOf } from "../../protocol/unix-url.js";
 import { AddressConnections } from "../limits/address-connections.js";
 import { firstStreams, raiseStreams } from "../limits/connection-streams.js";
 import type { Limits } from "../limits/limits.js";
 import { answerClientErrors } from "./client-errors.js";
 import { limitConnectionAge } from "./connection-age.js";
-import { noTlsToRenew } from "./errors.js";
+import { noTlsToRenew, tlsOnSocket } from "./errors.js";
 import { http2HeaderBounds, withHeaderLimit } from "./header-bytes.js";
 import { endFloods, sessionOptions } from "./http2/flood-guard.js";
 import { keepSessionsAlive } from "./http2/keepalive.js";
@@ -16,6 +17,7 @@ import { createProtocolMux, type ProtocolMux } from "./protocol-mux.js";
 import type { Servable } from "./servable.js";
 import type { Certificate } from "./tls/certificate.js";
 import { createTls, renewCertificate } from "./tls/tls.js";
+import { listenOnSocket } from "./unix-socket.js";
 
 /** What one HTTP/2 connection may upload before it is read: over a long way 64 KiB is slow. */
 const sessionWindowBytes = 1024 * 1024;
@@ -42,6 +44,13 @@ export interface ListenOptions {
   readonly host?: string;
   /** 0 picks a free one. Default: 8080. */
   readonly port?: number;
+  /**
+   * The absolute path of a Unix socket to listen on, instead of `host` and `port`; without `tls`.
+   * The file that a dead server has left is replaced. Default: none.
+   */
+  readonly path?: string | undefined;
+  /** Who may connect to `path`, as the bits of its file's mode. Default: 0o660. */
+  readonly mode?: number;
   /** The port then takes nothing but TLS, 1.2 or newer. Default: none, it is cleartext. */
   readonly tls?: Certificate | undefined;
   /**
@@ -60,7 +69,7 @@ export interface ListenOptions {
 
 /** A Chatter that listens. */
 export interface ChatterServer {
-  /** Where, such as "http://127.0.0.1:8080", or "https://…" with TLS. */
+  /** Where, such as "http://127.0.0.1:8080", "https://…" with TLS, or "unix:/run/chatter.sock". */
   readonly url: string;
   /**
    * New connections get this certificate; those that are open are not touched. Throws a
@@ -81,7 +90,8 @@ export interface ChatterServer {
 /**
  * Serves HTTP/1.1 and HTTP/2, in the clear or over TLS, and WebSockets, on one port.
  *
- * Rejects with `failed_precondition` if it cannot listen; the text says why.
+ * Rejects with `failed_precondition` if it cannot listen; the text says why. Rejects with a
+ * TypeError for `tls` on a Unix socket, and for a `path` that is not one.
  *
  * @example
  * ```ts
@@ -98,6 +108,9 @@ export async function listen(
   options: ListenOptions = {},
 ): Promise<ChatterServer> {
   const { limits } = served;
+  if (options.path !== undefined && options.tls !== undefined) {
+    throw tlsOnSocket();
+  }
   const http1 = createHttp1(http1Options(limits), served.requestListener);
   http1.maxHeadersCount = 0; // Their bytes are bounded: Node would drop some without a word.
   http1.on("upgrade", served.upgradeListener);
@@ -130,12 +143,16 @@ export async function listen(
     tls,
     connections: new AddressConnections(limits, served.isTrustedProxy),
     handshakeTimeoutMs,
+    isUnix: options.path !== undefined,
   });
   const connections = trackConnections(port.server, http2);
-  const { host = "127.0.0.1", port: number = 8080 } = options;
-  await listenOn(port.server, { host, port: number });
+  const { host = "127.0.0.1", port: number = 8080, path, mode = 0o660 } = options;
+  const socket = path === undefined ? undefined : await listenOnSocket(port.server, { path, mode });
+  if (path === undefined) {
+    await listenOn(port.server, { host, port: number });
+  }
   return {
-    url: urlOf(tls ? "https" : "http", port.server),
+    url: path === undefined ? urlOf(tls ? "https" : "http", port.server) : unixUrlOf(path),
     get connections() {
       return { all: connections.sockets.size, http2: connections.sessions.size };
     },
@@ -145,7 +162,11 @@ export async function listen(
       }
       renewCertificate(tls, certificate);
     },
-    close: (graceMs) => close(served, port, http1, connections, graceMs),
+    close(graceMs) {
+      const closed = close(served, port, http1, connections, graceMs);
+      socket?.remove();
+      return closed;
+    },
   };
 }
 

@@ -6,7 +6,7 @@ import {
 } from "@connectrpc/connect/protocol";
 import { metricsElsewhere } from "../http/errors.js";
 import type { RoutedHandler } from "../http/router.js";
-import { peerAddressKey } from "../net/peer-address.js";
+import { peerAddressKey, unixPeer } from "../net/peer-address.js";
 import type { Metrics } from "./metrics.js";
 
 /** Where metrics are, on the port of the calls and on one of their own. */
@@ -35,7 +35,7 @@ export function createMetricsPage(metrics: Metrics): RoutedHandler {
 function isFromHere({ header, contextValues }: UniversalServerRequest): boolean {
   const address = contextValues?.get(peerAddressKey) ?? "";
   const isLoopback = address === "::1" || (isIP(address) === 4 && address.startsWith("127."));
-  return isLoopback && !proxyHeaders.some((name) => header.has(name));
+  return (isLoopback || address === unixPeer) && !proxyHeaders.some((name) => header.has(name));
 }
 
 function respond(

@@ -3,9 +3,15 @@ import { createContextKey } from "@connectrpc/connect";
 import { invalidNetwork } from "./errors.js";
 
 /**
- * The address of the client of a call: "192.0.2.7", "2001:db8::7". Set by every wire. IPv4
- * is never written as IPv6. Empty where there is none: the connection is gone already, or
- * is not a TCP connection.
+ * The address of all peers of a Unix socket that `listen` serves: to limits they are one, and log
+ * lines name it. As a trusted proxy it stands for whoever can connect to the socket.
+ */
+export const unixPeer = "unix";
+
+/**
+ * The address of the client of a call: "192.0.2.7", "2001:db8::7", or "unix". Set by every wire.
+ * IPv4 is never written as IPv6. Empty where there is none: the connection is gone already, or
+ * is one of a server that is not Chatter's own, and not of TCP.
  */
 export const peerAddressKey = createContextKey("", { description: "the client's address" });
 
@@ -22,8 +28,8 @@ export type PeerAddress = (
 export type IsTrustedProxy = (address: string | undefined) => boolean;
 
 /**
- * Makes the function that knows the trusted proxies, each an address ("192.0.2.1") or a
- * network ("10.0.0.0/8"). Throws a TypeError if one of them is something else.
+ * Makes the function that knows the trusted proxies, each an address ("192.0.2.1"), a
+ * network ("10.0.0.0/8") or "unix". Throws a TypeError if one of them is something else.
  */
 export function createTrustedProxies(trustedProxies: readonly string[] = []): IsTrustedProxy {
   if (trustedProxies.length === 0) {
@@ -31,11 +37,16 @@ export function createTrustedProxies(trustedProxies: readonly string[] = []): Is
   }
   const trusted = new BlockList();
   for (const proxy of trustedProxies) {
-    addNetwork(trusted, proxy);
+    if (proxy !== unixPeer) {
+      addNetwork(trusted, proxy);
+    }
   }
+  const trustsUnix = trustedProxies.includes(unixPeer);
   return (address = "") => {
     const version = isIP(address);
-    return version !== 0 && trusted.check(address, version === 6 ? "ipv6" : "ipv4");
+    return version === 0
+      ? trustsUnix && address === unixPeer
+      : trusted.check(address, version === 6 ? "ipv6" : "ipv4");
   };
 }
 

@@ -22,6 +22,24 @@ export const halfACertificate = defineUsageError(
 );
 
 /**
+ * `--listen` was given with settings of a port.
+ *
+ * Remedy: Remove one of the two; an empty variable counts as none.
+ */
+export const socketAndPort = defineUsageError(
+  "--listen is a Unix socket, so it excludes <flag> (<variable>): give one of them",
+);
+
+/**
+ * `--listen-mode` was given without `--listen`.
+ *
+ * Remedy: Give `--listen`, or remove it.
+ */
+export const modeWithoutSocket = defineUsageError(
+  "--listen-mode is for the Unix socket of --listen: give that, too",
+);
+
+/**
  * Nobody could log in: the server was given no accounts.
  *
  * Remedy: Do one of the three, see [accounts.md](accounts.md).

@@ -1,8 +1,9 @@
+import { unixPathOf, unixUrlRule } from "../../protocol/unix-url.js";
 import type { CertificateFiles } from "../http/tls/certificate.js";
 import { createHostCheck, defaultHosts } from "../net/allowed-hosts.js";
 import { parseOrigins } from "../net/origins.js";
 import { createTrustedProxies } from "../net/peer-address.js";
-import { halfACertificate } from "./errors.js";
+import { halfACertificate, modeWithoutSocket, socketAndPort } from "./errors.js";
 import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
@@ -19,6 +20,18 @@ export const listenSettings = {
     variable: "CHATTER_PORT",
     description: "port to listen on; 0 picks a free one",
     default: "8080",
+  },
+  listen: {
+    flag: "--listen <url>",
+    variable: "CHATTER_LISTEN",
+    description:
+      "Unix socket to listen on instead of --host and --port: unix:/run/chatter/chatter.sock",
+  },
+  listenMode: {
+    flag: "--listen-mode <octal>",
+    variable: "CHATTER_LISTEN_MODE",
+    description: "mode of that socket's file: who may connect",
+    default: "660",
   },
   tlsCert: {
     flag: "--tls-cert <file>",
@@ -50,7 +63,8 @@ export const listenSettings = {
     flag: "--trusted-proxies <list>",
     variable: "CHATTER_TRUSTED_PROXIES",
     description:
-      "proxies whose X-Forwarded-For is believed: 192.0.2.1,10.0.0.0/8,… (default: none)",
+      "proxies whose X-Forwarded-For is believed: 192.0.2.1,10.0.0.0/8,…, or unix for those that " +
+      "connect to --listen (default: none)",
   },
   shutdownGrace: {
     flag: "--shutdown-grace <seconds>",
@@ -63,6 +77,10 @@ export const listenSettings = {
 export interface ListenSettings {
   readonly host: string;
   readonly port: number;
+  /** The path of a Unix socket, instead of host and port. Undefined: there is none. */
+  readonly path: string | undefined;
+  /** Of its file. */
+  readonly mode: number;
   /** Undefined: no TLS. */
   readonly certificate: CertificateFiles | undefined;
   readonly allowedOrigins: readonly string[];
@@ -78,18 +96,46 @@ export interface ListenSettings {
 /** Throws a `UsageError` for the first that is wrong. */
 export function readListenSettings(reader: SettingReader<typeof listenSettings>): ListenSettings {
   const host = reader.text("host")!;
+  const path = socketOf(reader);
   const certificate = certificateOf(reader);
   const allowedHosts = hostsOf(reader);
   return {
     host,
     port: reader.count("port", 0, 65_535)!,
+    path,
+    mode: modeOf(reader),
     certificate,
     allowedOrigins: originsOf(reader),
     allowedHosts,
-    answeredHosts: allowedHosts ?? (certificate ? undefined : defaultHosts(host)),
+    answeredHosts: allowedHosts ?? (certificate || path ? undefined : defaultHosts(host)),
     trustedProxies: proxiesOf(reader),
     shutdownGraceMs: reader.milliseconds("shutdownGrace", 0, 3600)!,
   };
+}
+
+/** Pages cannot call a Unix socket, and only this machine reaches it: it has no hosts, nor TLS. */
+function socketOf(reader: SettingReader<typeof listenSettings>): string | undefined {
+  const url = reader.text("listen");
+  if (url === undefined) {
+    if (reader.isGiven("listenMode")) {
+      throw modeWithoutSocket();
+    }
+    return undefined;
+  }
+  const others = ["host", "port", "tlsCert", "tlsKey"] as const;
+  const other = others.find((name) => reader.isGiven(name));
+  if (other !== undefined) {
+    const { flag, variable } = listenSettings[other];
+    throw socketAndPort({ flag: flag.split(" ")[0]!, variable });
+  }
+  return unixPathOf(url) ?? reader.wrong("listen", url, unixUrlRule);
+}
+
+function modeOf(reader: SettingReader<typeof listenSettings>): number {
+  const mode = reader.text("listenMode")!;
+  return /^0?[0-7]{3}$/.test(mode)
+    ? Number.parseInt(mode, 8)
+    : reader.wrong("listenMode", mode, "three octal digits, such as 660");
 }
 
 function certificateOf(reader: SettingReader<typeof listenSettings>): CertificateFiles | undefined {
@@ -140,7 +186,7 @@ function proxiesOf(reader: SettingReader<typeof listenSettings>): readonly strin
     reader.wrong(
       "trustedProxies",
       reader.text("trustedProxies")!,
-      "addresses and networks such as 192.0.2.1 or 10.0.0.0/8, with commas",
+      "addresses and networks such as 192.0.2.1 or 10.0.0.0/8, or unix, with commas",
     );
   }
   return proxies;

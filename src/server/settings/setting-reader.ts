@@ -19,6 +19,11 @@ export class SettingReader<Table extends SettingTable> {
     return this.#given[name] === true;
   }
 
+  /** Whether it was given, by a flag or a variable. */
+  isGiven(name: keyof Table & string): boolean {
+    return this.#given[name] !== undefined;
+  }
+
   /** Text, which is not empty. */
   text(name: keyof Table & string): string | undefined {
     const value = this.#given[name] ?? this.#table[name]!.default;
