@@ -54,6 +54,8 @@ export interface Totals {
 export interface Outcome {
   /** Undefined if the suite said nothing: it was stopped, or it could not begin. */
   readonly totals: Totals | undefined;
+  /** The names of the cases that failed, but for those that are known to. */
+  readonly failedCases: readonly string[];
   /** Whether the suite was content. */
   readonly isGood: boolean;
   /** Whether the limit ended it. */
@@ -87,12 +89,17 @@ export async function runSuite(
   }, limitMs);
   process.once("exit", endGroup);
   const figures: Record<string, number> = {};
+  const failedCases: string[] = [];
   const read = async (stream: NodeJS.ReadableStream) => {
     for await (const line of createInterface({ input: stream })) {
       const found = figuresOf(line);
       if (found) {
         Object.assign(figures, found);
       } else {
+        const failed = /^FAILED: (.+):$/.exec(line);
+        if (failed) {
+          failedCases.push(failed[1]!);
+        }
         onLine(line);
       }
     }
@@ -114,6 +121,7 @@ export async function runSuite(
       passed === undefined
         ? undefined
         : { cases, passed, failed, knownFailing, notRun: cases - passed - failed - knownFailing },
+    failedCases,
     isGood: (await status) === 0 && withoutOutcome === 0,
     isStopped,
     tookMs: performance.now() - begin,
