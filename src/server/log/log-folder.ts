@@ -6,7 +6,7 @@ import { makeFolder } from "../util/make-folder.js";
 import { unusableFolder } from "./errors.js";
 import { draftEnding, syncDirectory } from "./file/disk-file.js";
 
-/** Where the parts of a log lie in its folder, which may hold other things too. */
+/** Where the parts of a log are in its folder, which may contain other files too. */
 export interface LogFolder {
   /** The folder itself. */
   readonly dir: string;
@@ -16,15 +16,15 @@ export interface LogFolder {
   readonly head: string;
   /** The second one, beside the segments. */
   readonly headCopy: string;
-  /** The file that is there while a log is imported into the folder. */
+  /** The file that exists while a log is imported into the folder. */
   readonly importMark: string;
-  /** The file that is there while a log of the old form is taken over. */
+  /** The file that exists while a log of the old format is upgraded. */
   readonly upgradeMark: string;
 }
 
 const headCopyName = "head";
 
-/** The parts of a log in a folder, whether they are there or not. */
+/** The parts of a log in a folder, whether they exist or not. */
 export function logFolder(dir: string): LogFolder {
   return {
     dir,
@@ -37,9 +37,9 @@ export function logFolder(dir: string): LogFolder {
 }
 
 /**
- * Makes the folder of a log if it is not there. Its name lasts as soon as this has resolved.
- * Rejects with `failed_precondition` and a line that names it if it is no
- * folder, cannot be written, or is the database of another program.
+ * Creates the folder of a log if it does not exist. Its name is durable as soon as this has
+ * resolved. Rejects with `failed_precondition` and a line that names it if it is not a folder,
+ * cannot be written, or is the database of another program.
  */
 export async function prepareFolder(dir: string): Promise<LogFolder> {
   const folder = logFolder(dir);
@@ -56,7 +56,7 @@ export async function prepareFolder(dir: string): Promise<LogFolder> {
   return folder;
 }
 
-/** A new folder lasts only when its parent's list is on the disk, and so on upwards. */
+/** A new folder is durable only once its parent's list is on the disk, and so on upwards. */
 async function makeDurably(dir: string): Promise<void> {
   const made = await makeFolder(dir);
   if (made === undefined) {
@@ -71,8 +71,8 @@ async function makeDurably(dir: string): Promise<void> {
 }
 
 /**
- * Whether nothing of messages is in the folder of the segments, or it is not there: drafts and
- * the second head file do not count.
+ * Whether the folder of the segments has no messages or does not exist: drafts and the second head
+ * file do not count.
  */
 export async function hasNoFiles(folder: LogFolder): Promise<boolean> {
   try {
@@ -86,7 +86,7 @@ export async function hasNoFiles(folder: LogFolder): Promise<boolean> {
   }
 }
 
-/** Whether the log has the form of older versions, a LevelDB folder. */
+/** Whether the log has the format of older versions, a LevelDB folder. */
 export function hasOldForm(folder: LogFolder): boolean {
   return existsSync(join(folder.store, "CURRENT"));
 }
@@ -119,7 +119,7 @@ export async function removeLeftovers({ dir }: LogFolder): Promise<void> {
 const probeName = "messages.probe";
 const probeBytes = 1024 * 1024;
 
-/** Rejects if the disk has no room for some messages. */
+/** Rejects if the disk has no space for some messages. */
 export async function probeSpace(folder: LogFolder): Promise<void> {
   const path = join(folder.dir, probeName);
   try {
@@ -131,7 +131,7 @@ export async function probeSpace(folder: LogFolder): Promise<void> {
       await handle.close();
     }
   } catch (error) {
-    // A limit on the size of one file says nothing of the room there is.
+    // A limit on the size of one file says nothing about the free space.
     if ((error as NodeJS.ErrnoException).code !== "EFBIG") {
       throw error;
     }

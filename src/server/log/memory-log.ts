@@ -35,8 +35,8 @@ export interface MemoryLogOptions {
 }
 
 /**
- * A log in memory, for tests and benchmarks: it keeps every promise but those that need a
- * disk, and is gone with its process. It keeps all messages unless `retention` is set.
+ * A log in memory, for tests and benchmarks: it keeps every promise that does not need a disk, and
+ * is gone with its process. It keeps all messages unless `retention` is set.
  *
  * @example
  * ```ts
@@ -164,7 +164,7 @@ class MemoryLog implements MessageLog {
 
   #retain(): void {
     if (!hasLimits(this.#retention)) {
-      return; // Each reader comes by for each message.
+      return; // Every reader passes here for every message.
     }
     const place = { head: this.head, totalBytes: this.#totalBytes };
     const now = this.#clock.nowFor(this.#retention.maxAgeMs ?? 0);

@@ -36,14 +36,14 @@ export interface KnownId {
  */
 export function hashId(sender: string, messageId: string, text: string, room = ""): Buffer {
   const target = Buffer.allocUnsafe(idHashBytes + textHashBytes);
-  // "binary" is the cheapest form in which a short digest leaves OpenSSL.
+  // "binary" is the cheapest form in which OpenSSL returns a short digest.
   const id = hash("sha256", `${sender.length}:${sender}${messageId}`, "binary");
   target.write(id, 0, idHashBytes, "binary");
   writeTextHash(target, text, room);
   return target;
 }
 
-/** The same for an id of which the hash alone is known, the first part of what `hashId` gave. */
+/** The same for an id of which only the hash is known, the first part of what `hashId` returned. */
 export function joinHashes(idHash: Uint8Array, text: string, room = ""): Buffer {
   const target = Buffer.allocUnsafe(idHashBytes + textHashBytes);
   target.set(idHash);
@@ -89,7 +89,7 @@ export class DedupeWindow {
     this.#mask = places - 1;
   }
 
-  /** How many ids are held, those that are too old but not yet dropped among them. */
+  /** How many ids are held, including those that are too old but not yet dropped. */
   get size(): number {
     return this.#count;
   }
@@ -104,7 +104,7 @@ export class DedupeWindow {
     return now - this.windowMs;
   }
 
-  /** Looks up an id (see `hashId`) as things stand at `now`. */
+  /** Looks up an id (see `hashId`) as of `now`. */
   find(hashed: Buffer, now: number): KnownId | undefined {
     const slot = this.#table[this.#place(hashed)]! - 1;
     if (slot < 0 || this.#times[slot]! < this.horizon(now)) {
@@ -132,7 +132,7 @@ export class DedupeWindow {
     }
     this.#sequences[slot] = sequence;
     this.#times[slot] = sentAt;
-    // The same id may stand there, too old to count: the new entry takes its place.
+    // The same id may be there, too old to count: the new entry takes its place.
     this.#table[this.#place(hashed)] = slot + 1;
   }
 
@@ -177,7 +177,7 @@ export class DedupeWindow {
     this.#count = 0;
   }
 
-  /** The place in the table where an id stands, or else where it would. */
+  /** The place in the table where an id is, or else where it would be. */
   #place(hashed: Buffer): number {
     const word0 = hashed.readUInt32LE(0);
     const word1 = hashed.readUInt32LE(4);
@@ -210,11 +210,11 @@ export class DedupeWindow {
     let place = this.#hashes[slot * entryWords]! & mask;
     while (this.#table[place] !== slot + 1) {
       if (this.#table[place] === 0) {
-        return; // a newer entry of the same id has taken the place, and has gone since
+        return; // a newer entry of the same id took the place, and is gone since
       }
       place = (place + 1) & mask;
     }
-    // Close the hole: move back what probing would no longer find beyond it.
+    // Close the gap: move back what probing would no longer find beyond it.
     let hole = place;
     for (let next = (hole + 1) & mask; this.#table[next] !== 0; next = (next + 1) & mask) {
       const home = this.#hashes[(this.#table[next]! - 1) * entryWords]! & mask;

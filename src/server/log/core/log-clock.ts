@@ -1,33 +1,37 @@
 import type { Logger } from "../../util/logger.js";
 
 /*
- * A log needs the time for two things: `sent_at` of a message, which never goes back, and
- * ages, by which messages and ids are removed. The machine's clock serves neither: one
- * moment in which it is wrong would be in the log for good.
+ * A log needs the time for two things: the `sent_at` of a message, which never goes back, and ages,
+ * by which messages and ids are removed. The machine's clock serves neither: a single moment in
+ * which it is wrong would stay in the log for good.
  *
- * So the log has a time of its own. It is the machine's as long as that goes on as clocks do.
- * A step of more than a minute ahead has to last before it counts: one minute for `sent_at`,
- * ten for ages, since what they remove does not come back. Behind the log, the machine's
- * clock is waited for: the log's time goes on a tenth slower meanwhile.
+ * So the log has a time of its own. It follows the machine's clock while that advances as clocks
+ * do. A step of more than a minute ahead must last before it counts: one minute for `sent_at`, ten
+ * for ages, because what they remove does not come back. If the machine's clock is behind the log,
+ * the log waits for it: meanwhile the log's time advances a tenth slower.
  *
- * Ages are measured by a clock that nobody sets. What was stored before the start has the
- * age that the log's own times say, and the time in between counts as a step does.
+ * Ages are measured by a clock that nobody sets. What was stored before the start has the age that
+ * the log's own times say, and the time since then counts as a step does.
  */
 
-/** How far ahead the machine's clock may step and be believed at once. */
+/** How far the machine's clock may step ahead and be believed at once. */
 const trustedStepMs = 60_000;
-/** How long a larger step must last before messages are stamped with it. */
+/** How long a larger step must last before messages get its time. */
 const stampAfterMs = 60_000;
-/** How long it must last before anything is older by it. */
+/** How long it must last before it makes anything older. */
 const ageAfterMs = 600_000;
-/** How far the machine's clock may step back so that the log's time just stands for that long. */
+/**
+ * How far the machine's clock may step back so that the log's time just stands still for that long.
+ */
 const standMs = 1000;
-/** How fast the log's time goes while it is further ahead. */
+/** How fast the log's time advances while it is further ahead than that. */
 const aheadRate = 0.9;
-/** From what difference on the operator is warned, and how often. */
+/** The difference from which on the operator is warned, and how often. */
 const warnMs = 60_000;
 const warnAgainMs = 3_600_000;
-/** Steps that are remembered; forgetting the oldest makes ages from before it inexact. */
+/**
+ * How many steps are remembered; when the oldest is forgotten, ages from before it become inexact.
+ */
 const maxPoints = 64;
 
 /** Options of a log's clock. */
@@ -36,17 +40,17 @@ export interface LogClockOptions {
   readonly now?: () => number;
   /** A clock that nobody sets, in milliseconds. Default `performance.now`. */
   readonly ticks?: () => number;
-  /** Warned when the machine's clock and the log disagree. Default: nobody. */
+  /** Called when the machine's clock and the log disagree. Default: nothing is logged. */
   readonly logger?: Logger | undefined;
 }
 
-/** Where the log's time stood when that much time had passed. */
+/** What the log's time was when that much time had passed. */
 interface Point {
   elapsed: number;
   readonly time: number;
 }
 
-/** A step of the log's time that nothing is older by yet. */
+/** A step of the log's time that does not make anything older yet. */
 interface Step {
   /** The first point after it. */
   readonly point: Point;
@@ -55,17 +59,20 @@ interface Step {
   readonly since: number;
 }
 
-/** The time of a log, see above. */
+/** The time of a log, see the top of this file. */
 export class LogClock {
   readonly #now: () => number;
   readonly #ticks: () => number;
   readonly #logger: Logger | undefined;
   /** The log's time. */
   #time: number;
-  /** How much time has passed for it since the first point. */
+  /** How much time has passed since the first point. */
   #elapsed = 0;
   #lastTicks: number;
-  /** Where the log's time did not go on as time passed: linear between. At least one. */
+  /**
+   * The points at which the log's time did not advance as time passed; linear between them. At
+   * least one.
+   */
   #points: Point[];
   #steps: Step[] = [];
   /** The machine's clock is ahead: by how much of the ticks, and since when. */
@@ -75,7 +82,7 @@ export class LogClock {
   #warnedAt: number | undefined;
 
   constructor({ now, ticks, logger }: LogClockOptions = {}) {
-    // Looked up at each call: tests set Date.now.
+    // Looked up at each call, because tests set Date.now.
     this.#now = now ?? (() => Date.now());
     this.#ticks = ticks ?? (() => performance.now());
     this.#logger = logger;
@@ -84,7 +91,9 @@ export class LogClock {
     this.#points = [{ elapsed: 0, time: this.#time }];
   }
 
-  /** Begins after the time of the log's newest message, 0 if there never was one; once. */
+  /**
+   * Begins after the time of the log's newest message, or 0 if there never was one. Called once.
+   */
   start(newest: number): void {
     if (this.#isStarted) {
       return;
@@ -104,15 +113,17 @@ export class LogClock {
     this.#advance();
   }
 
-  /** The log's time in whole milliseconds: `sent_at` of what it takes now. Never goes back. */
+  /**
+   * The log's time in whole milliseconds: the `sent_at` of a message stored now. Never goes back.
+   */
   now(): number {
     this.#advance();
     return Math.floor(this.#time);
   }
 
   /**
-   * What now has to be taken for where an age is compared: what has a `sent_at` of less than
-   * `nowFor(age) - age` is older than that.
+   * The time to use as "now" when an age is compared: a message whose `sent_at` is less than
+   * `nowFor(age) - age` is older than that age.
    */
   nowFor(ageMs: number): number {
     this.#advance();
@@ -149,7 +160,7 @@ export class LogClock {
     this.#elapsed += elapsed;
   }
 
-  /** The machine's clock is far ahead: it is followed when it has been so for a while. */
+  /** The machine's clock is far ahead: it is followed once this has lasted for a while. */
   #doubt(now: number, ticks: number): void {
     const offset = now - ticks;
     if (this.#doubted === undefined || Math.abs(offset - this.#doubted.offset) > trustedStepMs) {
@@ -162,7 +173,7 @@ export class LogClock {
     }
   }
 
-  /** The log's time follows the machine's at once. Nothing is older by that yet. */
+  /** The log's time follows the machine's at once. Nothing becomes older by that yet. */
   #step(now: number, since = this.#lastTicks): void {
     const size = now - this.#time;
     this.#mark();
@@ -186,7 +197,10 @@ export class LogClock {
     return point;
   }
 
-  /** What was before a step becomes older by it, when it has lasted; or never, if it was none. */
+  /**
+   * What was before a step becomes older by it once it has lasted, or never, if the clock went
+   * back.
+   */
   #countSteps(now: number, ticks: number): void {
     if (this.#steps.length === 0) {
       return;
@@ -205,7 +219,7 @@ export class LogClock {
     });
   }
 
-  /** Where the log's time stood when that much time had passed. */
+  /** What the log's time was when that much time had passed. */
   #timeAt(elapsed: number): number {
     let next: Point = { elapsed: this.#elapsed, time: this.#time };
     for (let i = this.#points.length - 1; i >= 0; i--) {

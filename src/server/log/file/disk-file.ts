@@ -4,14 +4,14 @@ import { dirname } from "node:path";
 import { promisify } from "node:util";
 
 /*
- * Files by their descriptors: what FileHandle does costs the hot paths twice as much. Short
- * reads and writes are continued.
+ * File operations by descriptor: FileHandle would cost the hot paths twice as much. Short reads and
+ * writes are continued.
  */
 
 /**
- * On Linux a write to a file opened with O_DSYNC has reached the disk when it returns, for one
- * system call instead of two. Elsewhere O_DSYNC does not flush the drive (macOS), or is not
- * there (Windows), and Node's fdatasync does.
+ * On Linux, a write to a file opened with O_DSYNC is on the disk when it returns, which takes one
+ * system call instead of two. Elsewhere O_DSYNC does not flush the drive (macOS) or does not exist
+ * (Windows), but Node's fdatasync does.
  */
 const durableWrites = process.platform === "linux";
 
@@ -21,13 +21,13 @@ export const openFile: (path: string, flags: number, mode?: number) => Promise<n
 );
 
 export const closeFile: (fd: number) => Promise<void> = promisify(fs.close);
-/** Makes a file end at a place. */
+/** Truncates a file at a place. */
 export const truncateAt: (path: string, length: number) => Promise<void> = promisify(fs.truncate);
 
-/** Waits until what was written is on the disk, with the file's size. */
+/** Waits until everything written is on the disk, with the file's size. */
 export const syncFile: (fd: number) => Promise<void> = promisify(fs.fsync);
 
-/** What file systems of Linux say of their own data that is damaged: EUCLEAN and EBADMSG. */
+/** The error codes of Linux file systems for damaged data of their own: EUCLEAN and EBADMSG. */
 const damagedErrnos = [-117, -74];
 
 /** Whether the disk could not return stored data: a sector, or metadata of the file system. */
@@ -36,7 +36,7 @@ export function isUnreadable(error: unknown): boolean {
   return code === "EIO" || (process.platform === "linux" && damagedErrnos.includes(errno));
 }
 
-/** Reads bytes from a place; fewer if the file ends before. */
+/** Reads bytes from a place; fewer if the file ends earlier. */
 export function readAt(fd: number, position: number, length: number): Promise<Buffer> {
   const target = Buffer.allocUnsafeSlow(length);
   return new Promise((resolve, reject) => {
@@ -59,7 +59,7 @@ export function readAt(fd: number, position: number, length: number): Promise<Bu
   });
 }
 
-/** A file that is written to so that each write is durable when it resolves. */
+/** A file in which every write is durable when it resolves. */
 export class DurableFile {
   readonly #fd: number;
 
@@ -67,13 +67,13 @@ export class DurableFile {
     this.#fd = fd;
   }
 
-  /** Opens a file that is there. */
+  /** Opens an existing file. */
   static async open(path: string): Promise<DurableFile> {
     const flags = constants.O_RDWR | (durableWrites ? constants.O_DSYNC : 0);
     return new DurableFile(await openFile(path, flags));
   }
 
-  /** The descriptor: compared with what is at the path. */
+  /** The descriptor, to be compared with the file at the path. */
   get fd(): number {
     return this.#fd;
   }
@@ -116,8 +116,8 @@ export class DurableFile {
 export const draftEnding = ".tmp";
 
 /**
- * An incomplete file. Until it takes its place, its name ends with `draftEnding`: a killed process
- * leaves such a file behind.
+ * An incomplete file. Its name ends with `draftEnding` until it takes its place, so a killed
+ * process leaves such a file behind.
  */
 export class Draft {
   readonly #path: string;
@@ -128,9 +128,9 @@ export class Draft {
     this.#fd = fd;
   }
 
-  /** Begins a file that is to be at a path. */
+  /** Begins a file that will take a path. */
   static async create(path: string): Promise<Draft> {
-    // It overwrites what a killed process has left there.
+    // It overwrites whatever a killed process has left there.
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC;
     return new Draft(path, await openFile(`${path}${draftEnding}`, flags, 0o600));
   }
@@ -142,7 +142,7 @@ export class Draft {
     }
   }
 
-  /** Puts the file in its place: whole and durable when it resolves. */
+  /** Moves the file to its place: complete and durable when it resolves. */
   async finish(): Promise<void> {
     try {
       await syncFile(this.#fd);
@@ -163,8 +163,8 @@ export class Draft {
 }
 
 /**
- * Makes a file, or puts another one in its place: whole and durable when it resolves, as it
- * was if it does not. What a kill leaves has a name that ends with `draftEnding`.
+ * Creates or replaces a file: complete and durable when it resolves, unchanged if it rejects. What
+ * a killed process leaves has a name that ends with `draftEnding`.
  */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   const draft = await Draft.create(path);
@@ -187,10 +187,10 @@ function write(fd: number, bytes: Uint8Array, done: number, position: number): P
   });
 }
 
-/** Makes the list of what is in a folder durable. */
+/** Makes the entries of a folder durable. */
 export async function syncDirectory(path: string): Promise<void> {
   if (process.platform === "win32") {
-    return; // Folders cannot be opened there, and their lists need no sync.
+    return; // Folders cannot be opened on Windows, and their entries need no sync.
   }
   const fd = await openFile(path, constants.O_RDONLY);
   try {

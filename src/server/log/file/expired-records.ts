@@ -5,15 +5,16 @@ import type { Segment } from "./segments/segment.js";
 import { indexStep } from "./segments/segment-index.js";
 import type { SegmentSet } from "./segments/segment-set.js";
 
-/** What decides whether a record is expired; what is older than an expired one is, too. */
+/** Decides whether a record is expired; everything older than an expired record is expired, too. */
 export type ExpiryTest = (record: Pick<MessageRecord, "last" | "sentAt" | "totalBytes">) => boolean;
 
-/** What is fetched to look at one header. */
+/** The number of bytes fetched to look at one header. */
 const headerFetchBytes = 512;
 
 /**
- * The last message of the records that are expired, which are the oldest ones; undefined if
- * none is. Damaged ones go with those after them. Found by halving: what is kept is not read.
+ * The last message of the expired records, which are the oldest ones; undefined if none is expired.
+ * Damaged records go with those after them. Uses a binary search, so that records that are kept are
+ * not read.
  */
 export async function lastExpired(
   segments: SegmentSet,
@@ -41,7 +42,7 @@ export async function lastExpired(
     : ((await lookFrom(segments, segment, places[low - 1]!, isExpired, false)) ?? found);
 }
 
-/** Looks at the records from a place on, or at the first one alone. */
+/** Looks at the records from a place on, or only at the first one. */
 async function lookFrom(
   segments: SegmentSet,
   segment: Segment,

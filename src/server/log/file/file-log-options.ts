@@ -6,7 +6,7 @@ import { invalidSegmentBytes } from "./errors.js";
 
 /** Options of `openFileLog`. */
 export interface FileLogOptions {
-  /** The log's folder, made if it is not there. It may hold other things too. */
+  /** The log's folder, created if it does not exist. It may contain other files too. */
   readonly dir: string;
   /** What is kept. Default: everything. */
   readonly retention?: RetentionOptions;
@@ -14,7 +14,7 @@ export interface FileLogOptions {
   readonly dedupe?: DedupeOptions;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
-  /** Notified of what the log does. Default: nobody. */
+  /** Called with what the log does. Default: nothing is called. */
   readonly observer?: LogObserver;
   /**
    * Bytes after which a file of the log is full and the next one begins. Default: an eighth of
@@ -25,10 +25,16 @@ export interface FileLogOptions {
 
 const mebibyte = 1024 * 1024;
 
-/** Places in a file have four bytes, and a commit may reach beyond where a file is full. */
+/**
+ * A place in a file has four bytes, and a commit may extend beyond the size at which a file is
+ * full.
+ */
 const maxSegmentBytes = 2048 * mebibyte;
 
-/** Bytes after which a file of the log is full. Throws `failed_precondition` if it is no size. */
+/**
+ * Bytes after which a file of the log is full. Throws `failed_precondition` if it is not a valid
+ * size.
+ */
 export function segmentBytesOf({ segmentBytes, retention }: FileLogOptions): number {
   const part = (retention?.maxBytes ?? Number.POSITIVE_INFINITY) / 8;
   const bytes = segmentBytes ?? Math.min(64 * mebibyte, Math.max(4 * mebibyte, Math.floor(part)));

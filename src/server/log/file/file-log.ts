@@ -44,11 +44,11 @@ export type { FileLogOptions } from "./file-log-options.js";
 const cacheBytes = 8 * 1024 * 1024;
 
 /**
- * Opens the log in a folder, or makes one: the engine for one machine, on append-only files.
- * One process has the folder at a time.
+ * Opens the log in a folder, or creates it: the engine for one machine, on append-only files. Only
+ * one process can have the folder open at a time.
  *
- * Rejects with `failed_precondition` and one line that names the folder if another process
- * has it, if it cannot be written, or if what is there is not a log or cannot be used.
+ * Rejects with `failed_precondition` and one line that names the folder if another process has it
+ * open, if it cannot be written, or if its contents are not a log or cannot be used.
  *
  * @example
  * ```ts
@@ -80,9 +80,9 @@ class FileLog implements MessageLog {
   #cache: TailCache;
   #first: number;
   #totalBytes: number;
-  /** Why files could not be removed, as it was reported last. */
+  /** The last reported reason why files could not be removed. */
   #reportedKept = "";
-  /** Ids are read in, or the log is opened again; resolves when that has ended. */
+  /** Ids are being loaded, or the log is being opened again; resolves when that has ended. */
   #starting: Promise<void>;
 
   constructor(options: FileLogOptions, opened: OpenLog) {
@@ -203,7 +203,9 @@ class FileLog implements MessageLog {
     await this.#open.close();
   }
 
-  /** The next messages of some rooms, step by step, so that other reads get the disk in between. */
+  /**
+   * The next messages of some rooms, step by step, so that other reads can use the disk in between.
+   */
   async #readRooms(
     after: number,
     end: number,
@@ -228,7 +230,7 @@ class FileLog implements MessageLog {
 
   /**
    * Reads the messages after a sequence from the disk, in turn. Rejects as `read` does. If the log
-   * is opened again meanwhile, it repeats the read.
+   * is opened again meanwhile, the read is repeated.
    */
   async #atDisk<T>(
     after: number,
@@ -247,7 +249,7 @@ class FileLog implements MessageLog {
     return this.#withStore(ask, signal);
   }
 
-  /** Asks the store; again if it was closed meanwhile, as the log was opened again. */
+  /** Queries the store; again if it was closed meanwhile because the log was opened again. */
   async #withStore<T>(
     ask: (store: FileStore) => Promise<T>,
     signal: AbortSignal | undefined,
@@ -268,7 +270,7 @@ class FileLog implements MessageLog {
     }
   }
 
-  /** What a reader gets: nothing final, unless the files are those of this log. */
+  /** The error that a reader gets: it is final only if the files are those of this log. */
   async #readFault(error: unknown): Promise<ConnectError> {
     if (!(error instanceof ConnectError)) {
       return unreadableError({ cause: error });
@@ -295,7 +297,7 @@ class FileLog implements MessageLog {
     this.#waiters.wake(this.head, commit.records);
   }
 
-  /** Reports what was found, reads the ids in, and lets posts come. */
+  /** Reports what was found, loads the ids, and then accepts posts. */
   async #begin(): Promise<void> {
     const { store, place, loss, diskFull, headFaults } = this.#open;
     if (headFaults.length > 0) {
@@ -330,7 +332,7 @@ class FileLog implements MessageLog {
     this.#commits.start(place);
   }
 
-  /** Takes no more posts and has the log opened again. Returns what posts get. */
+  /** Stops accepting posts and has the log opened again. Returns the error that posts get. */
   #suspendWrites(cause: unknown): ConnectError {
     const fault = writeFaultError({ cause });
     if (this.#commits.fault === undefined) {
@@ -345,7 +347,9 @@ class FileLog implements MessageLog {
     return fault;
   }
 
-  /** Opens the log again, as often as it takes. Readers keep what they have until then. */
+  /**
+   * Opens the log again, with as many attempts as it takes. Readers keep what they have until then.
+   */
   async #recover(): Promise<void> {
     await this.#commits.idle();
     await this.#sweeper.idle();
@@ -366,7 +370,7 @@ class FileLog implements MessageLog {
     }
     const before = this.#open;
     this.#open = opened;
-    // Messages of the failed commit that are there after all are in the log now.
+    // Messages of the failed commit that were stored after all are part of the log now.
     if (opened.place.head > this.head) {
       this.#cache = new TailCache(cacheBytes, opened.place.head);
       this.#waiters.wake(this.head, undefined);
@@ -378,10 +382,10 @@ class FileLog implements MessageLog {
     await this.#begin();
   }
 
-  /** Removes what retention does not keep, where a full disk is waited for. */
+  /** Removes expired messages while a full disk keeps the log from being opened. */
   async #makeRoom(): Promise<void> {
     const { store, headFile } = this.#open;
-    // Another folder, or another process's: nothing of it is this log's to remove.
+    // Another folder, or that of another process: this log may remove nothing there.
     if (!(await this.#open.isInPlace())) {
       return;
     }
@@ -392,7 +396,7 @@ class FileLog implements MessageLog {
     }
   }
 
-  /** Says why files of removed messages are still there, once for each reason. */
+  /** Logs why files of removed messages still exist, once for each reason. */
   #reportKept(error: unknown): void {
     const { message } = error as Error;
     if (message !== this.#reportedKept) {

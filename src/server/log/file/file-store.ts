@@ -29,18 +29,18 @@ export interface StoreOptions {
 interface FoundLog {
   readonly segments: SegmentSet;
   readonly standing: Standing;
-  /** How the last segment ends; undefined if nothing can be written there. */
+  /** The end of the last segment; undefined if nothing can be written there. */
   readonly tail: Tail | undefined;
   readonly nextSerial: number;
   readonly faults: readonly string[];
 }
 
 /**
- * The messages of a log in a folder of segments. It knows how they are found and written, not
- * what is asked of a log.
+ * The messages of a log in a folder of segments. It knows how they are found and written; the
+ * queries of a log are above it.
  */
 export class FileStore {
-  /** What was damaged or missing when it was opened, for the operator. */
+  /** What was damaged or missing when the store was opened, for the operator. */
   readonly faults: readonly string[];
   readonly #options: StoreOptions;
   readonly #segments: SegmentSet;
@@ -53,10 +53,10 @@ export class FileStore {
   readonly #tail: Tail | undefined;
   readonly #standing: Standing;
   #nextSerial: number;
-  /** Files before the oldest segment may be there. */
+  /** Files of segments before the oldest one may exist. */
   #hasOlderFiles = true;
   #writer: SegmentWriter | undefined;
-  /** Resolves when the write under way, or what came before it, has ended. */
+  /** Resolves when the write in progress has ended. */
   #writing: Promise<unknown> = Promise.resolve();
   #failure: unknown;
   #isClosed = false;
@@ -77,8 +77,8 @@ export class FileStore {
   }
 
   /**
-   * A store in a folder that has no segments, whose first message will be `first`. Nothing is
-   * made before `startWriting`.
+   * A store in a folder without segments, whose first message will be `first`. Nothing is created
+   * before `startWriting`.
    */
   static create(options: StoreOptions, first = 1): FileStore {
     const segments = new SegmentSet(options.dir, new SegmentFiles(), []);
@@ -93,10 +93,11 @@ export class FileStore {
   }
 
   /**
-   * Opens a store to be read; nothing is written. Resolves with undefined if there are no
-   * segments. Rejects with `failed_precondition` if they are of another log or a newer form.
+   * Opens a store for reading; nothing is written. Resolves with undefined if there are no
+   * segments. Rejects with `failed_precondition` if they belong to another log or have a newer
+   * format.
    *
-   * @param known the last message and the oldest one kept that the head files know. Default:
+   * @param known the last message and the oldest one kept, according to the head files. Default:
    * they know of none
    */
   static async open(
@@ -148,12 +149,12 @@ export class FileStore {
     }
   }
 
-  /** Where the log stands as its segments have it; without what is lost at their end. */
+  /** Where the log stands according to its segments, without what is lost at their end. */
   get standing(): Standing {
     return this.#writer?.standing ?? this.#standing;
   }
 
-  /** Whether a write has failed: nothing more is written. */
+  /** Whether a write has failed: nothing can be written any more. */
   get hasFailed(): boolean {
     return this.#failure !== undefined;
   }
@@ -164,8 +165,8 @@ export class FileStore {
   }
 
   /**
-   * Makes the store ready to be written to after a message: the last one, or a later one if
-   * those between are lost. What is there is durable then.
+   * Makes the store ready for writing after a message: the last one, or a later one if those
+   * between are lost. Everything stored is durable then.
    */
   async startWriting(last = this.standing.last): Promise<void> {
     const { dir, identity, segmentBytes = defaultSegmentBytes } = this.#options;
@@ -186,11 +187,12 @@ export class FileStore {
     if (before !== undefined && tail?.isClean && last === tail.last) {
       this.#writer = await SegmentWriter.continue(place, before, tail);
       if (this.#standing.firstKept > tail.firstKept) {
-        await this.#writer.writeFirst(this.#standing.firstKept); // The head file knew it alone.
+        await this.#writer.writeFirst(this.#standing.firstKept); // Only the head file knew.
       }
       return;
     }
-    // What is torn stays behind: a new segment says where the log in the one before ends.
+    // The torn end is left alone: the header of a new segment says where the log ends in the
+    // previous one.
     const previous = before?.serial === this.#nextSerial - 1 ? before : undefined;
     const standing = { ...this.#standing, last };
     const hasRooms = before?.hasRooms ?? false;
@@ -204,18 +206,18 @@ export class FileStore {
     }
   }
 
-  /** Writes the indexes of a segment that is written to no more, in the background. */
+  /** Writes the indexes of a full segment, in the background. */
   #keepIndexes(segment: Segment): void {
     this.#segments.keepIndex(segment);
     this.#rooms.keep(segment);
   }
 
-  /** Writes commits that follow each other, all or nothing, and waits for the disk. */
+  /** Writes consecutive commits, all or nothing, and waits for the disk. */
   write(...commits: readonly StoredCommit[]): Promise<void> {
     return this.#inTurn((writer) => writer.write(commits));
   }
 
-  /** Puts down that the messages from the next one up to `last` were lost before. */
+  /** Records that the messages from the next one up to `last` were lost. */
   writeGap(last: number): Promise<void> {
     return this.#inTurn((writer) => writer.writeGap(last));
   }
@@ -227,7 +229,7 @@ export class FileStore {
 
   /** Whether a selection of rooms has every message. */
   isCoveredBy(rooms: RoomSelection): boolean {
-    // Segments with rooms are followed by such segments alone.
+    // After a segment with rooms, all segments have rooms.
     return rooms.isAll || (rooms.has("") && this.#segments.all.at(-1)?.hasRooms === false);
   }
 
@@ -273,8 +275,8 @@ export class FileStore {
   }
 
   /**
-   * Removes the messages before `first`: out of the log at once, from the disk by whole
-   * segments. What of their ids is not forgotten yet is kept.
+   * Removes the messages before `first`: from the log at once, from the disk by whole segments.
+   * Their ids are kept until they are forgotten.
    *
    * @param idsFrom sequence of the oldest message whose id is remembered
    */
@@ -283,7 +285,7 @@ export class FileStore {
       await this.#inTurn(async (writer) => {
         await writer.writeFirst(first);
         if (writer.standing.last < first && writer.standing.last >= writer.segment.first) {
-          await writer.rotate(); // Nothing of it is kept: it can go.
+          await writer.rotate(); // None of its messages is kept: it can be deleted.
         }
       });
     }
@@ -291,10 +293,10 @@ export class FileStore {
   }
 
   /**
-   * Removes whole segments before `first` though nothing can be written to the log, as the disk
-   * is full. Rejects if what of their ids is not forgotten yet has no room either.
+   * Removes whole segments before `first` although nothing can be written to the log, because the
+   * disk is full. Rejects if there is no room for those of their ids that are still remembered.
    *
-   * @param putDown makes durable that the log begins with `first`
+   * @param putDown makes it durable that the log begins with `first`
    */
   async makeRoom(first: number, idsFrom: number, putDown: () => Promise<void>): Promise<void> {
     const { all } = this.#segments;
@@ -329,12 +331,12 @@ export class FileStore {
     }
   }
 
-  /** Forgets the ids of removed messages before a message. */
+  /** Forgets the ids of removed messages that come before a message. */
   removeIds(before: number): Promise<void> {
     return this.#ids.removeKept(before);
   }
 
-  /** Closes all files; what is under way is waited for. */
+  /** Closes all files, after waiting for operations in progress. */
   async close(): Promise<void> {
     await this.#writing;
     this.#failure ??= new Error("the log's files are closed");
@@ -354,7 +356,7 @@ export class FileStore {
       return work(this.#writer);
     });
     this.#writing = result.catch((error) => {
-      // What a failed write has left is not known: whoever goes on must look first.
+      // What a failed write left behind is unknown: the log must be opened again first.
       this.#failure ??= error;
     });
     return result;

@@ -9,25 +9,25 @@ import { cannotLock, logInUse } from "./errors.js";
 import type { WatchedFile } from "./folder-watch.js";
 
 /*
- * One process has a log at a time, and once: by a lock on a file in its folder. On a Linux
- * without the program for that, by a Unix socket in the folder, on which nobody listens any
- * more once the process is gone.
+ * Only one process can have a log open, and only once. This is ensured by a lock on a file in its
+ * folder or, on a Linux without the flock program, by a Unix socket in the folder, which nobody
+ * listens on once the process is gone.
  */
 
 /** A lock on the folder of a log. */
 export class FolderLock {
-  /** The file that is locked; undefined: there was none, and none can be made. */
+  /** The locked file; undefined: it did not exist, and cannot be created. */
   readonly file: WatchedFile | undefined;
   readonly #socket: Server | undefined;
   #isHeld = true;
 
-  /** Of a file that is locked: see `take`. */
+  /** See `take`, for a locked file. */
   constructor(file: WatchedFile | undefined, socket: Server | undefined) {
     this.file = file;
     this.#socket = socket;
   }
 
-  /** Takes the lock of a folder. Rejects with `failed_precondition` if somebody has it. */
+  /** Takes the lock of a folder. Rejects with `failed_precondition` if another process has it. */
   static async take(dir: string): Promise<FolderLock> {
     const path = lockPath(dir);
     const flags = constants.O_RDWR | constants.O_CREAT;
@@ -37,14 +37,13 @@ export class FolderLock {
       if (await lock.isInPlace()) {
         return lock;
       }
-      lock.release(); // Somebody has put another folder there meanwhile.
+      lock.release(); // The folder was replaced meanwhile.
     }
   }
 
   /**
-   * Takes the lock of a folder that is only to be read. In one that cannot be written, the file
-   * of the lock need not be there: a server that has the folder open has made it. Rejects as
-   * `take`.
+   * Takes the lock of a folder that is only read. If the folder cannot be written, the lock file
+   * may be missing: a server that has the folder open would have created it. Rejects as `take`.
    */
   static async takeToRead(dir: string): Promise<FolderLock> {
     try {
@@ -61,19 +60,19 @@ export class FolderLock {
     return lockOpen(dir, path, openLocked(dir, path, constants.O_RDONLY), false);
   }
 
-  /** Whether the file that is locked is the one at its path, and not an older one. */
+  /** Whether the locked file is the one at its path, and not an older one. */
   async isInPlace(): Promise<boolean> {
     return this.file !== undefined && (await isSameFile(this.file.fd, this.file.path));
   }
 
-  /** Removes the file of the lock, which is held until it is released. */
+  /** Removes the lock file, which stays locked until it is released. */
   async remove(): Promise<void> {
     if (this.file !== undefined) {
       await unlink(this.file.path);
     }
   }
 
-  /** Gives the lock back. */
+  /** Releases the lock. */
   release(): void {
     if (this.#isHeld) {
       this.#isHeld = false;
@@ -89,7 +88,7 @@ function lockPath(dir: string): string {
   return join(dir, "messages.lock");
 }
 
-/** Locks a file that is open; closes it if that fails. */
+/** Locks an open file; closes it if that fails. */
 async function lockOpen(
   dir: string,
   path: string,
@@ -115,7 +114,7 @@ function openLocked(dir: string, path: string, flags: number): number {
   }
 }
 
-/** Whether an error is that a folder, or its file system, is not to be written to. */
+/** Whether an error means that a folder, or its file system, is read-only. */
 function isUnwritable(error: unknown): boolean {
   const { code } = (error ?? {}) as NodeJS.ErrnoException;
   return code === "EROFS" || code === "EACCES" || code === "EPERM";
@@ -130,7 +129,7 @@ async function lockOnLinux(
   fd: number,
   canWrite: boolean,
 ): Promise<Server | undefined> {
-  // A socket's path is short, and a folder's need not be.
+  // The path of a socket must be short, but the path of a folder may be long.
   const folder = openSync(dir, constants.O_RDONLY);
   const socketPath = `/proc/self/fd/${folder}/messages.socket`;
   let socket: Server | undefined;
@@ -155,7 +154,7 @@ async function lockOnLinux(
   }
 }
 
-/** Whether somebody who has the program has locked the file: the kernel has a list. */
+/** Whether another process has locked the file with flock: the kernel has a list. */
 async function isFlocked(fd: number): Promise<boolean> {
   const { ino } = fstatSync(fd, { bigint: true });
   const locks = await readFile("/proc/locks", "latin1").catch(() => "");

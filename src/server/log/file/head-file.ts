@@ -18,39 +18,38 @@ import type { WatchedFile } from "./folder-watch.js";
 import { formVersion } from "./segments/segment-header.js";
 
 /*
- * Nothing in a segment says whether its last commit was answered, or that further ones were
- * there before somebody cut the file. So a small file beside the segments says how far the log
- * had come. It is written after every commit, once that is durable and before anybody is notified
- * of it: a log that ends before the head of this file has lost messages.
+ * Nothing in a segment says whether its last commit was answered, or that more commits existed
+ * before somebody truncated the file. So a small file beside the segments says how far the log had
+ * come. It is written after every commit, once that is durable and before anybody is notified of
+ * it: a log that ends before the head in this file has lost messages.
  *
- * The write goes to the page cache and costs some microseconds; it is not synced. A killed
- * process loses nothing of it. A machine that loses power may leave an older head behind:
- * then the check is weaker for the last seconds before, but never wrong, as the file is never
- * ahead of the disk.
+ * The write goes to the page cache and costs some microseconds; it is not synced. A killed process
+ * loses nothing of it. A machine that loses power may leave an older head behind: then the check is
+ * weaker for the last seconds before, but never wrong, because the file is never ahead of the disk.
  *
- * There are two such files, in two folders, and both are written: a sector that cannot be read,
- * or a file that is gone, leaves the other one, which says the same. Each has two lines of one
- * length, written in turn: a torn or flipped line leaves the one before. They are text, so that
- * `cat` shows how far a log has come, and have had this shape since the first form of the log:
- * so older programs, which know the first file alone, see that they do not know this form.
+ * There are two such files, in two folders, and both are written: if a sector cannot be read or a
+ * file is gone, the other file says the same. Each has two lines of the same length, written in
+ * turn: if one line is torn or has flipped bits, the previous one remains. They are text, so that
+ * `cat` shows how far a log has come, and have kept this layout since the first format of the log.
+ * So older programs, which know only the first file, see that they do not know this format.
  *
- * The second file has two more lines: the oldest message that is kept, where nothing but this
- * file could be written to. What is written over needs no room on a full disk.
+ * The second file has two more lines: the oldest message that is kept, for when only this file
+ * could be written. Overwriting needs no space on a full disk.
  */
 
 const lineLength = 50;
 const firstLineLength = 52;
 
-/** What a head file of a log says. */
+/** The contents of a head file. */
 export interface HeadMark {
-  /** The form of the log: 1 is the LevelDB folder of older versions. */
+  /** The format of the log: 1 is the LevelDB folder of older versions. */
   readonly form: number;
   readonly identity: string;
   /** Sequence of the newest message that was durable. */
   readonly head: number;
 }
 
-/** What is to be written, in this program's form. */
+/** What is to be written, in this program's format. */
 interface NewMark {
   readonly identity: string;
   readonly head: number;
@@ -58,9 +57,9 @@ interface NewMark {
   readonly first: number;
 }
 
-/** What was found where the head files are. */
+/** What was found in place of the head files. */
 export interface FoundMark {
-  /** Undefined: neither says anything, as they are not there, or empty. */
+  /** Undefined: neither has a mark, because they are missing or empty. */
   readonly mark: (HeadMark & NewMark) | undefined;
   /** Why one of them does not count, such as "/data/messages.head is missing". */
   readonly faults: readonly string[];
@@ -70,14 +69,14 @@ interface Look {
   readonly mark: (HeadMark & NewMark) | undefined;
   /** What is wrong with it, if it has no mark. */
   readonly problem: string;
-  /** Whether a first start that was killed may have left it so. */
+  /** Whether the first start of a log, when killed, may have left it like this. */
   readonly mayBeNew: boolean;
 }
 
 /**
- * Reads the head files of a log: either is enough, and the further one counts. Throws
- * `failed_precondition` if none is left and one is damaged or cannot be read, or if one is of a
- * newer form.
+ * Reads the head files of a log: one of them is enough, and the one that is further counts. Throws
+ * `failed_precondition` if neither can be used and one is damaged or cannot be read, or if one has
+ * a newer format.
  */
 export function readHeadFiles({ head, headCopy }: LogFolder): FoundMark {
   const own = lookAt(head);
@@ -93,7 +92,7 @@ export function readHeadFiles({ head, headCopy }: LogFolder): FoundMark {
     return { mark: copy.mark, faults: [own.problem] };
   }
   if (copy.mark === undefined) {
-    // Older versions had none, and there is no need to report that it is made.
+    // Older versions had none, so there is no need to report that it is created.
     return { mark: own.mark, faults: copy.mayBeNew ? [] : [copy.problem] };
   }
   if (copy.mark.identity !== own.mark.identity) {
@@ -103,7 +102,7 @@ export function readHeadFiles({ head, headCopy }: LogFolder): FoundMark {
   return { mark: { ...further, first: copy.mark.first }, faults: [] };
 }
 
-/** Looks at one of them. Throws `failed_precondition` for one of a newer form. */
+/** Reads one of them. Throws `failed_precondition` if it has a newer format. */
 function lookAt(path: string): Look {
   let text: string;
   try {
@@ -127,7 +126,7 @@ function lookAt(path: string): Look {
   return { mark, problem: `${path} ${what}`, mayBeNew };
 }
 
-/** What a head file says, of whatever form it is; undefined if neither line is whole. */
+/** The contents of a head file, of any format; undefined if neither line is intact. */
 export function furthestMark(text: string): HeadMark | undefined {
   let best: HeadMark | undefined;
   for (const at of [0, lineLength]) {
@@ -149,7 +148,7 @@ function parseLine(line: string): HeadMark | undefined {
   return Number(head) > maxSequence ? undefined : { form, identity: identity!, head: Number(head) };
 }
 
-/** The oldest message that a log keeps, by a head file; 1 if it does not say. */
+/** The oldest message that a log keeps, according to a head file; 1 if it does not say. */
 function furthestFirst(text: string, identity: string): number {
   const firsts = [0, firstLineLength].map((at) => {
     const start = 2 * lineLength + at;
@@ -188,10 +187,7 @@ function copyText(mark: NewMark): string {
   return ownText(mark) + firstLineOf(mark).repeat(2);
 }
 
-/**
- * Makes the first head file, or puts another one in its place: all of it or nothing, and
- * durable.
- */
+/** Creates or replaces the first head file: all or nothing, and durable. */
 export async function replaceHeadFile(
   path: string,
   mark: Pick<NewMark, "identity" | "head">,
@@ -201,9 +197,9 @@ export async function replaceHeadFile(
 
 const sync = promisify(fdatasync);
 
-/** The open head files of a log that takes messages. */
+/** The open head files of a log that accepts messages. */
 export class HeadFile {
-  /** Why one of them cannot be written to, for the operator. */
+  /** Why one of them cannot be written, for the operator. */
   readonly faults: readonly string[];
   readonly #copyPath: string;
   readonly #files: WatchedFile[];
@@ -224,8 +220,8 @@ export class HeadFile {
   }
 
   /**
-   * Opens both files and has them say `mark`, durably. One that is not there, or cannot be
-   * written over, is made again. Rejects with what `fs` gives if neither can be written to.
+   * Opens both files and writes `mark` to them, durably. A file that is missing or cannot be
+   * overwritten is created again. Rejects with the error of `fs` if neither can be written.
    */
   static async open({ head, headCopy }: LogFolder, mark: NewMark): Promise<HeadFile> {
     const files: WatchedFile[] = [];
@@ -249,7 +245,7 @@ export class HeadFile {
     return new HeadFile(headCopy, files, mark, faults);
   }
 
-  /** Puts down that the log has come to `head`. Throws what `fs` throws. */
+  /** Records that the log has come to `head`. Throws what `fs` throws. */
   write(head: number): void {
     const line = Buffer.from(lineOf(this.#mark.identity, head), "latin1");
     const at = (this.#turn++ % 2) * lineLength;
@@ -260,8 +256,8 @@ export class HeadFile {
   }
 
   /**
-   * Puts down that `first` is the oldest message that is kept, durably, and where the disk is
-   * full, too. Rejects with what `fs` gives.
+   * Records durably that `first` is the oldest message that is kept, even if the disk is full.
+   * Rejects with the error of `fs`.
    */
   async writeFirst(first: number): Promise<void> {
     this.#mark = { ...this.#mark, first };
@@ -276,12 +272,12 @@ export class HeadFile {
     await sync(copy.fd);
   }
 
-  /** The open files: compared with what is at their paths. */
+  /** The open files, to be compared with those at their paths. */
   get files(): readonly WatchedFile[] {
     return this.#files;
   }
 
-  /** Makes what was written durable and closes the files. */
+  /** Makes everything written durable and closes the files. */
   close(): void {
     try {
       for (const { fd } of this.#files) {
@@ -295,7 +291,7 @@ export class HeadFile {
   }
 }
 
-/** Opens a file and has it say a text, durably: in its place, or else in another file. */
+/** Opens a file and writes a text to it, durably: in place, or else by replacing the file. */
 async function openWith(path: string, text: string): Promise<number> {
   try {
     return writeOver(path, text);
@@ -308,7 +304,7 @@ async function openWith(path: string, text: string): Promise<number> {
 function writeOver(path: string, text: string): number {
   const fd = openSync(path, "r+");
   try {
-    // Line by line: what a crash leaves of it has whole lines, old ones and new ones.
+    // Line by line: after a crash, each line is either the old one or the new one.
     for (let at = 0; at < text.length; ) {
       const end = text.indexOf("\n", at) + 1;
       writeSync(fd, text.slice(at, end), at, "latin1");

@@ -4,9 +4,9 @@ import type { LogClock } from "../core/log-clock.js";
 import type { FileStore } from "./file-store.js";
 
 /**
- * Fills the window with the ids that are stored and not too old; ends early when the signal
- * is aborted. What cannot be read is reported to the operator and left out: that is no reason to
- * take no messages, as all it can do is to let a repeat in.
+ * Fills the window with the stored ids that are not too old; ends early when the signal is aborted.
+ * What cannot be read is reported to the operator and left out: the log still accepts messages,
+ * because the worst that can happen is that a repeat is stored again.
  */
 export async function loadIds(
   store: FileStore,

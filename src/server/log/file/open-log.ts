@@ -8,7 +8,7 @@ import type { WatchedFile } from "./folder-watch.js";
 import { HeadFile } from "./head-file.js";
 import { type OpenedStore, type OpenOptions, openStore } from "./open-store.js";
 
-/** A log that was opened to be written to: what must be open for that. */
+/** A log that was opened for writing: everything that must be open for that. */
 export class OpenLog {
   readonly folder: LogFolder;
   readonly store: FileStore;
@@ -19,7 +19,9 @@ export class OpenLog {
   readonly place: LogPlace;
   /** What is missing between the last intact record and the head; undefined: nothing. */
   readonly loss: Error | undefined;
-  /** Why nothing can be written yet: the disk was full at the start. Undefined: it can. */
+  /**
+   * Why nothing can be written yet: the disk was full at the start. Undefined: writes are possible.
+   */
   readonly diskFull: Error | undefined;
   /** What was wrong with the files that say how far the log had come, for the operator. */
   readonly headFaults: readonly string[];
@@ -38,19 +40,19 @@ export class OpenLog {
     this.#lock = opened.lock;
   }
 
-  /** The files that are written to, and the lock: without it another process may write, too. */
+  /** The files that are written, and the lock: without it another process could write, too. */
   get files(): readonly WatchedFile[] {
     const { active } = this.store;
     const { file } = this.#lock;
     return [...this.headFile.files, active, file].filter((found) => found !== undefined);
   }
 
-  /** The lock, if the folder that it is in is the one that is there. */
+  /** The lock, if its folder is still the one at the path. */
   async heldLock(): Promise<FolderLock | undefined> {
     return (await this.#lock.isInPlace()) ? this.#lock : undefined;
   }
 
-  /** Whether what is open is what is at its paths. */
+  /** Whether the open files are those at their paths. */
   async isInPlace(): Promise<boolean> {
     const found = await Promise.all(this.files.map(({ fd, path }) => isSameFile(fd, path)));
     return found.every(Boolean);
@@ -62,7 +64,7 @@ export class OpenLog {
     this.headFile.close();
   }
 
-  /** Closes the files and gives the lock back. */
+  /** Closes the files and releases the lock. */
   async close(): Promise<void> {
     try {
       await this.closeFiles();
@@ -71,9 +73,9 @@ export class OpenLog {
     }
   }
 
-  /** Closes the files when `next` has taken their place; the lock may be the same one. */
+  /** Closes the files once `next` has taken their place; the lock may be the same one. */
   async replaceBy(next: OpenLog): Promise<void> {
-    // The disk may refuse to sync what nobody needs any more: why it failed was logged before.
+    // The disk may fail to sync what nobody needs any more: the reason was logged before.
     await this.closeFiles().catch(() => {});
     if (next.#lock !== this.#lock) {
       this.#lock.release();
@@ -81,15 +83,15 @@ export class OpenLog {
   }
 }
 
-/** Opens the log in a folder, or makes one, to write to it. Rejects as `openFileLog`. */
+/** Opens the log in a folder for writing, or creates it. Rejects as `openFileLog`. */
 export async function openForWriting(dir: string, segmentBytes: number): Promise<OpenLog> {
   const folder = await prepareFolder(dir);
   return begin(folder, { segmentBytes });
 }
 
 /**
- * Opens a log again, whose writes have failed or whose files are gone: the same one, and as
- * far as it had come at least. `before` stays open.
+ * Opens a log again whose writes have failed or whose files are gone: it must be the same log, and
+ * at least as long as before. `before` stays open.
  */
 export async function reopen(
   folder: LogFolder,
@@ -118,7 +120,7 @@ async function begin(folder: LogFolder, options: OpenOptions): Promise<OpenLog> 
       if (options.expected !== undefined || place.head === 0 || !isDiskFull(error)) {
         throw error;
       }
-      diskFull = error as Error; // What the log has can be read all the same.
+      diskFull = error as Error; // The log can be read all the same.
     }
     const headFile = await HeadFile.open(folder, { identity, head: place.head, first });
     return new OpenLog(folder, opened, headFile, diskFull);
@@ -131,7 +133,7 @@ async function begin(folder: LogFolder, options: OpenOptions): Promise<OpenLog> 
   }
 }
 
-/** Whether an error, or what has caused it, is that the disk is full. */
+/** Whether an error, or its cause, is that the disk is full. */
 export function isDiskFull(error: unknown): boolean {
   const { code, cause } = error as NodeJS.ErrnoException;
   return code === "ENOSPC" || code === "EDQUOT" || (cause !== undefined && isDiskFull(cause));

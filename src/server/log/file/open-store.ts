@@ -21,7 +21,7 @@ import { FolderLock } from "./folder-lock.js";
 import { type HeadMark, readHeadFiles, replaceHeadFile } from "./head-file.js";
 import { formVersion } from "./segments/segment-header.js";
 
-/** A log that was opened to be read, and where it stands. */
+/** A log that was opened for reading, and where it stands. */
 export interface OpenedStore {
   readonly store: FileStore;
   readonly lock: FolderLock;
@@ -35,34 +35,36 @@ export interface OpenedStore {
   readonly headFaults: readonly string[];
 }
 
-/** A log as it must be, or is to be made. */
+/** The log that is expected, or that is to be created. */
 export interface LogOrigin {
   readonly identity: string;
   readonly first: number;
 }
 
-/** How a store is opened otherwise than by a server that starts. */
+/** How a store is opened in other cases than the start of a server. */
 export interface OpenOptions {
-  /** An import goes on, or makes a log like this one. Default: an unfinished one is refused. */
+  /**
+   * An import continues, or creates a log like this one. Default: an unfinished import is refused.
+   */
   readonly importOf?: LogOrigin;
-  /** The log that was open before, which must be there and no shorter; none is made. */
+  /** The log that was open before: it must exist and be no shorter; none is created. */
   readonly expected?: { readonly identity: string; readonly head: number };
-  /** Nothing is to be written: the folder may be one that cannot be. Default: false. */
+  /** Nothing will be written: the folder may be read-only. Default: false. */
   readonly isReadOnly?: boolean;
-  /** A lock of the folder that is held already. Default: it is taken. */
+  /** A lock of the folder that is already held. Default: it is taken. */
   readonly lock?: FolderLock;
   /** Bytes after which a segment is full. Default: see `FileStore`. */
   readonly segmentBytes?: number;
 }
 
 /**
- * Opens the store of a log and finds where the log stands; begins one if there is none, which
- * is not there before `startWriting`.
+ * Opens the store of a log and finds where the log stands; begins one if there is none, which is
+ * not on the disk before `startWriting`.
  *
- * The head is the furthest that anything speaks of: the segments and the head file. So no
- * sequence is ever used twice; what is missing before the head is found by whoever reads it.
+ * The head is the highest sequence that the segments or the head files mention. So no sequence is
+ * ever used twice; messages missing before the head are found by their readers.
  *
- * Rejects with `failed_precondition` if this is not a log, or one that cannot be used.
+ * Rejects with `failed_precondition` if this is not a log, or not one that can be used.
  */
 export async function openStore(
   folder: LogFolder,
@@ -101,7 +103,7 @@ export async function openStore(
   }
 }
 
-/** Which log is in the folder, or is to be made there. */
+/** Which log is in the folder, or is to be created there. */
 async function findLog(
   folder: LogFolder,
   { importOf, expected }: OpenOptions,
@@ -135,7 +137,7 @@ async function findLog(
   return { mark, headFaults: mark === undefined ? [] : faults, origin };
 }
 
-/** Refuses segments, or their absence, where that is not what is known of the log. */
+/** Refuses segments, or their absence, if that contradicts what is known of the log. */
 function checkFound(
   folder: LogFolder,
   { expected }: OpenOptions,

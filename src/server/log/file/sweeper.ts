@@ -3,27 +3,27 @@ import type { LogClock } from "../core/log-clock.js";
 import { hasLimits, isExpired, type RetentionOptions } from "../core/retention.js";
 import type { FileStore } from "./file-store.js";
 
-/** How often what is too old is removed. */
+/** How often expired messages and ids are removed. */
 const intervalMs = 1000;
 
-/** Ids that are dropped from memory at once: a few milliseconds' work. */
+/** How many ids are dropped from memory at once: a few milliseconds of work. */
 const idsAtOnce = 20_000;
 
 /** What a sweeper needs of its log. */
 export interface SweptLog {
-  /** The store, if it may be written to now. */
+  /** The store, if it may be written now. */
   store(): FileStore | undefined;
   /** Where the log stands. */
   standing(): { readonly first: number; readonly head: number; readonly totalBytes: number };
-  /** The log begins with `first` now: nobody gets anything before it any more. */
+  /** The log begins with `first` now: nobody gets earlier messages any more. */
   moveFirst(first: number): void;
   /** A write has failed. */
   failed(error: unknown): void;
-  /** Files cannot be removed, or read to be; it is tried again. */
+  /** Files cannot be removed, or cannot be read for that; it is tried again. */
   cannotRemove(error: unknown): void;
 }
 
-/** Removes messages that are beyond the limits, and ids that are too old. */
+/** Removes messages that exceed the limits, and ids that are too old. */
 export class Sweeper {
   readonly #limits: RetentionOptions;
   readonly #window: DedupeWindow;
@@ -48,7 +48,7 @@ export class Sweeper {
     this.#timer.unref();
   }
 
-  /** No sweep begins from now on: the window does not hold what the disk does. */
+  /** No sweep begins from now on: the window does not match the disk. */
   pause(): void {
     this.#paused = true;
   }
@@ -58,23 +58,24 @@ export class Sweeper {
     this.#paused = false;
   }
 
-  /** Resolves when no sweep is under way. */
+  /** Resolves when no sweep is in progress. */
   async idle(): Promise<void> {
     await this.#sweeping;
   }
 
   /**
-   * Removes what is beyond the limits from a store that cannot be written to, as the disk is
-   * full: by whole files. No sweep may be under way. Rejects if that has no room either.
+   * Removes whole files of messages that exceed the limits from a store that cannot be written
+   * because the disk is full. No sweep may be in progress. Rejects if there is no space for that
+   * either.
    *
-   * @param putDown makes durable where the log begins
+   * @param putDown makes it durable where the log begins
    */
   async makeRoom(store: FileStore, putDown: (first: number) => Promise<void>): Promise<void> {
     const first = await this.#moveFirst(store);
     await store.makeRoom(first, this.#forgetIds(), () => putDown(first));
   }
 
-  /** Ends sweeping and waits for what is under way. */
+  /** Stops sweeping, after waiting for a sweep in progress. */
   async close(): Promise<void> {
     this.pause();
     clearInterval(this.#timer);
@@ -109,7 +110,10 @@ export class Sweeper {
     return this.#window.oldestSequence ?? this.#log.standing().head + 1;
   }
 
-  /** Finds the oldest message that is kept, and has the log begin there, unless it is too late. */
+  /**
+   * Finds the oldest message that is kept, and makes the log begin there, unless the sweep was
+   * stopped meanwhile.
+   */
   async #moveFirst(store: FileStore, isTooLate = () => false): Promise<number> {
     const { first } = this.#log.standing();
     if (!hasLimits(this.#limits)) {

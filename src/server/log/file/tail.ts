@@ -6,19 +6,19 @@ import type { SegmentFiles } from "./segments/segment-files.js";
 import { segmentHeaderLength } from "./segments/segment-header.js";
 import { SegmentIndex } from "./segments/segment-index.js";
 
-/** Where a log stands at a place of its files. */
+/** Where a log stands at a place in its files. */
 export interface Standing {
-  /** Sequence of the last message, lost ones among them. */
+  /** Sequence of the last message, including lost ones. */
   readonly last: number;
-  /** When the log took the last one, in milliseconds since 1970. */
+  /** When the log stored the last one, in milliseconds since 1970. */
   readonly sentAt: number;
-  /** Bytes of payload that the log ever took. */
+  /** Bytes of payload that the log has ever stored. */
   readonly totalBytes: number;
   /** The oldest message that is kept. */
   readonly firstKept: number;
 }
 
-/** The end of the last segment, and what is to be made of it. */
+/** The end of the last segment, and what to do about it. */
 export interface Tail extends Standing {
   /** Number of the last commit. */
   readonly commit: number;
@@ -31,9 +31,9 @@ export interface Tail extends Standing {
   readonly isClean: boolean;
   /** What follows is a commit that was never answered. */
   readonly isTorn: boolean;
-  /** Bytes before the last commit that are damaged: the reader finds out what they were. */
+  /** Damaged bytes before the last commit: readers find out which messages they were. */
   readonly isDamaged: boolean;
-  /** The last commit: what a killed process has left of it may be in the page cache alone. */
+  /** The last commit: what a killed process has left of it may be in the page cache only. */
   readonly lastCommit: { readonly position: number; readonly bytes: Buffer } | undefined;
 }
 
@@ -45,12 +45,11 @@ interface PlacedItem {
 }
 
 /**
- * Looks at the last segment and tells what is in it, what was torn by a crash, and what is
- * damaged.
+ * Examines the last segment: its contents, what was torn by a crash, and what is damaged.
  *
- * Commits are written one at a time, so an intact item of a later one proves that all before
- * it were answered. Of the last one alone nothing in the file proves it: if it is not whole, it
- * was never answered, unless the head file says that it was.
+ * Commits are written one at a time, so an intact item of a later commit proves that all earlier
+ * ones were answered. Nothing in the file proves it of the last one: if that is incomplete, it was
+ * never answered, unless the head file says that it was.
  *
  * @param size of the file
  * @param knownHead sequence that the head file knows
@@ -73,7 +72,7 @@ export async function readTail(
   const standing = { ...before };
   let settledEnd = segmentHeaderLength;
   let isDamaged = false;
-  // The commit that is looked at: the last one that there are bytes of.
+  // The commit being examined: the last one of which there are bytes.
   let commit = 0;
   let items: PlacedItem[] = [];
   let start = segmentHeaderLength;
@@ -113,7 +112,7 @@ export async function readTail(
     if (item.commit > commit) {
       settle();
       if (trailing !== undefined) {
-        // What was damaged is of this commit, or of one before it.
+        // The damaged bytes belong to this commit, or to one before it.
         isBroken = item.commit === commit + 1;
         isDamaged ||= !isBroken;
       }
@@ -128,7 +127,7 @@ export async function readTail(
   }
 
   if (trailing !== undefined && !(await isZero(files, segment, trailing, size))) {
-    // A commit of which nothing is intact follows.
+    // A commit follows of which nothing is intact.
     settle();
     commit++;
     start = trailing;
@@ -156,7 +155,7 @@ export async function readTail(
   return { ...standing, ...common, ...torn, isDamaged };
 }
 
-/** Has a standing say what an item says; in its place, as there is one for each item. */
+/** Updates a standing with an item; in place, because this runs for every item. */
 function apply(standing: { -readonly [Key in keyof Standing]: Standing[Key] }, item: ItemHeader) {
   switch (item.kind) {
     case itemKind.messages:

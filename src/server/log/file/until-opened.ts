@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../../util/logger.js";
 
-/** Waits between attempts: doubled from the first to the last. */
+/**
+ * Waits between attempts, in milliseconds: each is twice as long as the one before, up to the last.
+ */
 const delaysMs = { first: 100, last: 5000 };
 
 /**
- * Tries `open` until it resolves. Resolves with what it gave, or with undefined when the signal
- * is aborted. Says why it fails, once for each reason.
+ * Tries `open` until it resolves. Resolves with its result, or with undefined when the signal is
+ * aborted. Logs why it fails, once for each reason.
  */
 export async function untilOpened<T>(
   open: () => Promise<T>,

@@ -10,35 +10,35 @@ export interface DamagedRange {
   readonly last: number;
 }
 
-/** What is in a log, and what of it is damaged. */
+/** The contents of a log, and what of it is damaged. */
 export interface LogReport {
   readonly identity: string;
   /** Sequence of the oldest message that is kept; head + 1 if there is none. */
   readonly first: number;
-  /** Sequence of the newest message that anything speaks of. */
+  /** Sequence of the newest message that any file mentions. */
   readonly head: number;
-  /** Intact messages, the records they are in, and the bytes of their stored form. */
+  /** Intact messages, the records they are in, and the size of their stored form in bytes. */
   readonly messages: number;
   readonly records: number;
   readonly bytes: number;
   /** Rooms that have intact messages. */
   readonly rooms: number;
-  /** Ids that are stored and fit their messages. */
+  /** Stored ids that match their messages. */
   readonly ids: number;
   readonly damaged: readonly DamagedRange[];
   /**
-   * What is wrong with files, one line each: also with those that the log does without, such as
+   * What is wrong with files, one line each, including those that the log can do without, such as
    * one of two head files.
    */
   readonly damagedFiles: readonly string[];
-  /** Ids that do not fit their messages, and whole records of ids that are damaged. */
+  /** Ids that do not match their messages, and whole records of ids that are damaged. */
   readonly damagedIds: number;
 }
 
 /**
- * Looks at every record of the log in a folder that no server has open: its checksum, that it
- * follows the one before, that its messages are those that it says, that the log reaches the
- * head that its head file knows, and that ids fit their messages.
+ * Verifies every record of the log in a folder that no server has open: its checksum, that it
+ * follows the previous one, that its messages are those that its header says, that the log reaches
+ * the head in its head file, and that ids match their messages.
  *
  * Rejects with `failed_precondition` if there is no log, or if it cannot be opened: the text
  * names the file that is damaged.
@@ -55,7 +55,7 @@ export async function verifyLog(dir: string): Promise<LogReport> {
     for await (const record of store.records(first - 1)) {
       const texts = textsOf(record);
       if (texts === undefined || record.first < next) {
-        continue; // What it should have is found to be missing.
+        continue; // The log turns out to lack what it should have.
       }
       if (record.first > next) {
         damaged.push({ first: next, last: record.first - 1 });

@@ -2,34 +2,34 @@ import { crc32c } from "../../encoding/crc32c.js";
 import { ByteReader, LevelDamage, masked } from "./byte-reader.js";
 import { unpackSnappy } from "./snappy.js";
 
-/** After each block: one byte that says how it is packed, four of checksum. */
+/** After each block: one byte for its compression, four for its checksum. */
 export const trailerLength = 5;
 
-/** What the byte says. */
+/** The values of the byte. */
 const plain = 0;
 const snappy = 1;
 
 /** All keys end with eight bytes of LevelDB's own. */
 export const internalLength = 8;
 
-/** Longer than any key that was written: what a key costs stays bounded. */
+/** Longer than any key that was written: the cost of a key is limited. */
 const maxKeyLength = 256;
 
-/** A key of LevelDB's own with its value. */
+/** An internal key of LevelDB with its value. */
 export interface BlockEntry {
   readonly key: Buffer;
   readonly value: Buffer;
 }
 
-/** Whether a block with its trailer has the checksum that it says. */
+/** Whether a block with its trailer matches its checksum. */
 export function isIntact(block: Buffer): boolean {
   const end = block.length - 4;
   return end > 0 && masked(crc32c(block.subarray(0, end))) === block.readUInt32LE(end);
 }
 
 /**
- * The entries of a block with its trailer, in their order. Throws `LevelDamage` where one
- * cannot be distinguished from the next, after those before it.
+ * The entries of a block with its trailer, in order. Throws `LevelDamage` if one cannot be
+ * distinguished from the next, after yielding those before it.
  */
 export function* blockEntries(block: Buffer): Generator<BlockEntry, void> {
   const kind = block[block.length - trailerLength];
@@ -64,12 +64,12 @@ function readEntry(reader: ByteReader, before: Buffer) {
   return { key, value: reader.take(length) };
 }
 
-/** Each how many keys of a block one is written in full. */
+/** One in this many keys of a block is written in full. */
 const restartInterval = 16;
 
 /**
- * The length of the plain block that `bytes` begin with, found by its entries and its checksum,
- * for where the table no longer says it; undefined if there is no whole one.
+ * The length of the uncompressed block that `bytes` begin with, found by its entries and its
+ * checksum, if the table no longer says it; undefined if there is no complete one.
  */
 export function blockLength(bytes: Buffer): number | undefined {
   const reader = new ByteReader(bytes);

@@ -1,7 +1,7 @@
 /** Bytes are not as LevelDB wrote them. */
 export class LevelDamage extends Error {}
 
-/** Reads LevelDB's numbers and strings one after the other. Throws `LevelDamage` at the end. */
+/** Reads LevelDB's numbers and strings one by one. Throws `LevelDamage` at the end. */
 export class ByteReader {
   at = 0;
   readonly #bytes: Buffer;
@@ -15,7 +15,7 @@ export class ByteReader {
     return this.#bytes.length - this.at;
   }
 
-  /** The next bytes, a view. */
+  /** The next bytes, as a view. */
   take(length: number): Buffer {
     if (!(length <= this.left)) {
       throw new LevelDamage("it ends too early");
@@ -24,7 +24,7 @@ export class ByteReader {
     return this.#bytes.subarray(this.at - length, this.at);
   }
 
-  /** A number of seven bits a byte, low ones first. */
+  /** A varint: seven bits a byte, low ones first. */
   varint(): number {
     let value = 0;
     for (let unit = 1; unit < 2 ** 53; unit *= 128) {
@@ -37,18 +37,18 @@ export class ByteReader {
     throw new LevelDamage("a number is too large");
   }
 
-  /** A string behind its length. */
+  /** A string after its length. */
   string(): Buffer {
     return this.take(this.varint());
   }
 }
 
-/** A number of eight bytes, low ones first; LevelDB's own stay below 2^53 for ages. */
+/** A number of eight bytes, little-endian; LevelDB's own numbers stay below 2^53. */
 export function uint64(bytes: Buffer, at: number): number {
   return bytes.readUIntLE(at, 6) + bytes.readUInt16LE(at + 6) * 2 ** 48;
 }
 
-/** A CRC-32C as LevelDB stores it: it turns a sum and adds to it, as it sums up sums. */
+/** A CRC-32C as LevelDB stores it: rotated, with a constant added to it. */
 export function masked(sum: number): number {
   return (((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0;
 }

@@ -1,15 +1,15 @@
 import { LevelDamage, uint64 } from "./byte-reader.js";
 
-/** What LevelDB has at a key, or had. */
+/** The entry of a key, present or past. */
 export interface LevelEntry {
   readonly key: Buffer;
-  /** Of several entries with one key the one with the highest order counts. */
+  /** Of several entries with the same key, the one with the highest order counts. */
   readonly order: number;
   /** undefined: the key was removed. */
   readonly value: Buffer | undefined;
 }
 
-/** What the last byte but seven of an internal key says. */
+/** The meaning of the eighth byte from the end of an internal key. */
 const removed = 0;
 const put = 1;
 
@@ -28,7 +28,7 @@ export function tableEntry(internalKey: Buffer, value: Buffer): LevelEntry {
   return entryOf(internalKey.subarray(0, at), order, internalKey[at]!, value);
 }
 
-/** The order of entries: by key, the newest of one key first. */
+/** The order of entries: by key, the newest entry of a key first. */
 export function compareEntries(a: LevelEntry, b: LevelEntry): number {
   return Buffer.compare(a.key, b.key) || b.order - a.order;
 }

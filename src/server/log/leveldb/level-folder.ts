@@ -9,12 +9,12 @@ import { batchEntries } from "./write-batch.js";
 /** A table in the folder. */
 interface Table {
   readonly path: string;
-  /** No entry of it has a lower key, or a higher one. */
+  /** No entry of the table has a lower key, or a higher one. */
   readonly smallest: Buffer;
   readonly largest: Buffer | undefined;
 }
 
-/** Some entries in their order, one after the other. */
+/** A source of entries in order. */
 type Source = AsyncGenerator<readonly LevelEntry[], void>;
 
 async function* once(entries: readonly LevelEntry[]): Source {
@@ -22,15 +22,15 @@ async function* once(entries: readonly LevelEntry[]): Source {
 }
 
 /**
- * Reads a LevelDB folder that no process has open, and never writes to it. What is whole is
- * given; what is damaged or missing is named in `damage`, file by file.
+ * Reads a LevelDB folder that no process has open, and never writes to it. Intact data is returned;
+ * `damage` lists what is damaged or missing, file by file.
  *
- * Its memory is that of LevelDB: what its logs have, which is some MiB, and a block of each
- * table that it reads at a time.
+ * It needs as much memory as LevelDB: the contents of its logs, which are some MiB, and one block
+ * of each table that is being read.
  */
 export class LevelFolder {
   readonly #tables: readonly Table[];
-  /** What the logs have that no table has yet, in its order. */
+  /** The entries of the logs that no table has yet, in order. */
   readonly #newest: readonly LevelEntry[];
   readonly #damage: Set<string>;
 
@@ -44,7 +44,7 @@ export class LevelFolder {
     this.#damage = damage;
   }
 
-  /** Rejects with what `fs` rejects with if there is no folder, or if it cannot be read. */
+  /** Rejects with the error of `fs` if there is no folder, or if it cannot be read. */
   static async open(folder: string): Promise<LevelFolder> {
     const damage = new Set<string>();
     const report = (text: string) => damage.add(text);
@@ -69,7 +69,7 @@ export class LevelFolder {
     return [...this.#damage];
   }
 
-  /** The keys from `from` to before `to` that have values, in their order. */
+  /** The keys from `from` to before `to` that have values, in order. */
   async *entries(from: Buffer, to: Buffer): AsyncGenerator<LevelEntry & { value: Buffer }, void> {
     const report = (text: string) => this.#damage.add(text);
     const waiting = this.#tables.filter(
@@ -88,7 +88,7 @@ export class LevelFolder {
       let key: Buffer | undefined;
       for (;;) {
         let lowest = lowestOf(peeked);
-        // Tables are opened when their turn comes: mostly they follow each other.
+        // Tables are opened when their turn comes: usually they follow each other.
         while (isNext(waiting[0], lowest)) {
           await add(tableEntries(waiting.shift()!.path, from, report));
           lowest = lowestOf(peeked);
@@ -111,7 +111,7 @@ export class LevelFolder {
   }
 }
 
-/** A source with its next entry in view. */
+/** A source and its next entry. */
 class PeekedSource {
   entry: LevelEntry | undefined;
   readonly #source: Source;
@@ -157,7 +157,7 @@ function lowestOf(peeked: readonly PeekedSource[]): PeekedSource | undefined {
   return lowest;
 }
 
-/** Whether a table may have the entry that is next. */
+/** Whether a table may have the next entry. */
 function isNext(table: Table | undefined, lowest: PeekedSource | undefined): boolean {
   const key = lowest?.entry?.key;
   return table !== undefined && (key === undefined || Buffer.compare(table.smallest, key) <= 0);
@@ -173,8 +173,8 @@ async function manifestOf(folder: string, report: DamageReport): Promise<Manifes
 }
 
 /**
- * The tables that are in force, in the order of their first keys. Without a list of them all
- * that are there count: the order of an entry says which of several is the newest.
+ * The tables in use, in the order of their first keys. Without a list of them, all existing tables
+ * count: the order of an entry shows which of several is the newest.
  */
 function tablesOf(
   folder: string,
@@ -205,7 +205,7 @@ function tablesOf(
   return tables.sort((a, b) => Buffer.compare(a.smallest, b.smallest));
 }
 
-/** The logs that no table has taken over, oldest first. */
+/** The logs whose entries no table has yet, oldest first. */
 function logsOf(folder: string, names: readonly string[], manifest: Manifest | undefined) {
   return names
     .flatMap((name) => /^(\d+)\.log$/.exec(name)?.[1] ?? [])

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 /**
  * Whether a process has a LevelDB folder open, as far as that can be known: LevelDB locks a file
- * by fcntl, which Node cannot ask for. Linux has a list of locks; elsewhere the answer is no.
+ * with fcntl, which Node cannot query. Linux has a list of locks; elsewhere the answer is no.
  */
 export function isLevelFolderOpen(folder: string): boolean {
   const path = join(folder, "LOCK");
@@ -21,7 +21,7 @@ export function isLevelFolderOpen(folder: string): boolean {
   );
 }
 
-/** Whether a process has a file open: inodes alone are the same on several disks. */
+/** Whether a process has a file open: several disks can have the same inode number. */
 function mayHave(process: number, path: string): boolean {
   const files = `/proc/${process}/fd`;
   try {
@@ -34,6 +34,6 @@ function mayHave(process: number, path: string): boolean {
       }
     });
   } catch {
-    return true; // Another user's: it cannot be looked at.
+    return true; // Another user's: it cannot be inspected.
   }
 }

@@ -35,32 +35,33 @@ import { oldFormat } from "./old-records.js";
  *   6. messages.new/ becomes messages/
  *   7. the mark goes
  *
- * Whatever ends it, it is run again and goes on by what is there: up to step 4 it begins anew.
+ * If it is interrupted, it is run again and continues from what it finds: up to step 4 it begins
+ * anew.
  */
 
 /** Maximum number of lines of damage that are reported. */
 const maxDamage = 100;
 
-/** How an upgrade has ended. */
+/** The result of an upgrade. */
 export interface UpgradeReport extends CopiedOldLog {
-  /** What is damaged in the old files, a line each. */
+  /** What is damaged in the old files, one line each. */
   readonly damage: readonly string[];
 }
 
-/** What the mark says. */
+/** The contents of the mark. */
 type UpgradeMark =
   | { readonly stage: "copying" }
   | { readonly stage: "moving"; readonly report: UpgradeReport };
 
-/** What an upgrade reports while it goes on. */
+/** The progress that an upgrade reports. */
 export interface UpgradeObserver {
   /** This many more messages were copied. */
   readonly copied: CountMessages;
-  /** This many more were read again and are the same. */
+  /** This many more were read again and are identical. */
   readonly checked: CountMessages;
 }
 
-/** Where the parts lie that an upgrade uses, in the folder of a log. */
+/** The paths that an upgrade uses in the folder of a log. */
 export function upgradePaths(dir: string) {
   const { store, head, upgradeMark } = logFolder(dir);
   return {
@@ -74,11 +75,11 @@ export function upgradePaths(dir: string) {
 }
 
 /**
- * Takes over the log of a folder that has the form of older versions. Resolves with undefined if
- * it has the new form already.
+ * Upgrades the log of a folder from the format of older versions. Resolves with undefined if it has
+ * the new format already.
  *
- * Rejects with `failed_precondition` if there is no log, if another process has it, or if it
- * cannot be taken over: then it is as it was.
+ * Rejects with `failed_precondition` if there is no log, if another process has it open, or if it
+ * cannot be upgraded: then it is unchanged.
  */
 export async function upgradeLog(
   dir: string,
@@ -89,7 +90,7 @@ export async function upgradeLog(
   }
   const lock = await FolderLock.take(dir);
   try {
-    // Another one may have done it meanwhile.
+    // Another process may have upgraded it meanwhile.
     return (await hasWork(dir)) ? await upgradeAlone(dir, observer) : undefined;
   } finally {
     lock.release();
@@ -107,7 +108,7 @@ async function upgradeAlone(dir: string, observer: UpgradeObserver): Promise<Upg
     throw upgradeInUse({ dir });
   }
   await removeDrafts(dir);
-  // Before the head file says the new form, an older program may have continued with the old one.
+  // Before the head file has the new format, an older program may have continued with the old log.
   if (mark?.stage === "moving" && (await readOldHead(paths.head))?.form === formVersion) {
     return await move(dir, mark.report);
   }
@@ -116,7 +117,7 @@ async function upgradeAlone(dir: string, observer: UpgradeObserver): Promise<Upg
   return await move(dir, report);
 }
 
-/** Whether there is a log of the old form. Rejects if there is none at all, or half of one. */
+/** Whether there is a log of the old format. Rejects if there is none at all, or half of one. */
 async function isOldLog(dir: string): Promise<boolean> {
   const { messages, head, old } = upgradePaths(dir);
   const mark = await readOldHead(head);
@@ -149,13 +150,13 @@ async function copy(dir: string, observer: UpgradeObserver): Promise<UpgradeRepo
   }
   await writeMark(paths.mark, { stage: "copying" });
   try {
-    await rm(paths.copy, { recursive: true, force: true }); // of an attempt before
+    await rm(paths.copy, { recursive: true, force: true }); // from an earlier attempt
     await mkdir(paths.copy, { mode: (await stat(paths.messages)).mode & 0o777 });
     await syncDirectory(dir);
     const copied = await copyOldLog(old, paths.copy, observer.copied);
     await checkCopy(old, paths.copy, copied, observer.checked);
     if ((await readOldHead(paths.head))?.head !== head?.head) {
-      throw upgradeInUse({ dir }); // of another container, say, whose locks are not seen here
+      throw upgradeInUse({ dir }); // in another container: its locks are not visible here
     }
     return { ...copied, damage: old.damage.slice(0, maxDamage) };
   } catch (error) {
@@ -181,7 +182,7 @@ async function move(dir: string, report: UpgradeReport): Promise<UpgradeReport> 
       await rename(messages, old);
       await syncDirectory(dir);
     } else if (existsSync(messages)) {
-      await rmdir(messages); // Empty: made by a server that was refused meanwhile.
+      await rmdir(messages); // Empty: created by a server that was refused meanwhile.
     }
     await rename(copy, messages);
     await syncDirectory(dir);
@@ -200,7 +201,9 @@ async function readMark(path: string): Promise<UpgradeMark | undefined> {
   }
 }
 
-/** What the head file of an old log says: without it, or if it is damaged, the log still does. */
+/**
+ * The contents of the head file of an old log: the log can do without it, also if it is damaged.
+ */
 export async function readOldHead(path: string): Promise<HeadMark | undefined> {
   return furthestMark((await readText(path)) ?? "");
 }
@@ -220,7 +223,7 @@ async function writeMark(path: string, mark: UpgradeMark): Promise<void> {
   await replaceFile(path, Buffer.from(`${JSON.stringify(mark)}\n`));
 }
 
-/** Removes what attempts to make the mark or the head file have left. */
+/** Removes what interrupted attempts to create the mark or the head file have left. */
 async function removeDrafts(dir: string): Promise<void> {
   for (const name of await readdir(dir)) {
     if (/^messages\.(upgrade|head|leveldb\.head)\./.test(name) && name.endsWith(draftEnding)) {

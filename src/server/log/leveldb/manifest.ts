@@ -3,24 +3,24 @@ import { join } from "node:path";
 import { ByteReader, LevelDamage } from "./byte-reader.js";
 import { readRecords } from "./record-log.js";
 
-/** A table and the keys that it begins and ends with. */
+/** A table with its first and last key. */
 export interface TableFile {
   readonly number: number;
   readonly smallest: Buffer;
   readonly largest: Buffer;
 }
 
-/** What LevelDB's list says is in force. */
+/** The contents of LevelDB's list of tables (MANIFEST). */
 export interface Manifest {
   readonly tables: readonly TableFile[];
-  /** Logs count from this number on, and the one before. */
+  /** Logs from this number on are in use, and the one before. */
   readonly logNumber: number;
   readonly previousLog: number;
 }
 
 /**
- * Reads the list of tables that is in force. Throws `LevelDamage` if it is missing or damaged
- * anywhere: then it cannot be trusted.
+ * Reads the list of the tables in use. Throws `LevelDamage` if it is missing, or damaged anywhere:
+ * then it cannot be trusted.
  */
 export async function readManifest(folder: string): Promise<Manifest> {
   const name = await currentName(folder);
@@ -61,7 +61,7 @@ function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === "ENOENT";
 }
 
-/** Takes one change of the list into account: fields behind tags, each at most once or many. */
+/** Applies one change of the list: fields after tags, each zero or more times. */
 function applyEdit(
   reader: ByteReader,
   tables: Map<number, TableFile>,
@@ -69,7 +69,7 @@ function applyEdit(
 ): void {
   while (reader.left > 0) {
     switch (reader.varint()) {
-      case 1: // how keys are compared
+      case 1: // the name of the comparator
         if (reader.string().toString() !== "leveldb.BytewiseComparator") {
           throw new LevelDamage("its keys are not in the order of their bytes");
         }
@@ -77,11 +77,11 @@ function applyEdit(
       case 2:
         numbers.log = reader.varint();
         break;
-      case 3: // the next number of a file
-      case 4: // the last order of an entry
+      case 3: // the next file number
+      case 4: // the order of the last entry
         reader.varint();
         break;
-      case 5: // where a level is compacted next
+      case 5: // where the next compaction of a level begins
         reader.varint();
         reader.string();
         break;

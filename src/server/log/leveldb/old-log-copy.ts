@@ -4,15 +4,15 @@ import type { StoredCommit } from "../file/segments/commit-frame.js";
 import { copyDiffers } from "./errors.js";
 import type { LostRange, OldLog } from "./old-log.js";
 
-/** What was copied from a log of the old form, and what could not be. */
+/** What was copied from a log of the old format, and what could not be copied. */
 export interface CopiedOldLog {
   readonly identity: string;
   /** Sequence of the oldest message that is kept; head + 1 if there is none. */
   readonly first: number;
-  /** Sequence of the newest message that anything speaks of. */
+  /** Sequence of the newest message that any record mentions. */
   readonly head: number;
   readonly messages: number;
-  /** Ids that are remembered. */
+  /** Number of ids that are remembered. */
   readonly ids: number;
   /** Messages that are damaged or missing. */
   readonly lost: readonly LostRange[];
@@ -20,13 +20,13 @@ export interface CopiedOldLog {
   readonly damagedIds: number;
 }
 
-/** Called with how many more messages are through. */
+/** Called with the number of further messages that are done. */
 export type CountMessages = (count: number) => void;
 
 /** Bytes of messages that are written, and waited for, at once. */
 const writeBytes = 1024 * 1024;
 
-/** Copies a log of the old form into an empty folder: durable when it resolves. */
+/** Copies a log of the old format into an empty folder: durable when it resolves. */
 export async function copyOldLog(
   old: OldLog,
   dir: string,
@@ -76,7 +76,7 @@ export async function copyOldLog(
   }
 }
 
-/** Compares a copy with its log, message by message. Rejects if anything is not the same. */
+/** Compares a copy with its log, message by message. Rejects if there is any difference. */
 export async function checkCopy(
   old: OldLog,
   dir: string,
@@ -147,7 +147,7 @@ async function* idsOf(found: AsyncIterable<readonly (IdRecord | undefined)[]>) {
   }
 }
 
-/** A record of messages with the ids up to it; those that are not of its commit go before it. */
+/** A record of messages with the ids up to it; ids of other commits are written before it. */
 function commitsOf(messages: MessageRecord, remembered: readonly IdRecord[]): StoredCommit[] {
   const { first, sentAt } = messages;
   const isOwn = (record: IdRecord) =>
@@ -164,7 +164,7 @@ function countIds(records: readonly IdRecord[]): number {
   return records.reduce((sum, { ids }) => sum + ids.length, 0);
 }
 
-/** Ids in the order of their messages, read along with these. */
+/** The ids in the order of their messages, read along with these. */
 class IdsInOrder {
   readonly #records: AsyncGenerator<readonly IdRecord[], void>;
   readonly #next: IdRecord[] = [];
@@ -173,7 +173,7 @@ class IdsInOrder {
     this.#records = records;
   }
 
-  /** Those up to a sequence that were not given before. */
+  /** Those up to a sequence that were not returned before. */
   async through(sequence: number): Promise<IdRecord[]> {
     const found: IdRecord[] = [];
     for (;;) {

@@ -21,7 +21,7 @@ export interface LostRange {
   readonly last: number;
 }
 
-/** What is next in the log: messages, or that there are none. */
+/** What follows in the log: messages, or a gap. */
 export type OldPart = { readonly messages: MessageRecord } | { readonly lost: LostRange };
 
 /** What is found when a log is opened. */
@@ -29,19 +29,19 @@ interface Found {
   readonly identity: string;
   readonly first: number;
   readonly head: number;
-  /** What is damaged beside files, for the operator. */
+  /** Damage that is not in files, for the operator. */
   readonly notes: readonly string[];
 }
 
 /**
- * A log of form 1, in a LevelDB folder that no process has open. Nothing is ever written to it.
+ * A log of format 1, in a LevelDB folder that no process has open. Nothing is ever written to it.
  */
 export class OldLog {
   /** The log's identity, see `MessageLog`. */
   readonly identity: string;
   /** Sequence of the oldest message that is kept; head + 1 if there is none. */
   readonly first: number;
-  /** Sequence of the newest message that anything speaks of. */
+  /** Sequence of the newest message that any record mentions. */
   readonly head: number;
   readonly #level: LevelFolder;
   readonly #notes: readonly string[];
@@ -56,11 +56,11 @@ export class OldLog {
   }
 
   /**
-   * Opens the folder; `head` is what its head file says, if it can be read. Resolves with
+   * Opens the folder; `head` is the head in its head file, if that can be read. Resolves with
    * undefined if there is no log in it yet.
    *
-   * Rejects with `failed_precondition` if it is of another form, or belongs to another log than
-   * the head file.
+   * Rejects with `failed_precondition` if it has another format, or belongs to another log than the
+   * head file.
    */
   static async open(folder: string, head: HeadMark | undefined): Promise<OldLog | undefined> {
     const level = await LevelFolder.open(folder);
@@ -95,19 +95,19 @@ export class OldLog {
     return [...this.#notes, ...this.#level.damage];
   }
 
-  /** Records of ids that the last reading of them has found damaged. */
+  /** Records of ids that were found damaged when they were last read. */
   get damagedIds(): number {
     return this.#damagedIds;
   }
 
-  /** All after a sequence up to the head: what is whole, and where something is lost. */
+  /** Everything after a sequence up to the head: what is intact, and the gaps. */
   async *parts(after: number): AsyncGenerator<OldPart, void> {
     let next = Math.max(this.first, after + 1);
     const { from, to } = oldKeys("messages", next - 1);
     for await (const { key, value } of this.#level.entries(from, to)) {
       const messages = readOldMessages(key, value);
       if (messages === undefined || !areAsTheySay(messages) || messages.first < next) {
-        continue; // What it has beyond the one before is found to be missing.
+        continue; // It turns out that what it should have in addition is missing.
       }
       if (messages.first > next) {
         yield { lost: { first: next, last: messages.first - 1 } };
@@ -120,7 +120,10 @@ export class OldLog {
     }
   }
 
-  /** The ids that are remembered, of removed messages too: those of one commit at a time. */
+  /**
+   * The ids that are remembered, including those of removed messages: those of one commit at a
+   * time.
+   */
   async *ids(): AsyncGenerator<readonly IdRecord[], void> {
     const { from, to } = oldKeys("ids", 0);
     this.#damagedIds = 0;
@@ -142,7 +145,7 @@ async function metaOf(level: LevelFolder): Promise<OldMeta | undefined> {
   return undefined;
 }
 
-/** The oldest whole record of messages. */
+/** The oldest intact record of messages. */
 async function oldestOf(level: LevelFolder): Promise<MessageRecord | undefined> {
   const { from, to } = oldKeys("messages", 0);
   for await (const { key, value } of level.entries(from, to)) {
@@ -180,6 +183,6 @@ function areAsTheySay({ bytes, first, last, count, sentAt }: MessageRecord): boo
       messages.every((message, i) => message.sequence === first + i && message.sentAt === sentAt)
     );
   } catch {
-    return false; // what the reader of protobuf throws
+    return false; // thrown by the protobuf reader
   }
 }

@@ -4,17 +4,18 @@ import type { HashedId, IdRecord, MessageRecord } from "../core/stored-record.js
 import { maxSequence } from "../core/stored-record.js";
 
 /*
- * What logs of form 1 have in LevelDB: records of messages, records of ids, and one of
- * metadata. Each value begins with a CRC-32C over all that follows in it. All numbers have
- * their high bytes first.
+ * The contents of LevelDB in logs of format 1: records of messages, records of ids, and one record
+ * of metadata. Each value begins with a CRC-32C of the rest. All numbers are big-endian.
  */
 
-/** The form that is read here. */
+/** The format that is read here. */
 export const oldFormat = 1;
 
 const keyLength = 9;
 
-/** The keys of one kind: of the records that end after a sequence, up to the last there can be. */
+/**
+ * The keys of one kind: of the records that end after a sequence, up to the highest possible one.
+ */
 export function oldKeys(kind: "messages" | "ids", after: number): { from: Buffer; to: Buffer } {
   const key = (sequence: number) => {
     const bytes = Buffer.alloc(keyLength, kind === "messages" ? "m" : "n");
@@ -28,18 +29,18 @@ export function oldKeys(kind: "messages" | "ids", after: number): { from: Buffer
 /** The key of the metadata, and the one after it. */
 export const oldMetaKey = { from: Buffer.from("z"), to: Buffer.from("z\u0000") };
 
-/** The sequence that a key ends with; undefined if it is not a key of this form. */
+/** The sequence at the end of a key; undefined if the key does not have this form. */
 export function sequenceOfKey(key: Buffer): number | undefined {
   return key.length === keyLength && key.readUInt16BE(1) === 0 ? key.readUIntBE(3, 6) : undefined;
 }
 
 /*
- * CRC (4 bytes), length of the payload (4), first sequence (6), last (6), count (4), sent_at in
- * ms (6), bytes of payload that the log ever took (6); then the payload.
+ * CRC (4 bytes), length of the payload (4), first sequence (6), last (6), count (4), sent_at in ms
+ * (6), bytes of payload that the log had ever stored (6); then the payload.
  */
 const messagesHeaderLength = 36;
 
-/** Reads a record of messages; undefined if anything about it is not as it was written. */
+/** Reads a record of messages; undefined if anything about it is damaged. */
 export function readOldMessages(key: Buffer, value: Buffer): MessageRecord | undefined {
   if (value.length <= messagesHeaderLength || value.readUInt32BE(0) !== crc32c(value, 4)) {
     return undefined;
@@ -53,13 +54,13 @@ export function readOldMessages(key: Buffer, value: Buffer): MessageRecord | und
     totalBytes: value.readUIntBE(30, 6),
     bytes: value.subarray(messagesHeaderLength),
   };
-  // The sum does not cover the key: a record under another one's key is as bad as none.
+  // The CRC does not cover the key: a record under the key of another one does not count.
   return record.last === sequenceOfKey(key) ? record : undefined;
 }
 
 /**
- * The sequence that a damaged record ends with, if its key and its header say the same:
- * one flipped byte cannot make both of them lie.
+ * The sequence that a damaged record ends with, if its key and its header agree: a single flipped
+ * byte cannot falsify both.
  */
 export function claimedEnd(key: Buffer, value: Buffer): number | undefined {
   const sequence = sequenceOfKey(key);
@@ -68,13 +69,13 @@ export function claimedEnd(key: Buffer, value: Buffer): number | undefined {
 }
 
 /*
- * One a commit: CRC (4), count (4), sent_at (6), sequence of the first message (6); then for
- * each id its hash (16), the hash of the text (8) and how far it lies beyond the first (4).
+ * One for each commit: CRC (4), count (4), sent_at (6), sequence of the first message (6); then for
+ * each id its hash (16), the hash of the text (8) and its distance from the first sequence (4).
  */
 const idsHeaderLength = 20;
 const hashedLength = idHashBytes + textHashBytes;
 
-/** Reads a record of ids; undefined if anything about it is not as it was written. */
+/** Reads a record of ids; undefined if anything about it is damaged. */
 export function readOldIds(value: Buffer): IdRecord | undefined {
   if (value.length <= idsHeaderLength || value.readUInt32BE(0) !== crc32c(value, 4)) {
     return undefined;
@@ -88,7 +89,7 @@ export function readOldIds(value: Buffer): IdRecord | undefined {
   return { sentAt: value.readUIntBE(8, 6), ids };
 }
 
-/** What the record of metadata says: CRC (4), version of the form (2), first (6), identity (8). */
+/** The record of metadata: CRC (4), version of the format (2), first (6), identity (8). */
 export interface OldMeta {
   readonly version: number;
   /** Sequence of the oldest message that is kept. */
@@ -96,7 +97,7 @@ export interface OldMeta {
   readonly identity: string;
 }
 
-/** Reads the metadata; undefined if anything about it is not as it was written. */
+/** Reads the metadata; undefined if anything about it is damaged. */
 export function readOldMeta(value: Buffer): OldMeta | undefined {
   if (value.length < 12 || value.readUInt32BE(0) !== crc32c(value, 4)) {
     return undefined;

@@ -4,9 +4,9 @@ import { masked } from "./byte-reader.js";
 import { type DamageReport, reportDamage } from "./table.js";
 
 /*
- * LevelDB's own logs and its list of tables are rows of blocks of 32 KiB. A record lies in
- * one piece, or in several where it comes to the end of a block; each piece has a checksum,
- * its length and its place: whole, first, middle or last.
+ * LevelDB's own logs and its list of tables consist of blocks of 32 KiB. A record is in one
+ * fragment, or in several if it reaches the end of a block; each fragment has a checksum, its
+ * length and its type: full, first, middle or last.
  */
 
 const blockBytes = 32 * 1024;
@@ -17,9 +17,8 @@ const first = 2;
 const last = 4;
 
 /**
- * The records of such a file, in their order. What is damaged is reported and left out, up to
- * the end of its block; so is an end that breaks off, though that may just never have been
- * written.
+ * The records of such a file, in order. Damage is reported, and the rest of its block is left out;
+ * so is an incomplete end, though that may just never have been written.
  */
 export async function* readRecords(
   path: string,
@@ -80,7 +79,7 @@ async function readBlock(file: FileHandle, offset: number): Promise<Buffer> {
   }
 }
 
-/** The pieces of a block; the bytes of a damaged one are undefined, and none follows it. */
+/** The fragments of a block; the bytes of a damaged one are undefined, and none follows it. */
 function* piecesOf(block: Buffer) {
   let at = 0;
   while (at + headerLength <= block.length) {
@@ -88,7 +87,7 @@ function* piecesOf(block: Buffer) {
     const kind = block[at + 6]!;
     const end = at + headerLength + length;
     if (kind === 0 && length === 0) {
-      return; // room that was reserved
+      return; // preallocated space
     }
     const isRight =
       kind >= whole &&

@@ -1,13 +1,13 @@
 import { ByteReader, LevelDamage } from "./byte-reader.js";
 
-/** Most bytes that a block may have unpacked: far more than any that was written. */
+/** Maximum size of a decompressed block: far larger than any that was written. */
 const maxUnpackedBytes = 64 * 1024 * 1024;
 
-/** Unpacks what Snappy has packed. Throws `LevelDamage` if it is not whole. */
+/** Decompresses what Snappy has compressed. Throws `LevelDamage` if it is incomplete. */
 export function unpackSnappy(packed: Buffer): Buffer {
   const reader = new ByteReader(packed);
   const length = reader.varint();
-  // A copy of 64 bytes takes three: more cannot come out of so few.
+  // A copy of 64 bytes takes three bytes: the input cannot yield more.
   if (length > maxUnpackedBytes || length > packed.length * 22) {
     throw new LevelDamage("a packed block says that it is larger than any");
   }
@@ -24,7 +24,7 @@ export function unpackSnappy(packed: Buffer): Buffer {
     }
     const [size, distance] = copyOf(tag, reader);
     checkRoom(distance > 0 && distance <= end && end + size <= length);
-    // Byte by byte: a copy may overlap what it writes.
+    // Byte by byte: a copy may overlap its own output.
     for (const stop = end + size; end < stop; end++) {
       target[end] = target[end - distance]!;
     }

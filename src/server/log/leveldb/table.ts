@@ -6,22 +6,22 @@ import { compareEntries, type LevelEntry, tableEntry } from "./level-entry.js";
 const footerLength = 48;
 const magic = "57fb808b247547db";
 
-/** Larger than any block that was written: memory stays bounded. */
+/** Larger than any block that was written: memory stays limited. */
 const maxBlockBytes = 64 * 1024 * 1024;
 
-/** Where a block lies in its table, without its trailer. */
+/** The position of a block in its table, without its trailer. */
 interface BlockPlace {
   readonly offset: number;
   readonly length: number;
 }
 
-/** Called with what is damaged, in words that name the file. */
+/** Called with a description of the damage that names the file. */
 export type DamageReport = (damage: string) => void;
 
 /**
- * The entries of a table from a key on, in their order. What is damaged is reported and left
- * out; entries of a damaged block that can be distinguished are given, as their values have
- * checksums of their own.
+ * The entries of a table from a key on, in order. Damage is reported and left out; entries of a
+ * damaged block that can be distinguished are returned, because their values have checksums of
+ * their own.
  */
 export async function* tableEntries(
   path: string,
@@ -74,7 +74,7 @@ async function* blocksOf(file: FileHandle, path: string, from: Buffer, report: D
   }
 }
 
-/** Where the blocks of a table lie that may have keys from `from` on. */
+/** The positions of those blocks of a table that may have keys from `from` on. */
 async function readIndex(file: FileHandle, size: number, from: Buffer): Promise<BlockPlace[]> {
   const footer = Buffer.alloc(footerLength);
   const { bytesRead } = await file.read(footer, 0, footerLength, Math.max(0, size - footerLength));
@@ -113,7 +113,7 @@ async function readAt(file: FileHandle, { offset, length }: BlockPlace, size: nu
   return block;
 }
 
-/** The blocks of a table whose index is damaged: they lie one behind the other. */
+/** The blocks of a table whose index is damaged: they follow one another. */
 async function* findBlocks(file: FileHandle, path: string, size: number, report: DamageReport) {
   if (size > maxBlockBytes) {
     return;

@@ -1,10 +1,13 @@
 import { ByteReader, LevelDamage, uint64 } from "./byte-reader.js";
 import { entryOf, type LevelEntry } from "./level-entry.js";
 
-/** What LevelDB's log has of a write: the order of its first entry (8 bytes), their count (4). */
+/**
+ * The head of a write in LevelDB's log: the order of its first entry (8 bytes), the number of
+ * entries (4).
+ */
 const headerLength = 12;
 
-/** The entries of one write, which are there all or not at all. Throws `LevelDamage`. */
+/** The entries of one write, which are all there or not at all. Throws `LevelDamage`. */
 export function batchEntries(record: Buffer): LevelEntry[] {
   const reader = new ByteReader(record);
   const header = reader.take(headerLength);

@@ -109,7 +109,7 @@ export const unreadableNatsMessage = defineError(
 );
 
 /**
- * Older versions were seen to lose the order of messages.
+ * Older versions have been seen to lose the order of messages.
  *
  * Remedy: Upgrade every node.
  */

@@ -17,7 +17,7 @@ import {
   natsUnfit,
 } from "./errors.js";
 
-/** Why a log on NATS accepts no messages, or does not accept one of them. */
+/** Why a log on NATS accepts no messages, or not this one. */
 export type NatsFaultReason = keyof typeof kinds;
 
 const kinds = {
@@ -35,7 +35,7 @@ const kinds = {
   settings: natsUnfit,
 } as const;
 
-/** A fault of NATS, with its reason; `unavailable`, but for one message that is too large. */
+/** A fault of NATS, with its reason; `unavailable`, except for a message that is too large. */
 export class NatsFault extends ConnectError {
   readonly reason: NatsFaultReason;
 
@@ -78,6 +78,6 @@ function reasonOf(error: unknown): NatsFaultReason {
     }
     return error.code === apiErrors.clusterUnavailable ? "no_leader" : "no_answer";
   }
-  // What the client of NATS says of a message that it does not even send.
+  // What the NATS client says about a message that it does not even send.
   return error instanceof Error && /max_payload/i.test(error.message) ? "too_large" : "no_answer";
 }

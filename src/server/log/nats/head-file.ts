@@ -5,27 +5,29 @@ import type { Logger } from "../../util/logger.js";
 import { maxSequence } from "../core/stored-record.js";
 
 /*
- * How far a server has seen the log, in a file of its own: if all nodes of NATS come back with
- * an older state, nothing else knows after a restart that there was more. It has two lines of
- * one length, written in turn, so that a torn one leaves the other. Several servers may share
- * it: what it says is never more than one of them has seen.
+ * How far a server has seen the log, in a file of its own: if all nodes of NATS come back with an
+ * older state, nothing else knows after a restart that there was more. It has two lines of the same
+ * length, written in turn, so that if one is torn the other remains. Several servers may share it:
+ * it never claims more than one of them has seen.
  */
 
 const lineLength = 71;
 
-/** How often a file is written at most, in milliseconds: a kill loses no more. */
+/**
+ * Minimum interval between two writes, in milliseconds: a killed process loses no more than this.
+ */
 const pauseMs = 100;
 
 /** A message that the stream had. */
 export interface HeadMark {
   readonly sequence: number;
-  /** When the stream took it, in milliseconds since 1970: another message has another time. */
+  /** When the stream stored it, in milliseconds since 1970: another message has another time. */
   readonly sentAt: number;
 }
 
-/** Keeps the newest message that was seen of a log. */
+/** Stores the newest message of a log that this server has seen. */
 export class NatsHeadFile {
-  /** What was there when it was opened; undefined if nothing was. */
+  /** What the file said when it was opened; undefined if it was empty. */
   readonly found: HeadMark | undefined;
   readonly path: string;
   readonly #identity: string;
@@ -37,8 +39,8 @@ export class NatsHeadFile {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * Opens the file of a log in a folder, or makes it. If that cannot be done, it is said once
-   * in the server's log: the server works without.
+   * Opens the file of a log in a folder, or creates it. If that fails, it is logged once: the
+   * server works without the file.
    */
   constructor(folder: string, identity: string, logger?: Logger) {
     this.path = join(folder, `nats-head-${identity}`);
@@ -70,7 +72,7 @@ export class NatsHeadFile {
     }
   }
 
-  /** Writes what is still to be written and closes the file. */
+  /** Writes what has not been written yet and closes the file. */
   close(): void {
     clearTimeout(this.#timer);
     this.#flush();

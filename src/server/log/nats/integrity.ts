@@ -5,8 +5,8 @@ import type { NatsQuorum } from "./quorum.js";
 import type { NatsStream, StreamPlace } from "./stream.js";
 
 /**
- * How long after the start a cursor beyond the head is a sign that messages were lost: who was
- * connected comes back by then. Later it would be a way to stop a server for whoever has a token.
+ * For how long after the start a cursor beyond the head is a sign of lost messages: clients that
+ * were connected return by then. Later, anyone with a token could use it to stop a server.
  */
 const cursorSignMs = 120_000;
 
@@ -17,11 +17,11 @@ interface Known {
   readonly mark: HeadMark | undefined;
 }
 
-/** What is known of whether the stream still has what it had. */
+/** What is known about whether the stream still has what it had. */
 export interface IntegrityOptions {
   readonly stream: NatsStream;
   readonly quorum: NatsQuorum;
-  /** Where what was seen is kept. Default: nowhere. */
+  /** Where to store what was seen. Default: nowhere. */
   readonly file?: NatsHeadFile | undefined;
   /** Highest sequence that was acknowledged to this server. */
   readonly acknowledged: () => number;
@@ -30,12 +30,12 @@ export interface IntegrityOptions {
 
 /**
  * Knows whether the stream still has what this server saw in it. If all nodes of NATS come back
- * with an older state, they use sequences again: then no message may be posted, and none of what
- * comes may be shown beside what was.
+ * with an older state, they use sequences again: then no message may be posted, and none of the new
+ * messages may be shown beside the earlier ones.
  *
- * It is in doubt from each loss of the connection until the stream was looked at: no node can
- * go back without that, but one that this server is not connected to, which is found within a
- * second, or by the next acknowledgement.
+ * The stream is in doubt after each loss of the connection until it was checked: no node can go
+ * back without such a loss, except one that this server is not connected to, which is found within
+ * a second, or by the next acknowledgement.
  */
 export class NatsIntegrity {
   readonly #options: IntegrityOptions;
@@ -44,7 +44,7 @@ export class NatsIntegrity {
   #mark: HeadMark | undefined;
   #isWhole = false;
   #loss: string | undefined;
-  /** A cursor was given for this sequence, and the stream never came so far. */
+  /** A cursor was issued for this sequence, and the stream never came that far. */
   #claimed = 0;
   #whole: Promise<void>;
   #tellWhole = () => {};
@@ -55,7 +55,7 @@ export class NatsIntegrity {
     this.#whole = this.#nextWhole();
   }
 
-  /** Whether the stream was found to have all that it had; posts wait until it is. */
+  /** Whether the check has found everything that the stream had; posts wait for it. */
   get isWhole(): boolean {
     return this.#isWhole;
   }
@@ -65,7 +65,7 @@ export class NatsIntegrity {
     return this.#whole;
   }
 
-  /** Why no messages are taken, if some are lost. */
+  /** Why no messages are accepted, if some are lost. */
   get fault() {
     return this.#loss === undefined ? undefined : lostFault(this.#loss);
   }
@@ -83,7 +83,7 @@ export class NatsIntegrity {
     }
   }
 
-  /** It may have gone back since it was looked at. */
+  /** It may have gone back since it was checked. */
   doubt(): void {
     if (this.#isWhole) {
       this.#isWhole = false;
@@ -92,9 +92,9 @@ export class NatsIntegrity {
   }
 
   /**
-   * Looks where the stream stands and compares it with what was known before. Rejects with
-   * `unavailable` if it has less, or something else: what a leader that is new cannot say yet
-   * is not a loss, so that it is called one only when a quorum is certain.
+   * Compares the state of the stream with what was known before. Rejects with `unavailable` if it
+   * has less, or something else: a new leader may not know everything yet, so this is treated as a
+   * loss only when there certainly is a quorum.
    */
   async check(): Promise<StreamPlace> {
     const known = this.#known;
@@ -127,8 +127,8 @@ export class NatsIntegrity {
   }
 
   /**
-   * A cursor of this log is for a place that the stream does not have. If nothing else is known
-   * of what it had, this is taken for a sign.
+   * A cursor of this log is for a position that the stream does not have. If nothing else is known
+   * of what it had, this is taken as a sign of loss.
    */
   cursorBeyond(sequence: number, head: number): void {
     const { file, logger } = this.#options;
@@ -169,7 +169,7 @@ export class NatsIntegrity {
       : undefined;
   }
 
-  /** What is there at the start is what is known. */
+  /** What it has at the start is what is known. */
   async #markHead(head: number): Promise<void> {
     const message = head > 0 ? await this.#options.stream.message(head) : undefined;
     if (message !== undefined) {

@@ -45,19 +45,20 @@ import { StreamHealthCheck } from "./stream-health-check.js";
 
 /** Options of `openNatsLog`. */
 export interface NatsLogOptions extends NatsStreamOptions {
-  /** Where NATS is, and how to get in. */
+  /** How to connect to NATS. */
   readonly address: NatsAddress;
   /**
-   * How long the opening waits for NATS, and a post for its acknowledgement, in milliseconds:
-   * then they fail.
+   * How long to wait for NATS when the log is opened, and for the acknowledgement of a post, in
+   * milliseconds: then they fail.
    */
   readonly timeoutMs: number;
   /**
-   * Folder for a file that keeps how far this server has seen the log, so that it notices after
-   * a restart if JetStream has lost messages. Made if it is not there. Default: nothing is kept.
+   * Folder for a file that records how far this server has seen the log, so that it notices after a
+   * restart if JetStream has lost messages. Created if it does not exist. Default: nothing is
+   * recorded.
    */
   readonly headFolder?: string;
-  /** Default: nothing is said. */
+  /** Default: nothing is logged. */
   readonly logger?: Logger;
   /**
    * Called with what the log does; each message is a commit of its own. Default: nothing is called.
@@ -65,21 +66,21 @@ export interface NatsLogOptions extends NatsStreamOptions {
   readonly observer?: LogObserver;
 }
 
-/** How long a cursor of another server may be ahead of what JetStream says it has. */
+/** How long a cursor of another server may be ahead of what JetStream reports. */
 const aheadMs = 1000;
 const pauseMs = 200;
 
 /** Up to this many names and patterns are read by their subjects; for more, all rooms are read. */
 const maxFilters = 16;
 
-/** How long the opening waits to know whether there is a quorum. */
+/** How long to wait for the quorum to be known when the log is opened. */
 const settleMs = 2000;
 
 /**
- * Opens the log in a stream of NATS JetStream, or makes one: the engine for many servers.
+ * Opens the log in a stream of NATS JetStream, or creates it: the engine for several servers.
  *
- * Rejects with `failed_precondition` and one line if NATS cannot be reached in time or does
- * not admit this server, or if the stream that is there cannot be the log.
+ * Rejects with `failed_precondition` and one line if NATS cannot be reached in time or does not
+ * admit this server, or if the existing stream cannot be the log.
  */
 export async function openNatsLog(options: NatsLogOptions): Promise<MessageLog> {
   const { address, timeoutMs, logger } = options;
@@ -112,7 +113,7 @@ async function openHeadFile(
   if (headFolder === undefined) {
     return undefined;
   }
-  await makeFolder(headFolder).catch(() => {}); // Opening the file says what is wrong.
+  await makeFolder(headFolder).catch(() => {}); // Opening the file reports what is wrong.
   return new NatsHeadFile(headFolder, identity, logger);
 }
 
@@ -188,7 +189,7 @@ class NatsLog implements MessageLog {
     });
   }
 
-  /** Resolves when it is known whether the log takes messages, or after a while. */
+  /** Resolves when it is known whether the log accepts messages, or after a while. */
   async settle(): Promise<void> {
     await within(this.#look(), settleMs, this.#closing.signal);
   }
@@ -205,7 +206,7 @@ class NatsLog implements MessageLog {
     return this.#readiness.now();
   }
 
-  /** How it stands with NATS, for metrics. */
+  /** The state of NATS, for metrics. */
   get status(): LogStatus {
     return {
       node: this.#session.connection.getServer(),
@@ -383,7 +384,7 @@ class NatsLog implements MessageLog {
       this.#health.close(),
     ]);
     if (!this.#session.isConnected) {
-      await this.#session.close(); // They wait for it to come up again.
+      await this.#session.close(); // They wait until it is back.
     }
     await closed;
     this.#roomList.close();
@@ -404,7 +405,7 @@ class NatsLog implements MessageLog {
     return place;
   }
 
-  /** Finds where the stream begins. Rejects if it cannot be used now. */
+  /** Finds where the stream begins. Rejects if the stream cannot be used now. */
   async #look(): Promise<void> {
     const { first } = await this.#integrity.check();
     this.#replica.moveFirst(first);

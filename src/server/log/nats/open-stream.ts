@@ -29,16 +29,16 @@ import {
 } from "./stream-config.js";
 import { checkNatsVersion } from "./version.js";
 
-/** Time for one question to JetStream, in milliseconds. */
+/** Time limit for one request to JetStream, in milliseconds. */
 const requestMs = 2000;
 const pauseMs = 250;
 
 /**
- * Finds the stream, makes it if it is absent, checks it if it is there. Tries for
- * `timeoutMs`, as a cluster that has just started needs a while.
+ * Finds the stream and checks it, or creates it. Tries for `timeoutMs`, because a cluster that has
+ * just started needs a while.
  *
- * Rejects with `failed_precondition` and one line: what is wrong with the stream that is
- * there, why none can be made, or that a nats-server is too old.
+ * Rejects with `failed_precondition` and one line: what is wrong with the existing stream, why none
+ * can be created, or that a nats-server is too old.
  */
 export async function openStream(
   session: NatsSession,
@@ -58,7 +58,7 @@ export async function openStream(
   for (;;) {
     try {
       const info = (await find(manager, options.stream)) ?? (await make(manager, options));
-      // Who answers is the node that leads the stream: not always the one of the connection.
+      // The node that leads the stream answers: not always the node of the connection.
       checkNatsVersion(info.config.metadata?.["_nats.ver"] ?? "before 2.11");
       const flaws = streamFlaws(info.config, options);
       if (flaws !== undefined) {
@@ -67,7 +67,7 @@ export async function openStream(
       const stream = new NatsStream(session, manager, info);
       await openProbe(stream);
       if (stream.config.subjects.length > 1) {
-        await stream.findSubjects().catch(() => {}); // It is looked again later.
+        await stream.findSubjects().catch(() => {}); // It is checked again later.
         await checkRoomRights(session, stream);
       }
       return stream;
@@ -81,8 +81,8 @@ export async function openStream(
 }
 
 /**
- * Finds the stream that is there, to be read alone: it is neither made nor checked. Rejects with
- * `failed_precondition` and one line if there is none, or if JetStream has no answer.
+ * Finds an existing stream for reading only: it is neither created nor checked. Rejects with
+ * `failed_precondition` and one line if there is none, or if JetStream does not answer.
  */
 export async function findStream(session: NatsSession, name: string): Promise<NatsStream> {
   checkNatsVersion(session.connection.info?.version);
@@ -114,8 +114,8 @@ async function find(manager: JetStreamManager, name: string): Promise<StreamInfo
 }
 
 async function make(manager: JetStreamManager, options: NatsStreamOptions): Promise<StreamInfo> {
-  // A subject that no other stream ever had: who still posts to a stream that was deleted
-  // does not post to the one that was made in its place.
+  // A subject that no other stream ever had: a server that still posts to a deleted stream does not
+  // post to the one that replaced it.
   const subject = `${options.stream}.${randomBytes(6).toString("base64url")}`;
   const replicas = options.replicas ?? 3;
   try {
@@ -125,15 +125,15 @@ async function make(manager: JetStreamManager, options: NatsStreamOptions): Prom
       return make(manager, { ...options, replicas: 1 });
     }
     if (error instanceof JetStreamApiError && error.code === apiErrors.streamNameInUse) {
-      return manager.streams.info(options.stream); // Another server was quicker.
+      return manager.streams.info(options.stream); // Another server was faster.
     }
     throw error;
   }
 }
 
 /**
- * The stream that questions about the quorum go to: made if it is not there. If that cannot be
- * now, it is made when it is needed. Rejects if it may not be made.
+ * The stream for quorum probes: created if it does not exist. If that is not possible now, it is
+ * created when it is needed. Rejects if it may not be created.
  */
 async function openProbe(stream: NatsStream): Promise<void> {
   try {
@@ -145,7 +145,7 @@ async function openProbe(stream: NatsStream): Promise<void> {
   }
 }
 
-/** Rejects if the user may not post to rooms, or not ask for messages by their subject. */
+/** Rejects if the user may not post to rooms, or not request messages by their subject. */
 async function checkRoomRights(session: NatsSession, stream: NatsStream): Promise<void> {
   const { connection } = session;
   const refusing = headers();
@@ -164,7 +164,7 @@ async function checkRoomRights(session: NatsSession, stream: NatsStream): Promis
     wildcardOf(stream.subject),
     connection.request(stream.subjectOf("a/b"), "", { ...timeout, headers: refusing }),
   );
-  // A refusal comes at once; an answer may not come while there is no quorum.
+  // A refusal comes at once; an acknowledgement may not come while there is no quorum.
   await connection.flush();
   await setImmediate();
   if (refusals.length > 0) {
@@ -172,7 +172,7 @@ async function checkRoomRights(session: NatsSession, stream: NatsStream): Promis
   }
 }
 
-/** Whether trying again may help: not if JetStream has understood and said no. */
+/** Whether another attempt may help: not if JetStream has understood and refused. */
 function isPassing(error: unknown): boolean {
   if (error instanceof JetStreamApiError) {
     return error.code === apiErrors.noPeers || (error.status >= 500 && !isAlone(error));
@@ -180,7 +180,7 @@ function isPassing(error: unknown): boolean {
   return !(error instanceof ConnectError);
 }
 
-/** Whether more than one replica is asked of a server that is in no cluster. */
+/** Whether more than one replica is requested of a server that is in no cluster. */
 function isAlone(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === apiErrors.replicasWithoutCluster;
 }

@@ -6,31 +6,31 @@ import { NatsFault } from "./faults.js";
 import type { NatsSession } from "./session.js";
 import type { NatsStream } from "./stream.js";
 
-/** A proof that is older than this, in milliseconds, proves nothing. */
+/** A proof that is older than this, in milliseconds, counts no more. */
 const proofMs = 5000;
 
-/** How long there may be no acknowledged post before the quorum is asked. */
+/** How long there may be no acknowledged post before the quorum is probed. */
 const renewMs = 2000;
 
-/** Time for one question, in milliseconds. */
+/** Time limit for one probe, in milliseconds. */
 const askMs = 1500;
 
-/** How long a leader may not know that there is a new one: it is notified every second. */
+/** How long a leader may be unaware that there is a new one: it is notified every second. */
 const staleMs = 2500;
 const pauseMs = 200;
 
 /**
  * Knows whether the nodes that hold the log have a quorum. A leader that was cut off from the
- * others answers questions about the stream as it did before, until it notices; only a write
- * that was acknowledged tells. Posts do, and where there are none, a write to a small stream
- * beside the log's: in the log itself it would use up a sequence.
+ * others answers requests about the stream as before, until it notices; only an acknowledged write
+ * proves a quorum. Posts are such writes; when there are none, it writes to a small stream beside
+ * the log's, because in the log itself a write would use up a sequence.
  */
 export class NatsQuorum {
   readonly #client: JetStreamClient;
   readonly #session: NatsSession;
   readonly #stream: NatsStream;
   readonly #closing: AbortSignal;
-  /** When the last write that was acknowledged began, and when its answer came. */
+  /** When the last acknowledged write began, and when its acknowledgement came. */
   #provenFrom = Number.NEGATIVE_INFINITY;
   #provenAt = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | undefined;
@@ -48,19 +48,19 @@ export class NatsQuorum {
     return performance.now() - this.#provenAt <= proofMs;
   }
 
-  /** Why the last question had no answer. */
+  /** Why the last probe failed. */
   get cause(): unknown {
     return this.#cause;
   }
 
-  /** A write that began then (by `performance.now`) was acknowledged now. */
+  /** A write that began at this time (`performance.now`) was acknowledged now. */
   prove(begunAt: number): void {
     this.#provenFrom = Math.max(this.#provenFrom, begunAt);
     this.#provenAt = performance.now();
   }
 
   /**
-   * Asks, if nothing was acknowledged of late. Rejects with `unavailable` if there is no quorum.
+   * Probes, if nothing was acknowledged recently. Rejects with `unavailable` if there is no quorum.
    */
   async check(): Promise<void> {
     if (performance.now() - this.#provenAt > renewMs) {
@@ -72,9 +72,9 @@ export class NatsQuorum {
   }
 
   /**
-   * Resolves when what a leader says from now on is certain to be no older than the call: a
-   * quorum has acknowledged a write, and again when one that no longer leads has had
-   * time to be notified. Rejects with `unavailable` if there is none in some seconds.
+   * Resolves when whatever a leader says from now on is certainly no older than the call: a quorum
+   * has acknowledged a write, and a deposed leader has had time to be notified. Rejects with
+   * `unavailable` if there is no quorum within some seconds.
    */
   async certain(): Promise<void> {
     await this.#provenSince(performance.now());
@@ -99,7 +99,7 @@ export class NatsQuorum {
     return sleep(ms, undefined, { signal: this.#closing }).catch(() => {});
   }
 
-  /** One question at a time, for all who want to know. */
+  /** One probe at a time, shared by all callers. */
   async #ask(): Promise<void> {
     this.#asking ??= this.#publish().finally(() => {
       this.#asking = undefined;
@@ -116,7 +116,7 @@ export class NatsQuorum {
     } catch (error) {
       this.#cause = error;
       if (error instanceof NatsErrors.NoRespondersError) {
-        await this.#stream.makeProbe().catch(() => {}); // It could not be made before.
+        await this.#stream.makeProbe().catch(() => {}); // It could not be created before.
       }
     }
   }

@@ -1,25 +1,28 @@
 import type { Logger } from "../../util/logger.js";
 import type { NatsFault, NatsFaultReason } from "./faults.js";
 
-/** How often it is looked whether something has changed, in milliseconds. */
+/** How often to check whether something has changed, in milliseconds. */
 const intervalMs = 250;
 
-/** How often a kind of failure has a line in the server log at most, in milliseconds. */
+/**
+ * Minimum interval between two lines of the server log about the same kind of failure, in
+ * milliseconds.
+ */
 const quietMs = 10_000;
 
-/** Says in the server's log, once for each change, whether and why no messages are taken. */
+/** Logs, once for each change, whether and why no messages are accepted. */
 export class NatsReadiness {
   readonly #fault: () => NatsFault | undefined;
   readonly #node: () => string;
   readonly #logger: Logger | undefined;
   readonly #timer: NodeJS.Timeout;
   #logged: NatsFault | undefined;
-  /** When failures of a kind were logged last, and how many there were since. */
+  /** When failures of a kind were last logged, and how many there have been since. */
   readonly #failures = new Map<NatsFaultReason, { until: number; more: number }>();
 
   /**
    * @param fault what is wrong now; undefined if nothing is
-   * @param node the NATS server that it is connected to
+   * @param node the NATS server that this server is connected to
    */
   constructor(fault: () => NatsFault | undefined, node: () => string, logger?: Logger) {
     this.#fault = fault;
@@ -29,7 +32,9 @@ export class NatsReadiness {
     this.#timer.unref();
   }
 
-  /** Why no messages are taken; undefined if they are. A change is logged before it is seen. */
+  /**
+   * Why no messages are accepted; undefined if they are. A change is logged before it is returned.
+   */
   now(): NatsFault | undefined {
     const fault = this.#fault();
     if (fault?.reason !== this.#logged?.reason) {

@@ -2,9 +2,9 @@ import { isRoomName, mainRoom } from "../../../protocol/rooms.js";
 import type { RoomSelection } from "../../rooms/room-selection.js";
 
 /*
- * Each room has a subject of its own. That of `main` is the base, which the log had before there
- * were rooms; that of another room is the base, a dot, and the room's name with dots between its
- * segments. No segment has a dot or a wildcard in it, so that no two rooms share a subject.
+ * Each room has a subject of its own. The subject of `main` is the base, which the log had before
+ * there were rooms; that of any other room is the base, a dot, and the room's name with dots
+ * between its segments. No segment contains a dot or a wildcard, so no two rooms share a subject.
  */
 
 /** The subject of the messages of a room; the room is empty for `main`. */
@@ -12,7 +12,7 @@ export function subjectOf(base: string, room: string): string {
   return room === "" ? base : `${base}.${room.replaceAll("/", ".")}`;
 }
 
-/** The room of a subject of the log; undefined if it is not the subject of a room. */
+/** The room of a subject of the log; undefined if the subject belongs to no room. */
 export function roomOfSubject(base: string, subject: string): string | undefined {
   if (subject === base) {
     return "";
@@ -27,7 +27,7 @@ export function wildcardOf(base: string): string {
   return `${base}.>`;
 }
 
-/** What matches the subjects of the rooms, and no other; none of it overlaps. */
+/** Filters that match the subjects of the rooms, and no others; they do not overlap. */
 export function filtersOf(base: string, rooms: RoomSelection): string[] {
   return [
     ...[...rooms.names].map((room) => subjectOf(base, room)),
@@ -37,7 +37,10 @@ export function filtersOf(base: string, rooms: RoomSelection): string[] {
   ];
 }
 
-/** The subject of `main` in a stream that has these; undefined if they cannot be a log's. */
+/**
+ * The subject of `main` in a stream with these subjects; undefined if they cannot be those of a
+ * log.
+ */
 export function baseOf(subjects: readonly string[]): string | undefined {
   const [base, ...others] = subjects.filter((subject) => !/[*>]/.test(subject));
   const isLog =

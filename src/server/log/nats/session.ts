@@ -13,9 +13,9 @@ import type { Logger } from "../../util/logger.js";
 import { natsRefused, natsUnreachable, unusableNatsFile } from "./errors.js";
 import { isNatsRecent, oldNatsError } from "./version.js";
 
-/** Where NATS is, and how to get in. Secrets are used here and shown to nobody. */
+/** How to connect to NATS. Secrets are used here and never shown. */
 export interface NatsAddress {
-  /** Such as "localhost:4222", at least one; more are learnt from the cluster. */
+  /** Such as "localhost:4222", at least one; more are learned from the cluster. */
   readonly servers: readonly string[];
   /** Default: none. */
   readonly user?: string;
@@ -26,7 +26,7 @@ export interface NatsAddress {
   readonly credentialsFile?: string;
   /** File with the seed of an NKey; read at each connection. Default: none. */
   readonly nkeyFile?: string;
-  /** Whether to insist on TLS; files that are given are read at each connection. */
+  /** Whether to insist on TLS; the given files are read at each connection. */
   readonly tls?: {
     readonly caFile?: string;
     readonly certFile?: string;
@@ -41,15 +41,15 @@ export interface NatsAddress {
 const pingIntervalMs = 1500;
 const maxPingOut = 2;
 
-/** Time for one attempt to connect, in milliseconds. */
+/** Time limit for one attempt to connect, in milliseconds. */
 const handshakeMs = 3000;
 const pauseMs = 250;
 
-/** Maximum number of subjects that are remembered as ones that may not be published to. */
+/** How many subjects are remembered as ones that may not be published to. */
 const maxForbidden = 100;
 
 /**
- * Connects to NATS and stays connected: tries again for `timeoutMs` at first, for ever later.
+ * Connects to NATS and stays connected: tries for `timeoutMs` at first, and without limit later.
  *
  * Rejects with `failed_precondition` and one line if NATS cannot be reached in that time, or
  * at once if it refuses this server.
@@ -110,10 +110,7 @@ function authenticatorsOf(address: NatsAddress): Authenticator[] {
   return authenticators;
 }
 
-/**
- * Throws `failed_precondition` for a file that cannot be used: at once, not when NATS has no
- * answer.
- */
+/** Throws `failed_precondition` for an unusable file: at once, not when NATS does not answer. */
 export function checkNatsFiles(address: NatsAddress): void {
   const { credentialsFile, nkeyFile, tls } = address;
   try {
@@ -138,14 +135,14 @@ function checkFile(path: string): void {
   }
 }
 
-/** The connection of a server to NATS, and whether it stands. */
+/** The connection of a server to NATS, and whether it is up. */
 export class NatsSession {
   readonly connection: NatsConnection;
   readonly #logger: Logger | undefined;
   #isConnected = true;
   #connected: Promise<void> = Promise.resolve();
   #resolveConnected = () => {};
-  /** Those who wait for an answer, rejected when none comes. */
+  /** Pending requests, which are rejected when no answer comes. */
   readonly #pending = new Set<(error: Error) => void>();
   #onChange = (_isUp: boolean) => {};
   #reconnects = 0;
@@ -158,7 +155,7 @@ export class NatsSession {
     void this.#follow();
   }
 
-  /** How often the connection was made again. */
+  /** How often the connection was restored. */
   get reconnects(): number {
     return this.#reconnects;
   }
@@ -173,24 +170,25 @@ export class NatsSession {
     return this.#forbidden.get(subject);
   }
 
-  /** Has somebody called, one alone, whenever the connection is lost or stands again. */
+  /** Sets the only listener, which is called whenever the connection is lost or restored. */
   onChange(listener: (isConnected: boolean) => void): void {
     this.#onChange = listener;
   }
 
-  /** Whether the connection stands. */
+  /** Whether the connection is up. */
   get isConnected(): boolean {
     return this.#isConnected && !this.connection.isClosed();
   }
 
-  /** Resolves when the connection stands, also when it is closed for good. */
+  /** Resolves when the connection is up, or closed for good. */
   get connected(): Promise<void> {
     return this.#connected;
   }
 
   /**
-   * What NATS answers to a question. Rejects at once while the connection is lost, as it would
-   * be asked late, for nobody; and when the connection is lost meanwhile, as no answer comes.
+   * The answer of NATS to a request. Rejects at once while the connection is down, because the
+   * request would be sent late, when nobody waits for it; and when the connection is lost
+   * meanwhile, because no answer will come.
    */
   request<T>(question: () => Promise<T>): Promise<T> {
     if (!this.isConnected) {
@@ -216,7 +214,7 @@ export class NatsSession {
     this.#resolveConnected();
   }
 
-  /** What NATS says is repeated at each attempt: it is logged once. */
+  /** NATS repeats this at each attempt: it is logged once. */
   #onError(error: Error): void {
     if (error instanceof errors.AuthorizationError) {
       if (this.#refusal === undefined) {
@@ -237,7 +235,7 @@ export class NatsSession {
     this.#logger?.error({ err: error }, "NATS reports an error");
   }
 
-  /** A node of the cluster may be older than the one that was there at the start. */
+  /** A node of the cluster may be older than the one that answered at the start. */
   #checkVersion(): void {
     const { version } = this.connection.info ?? {};
     if (!isNatsRecent(version)) {

@@ -9,27 +9,30 @@ import { nanos } from "@nats-io/transport-node";
 import type { RetentionOptions } from "../core/retention.js";
 import { baseOf, wildcardOf } from "./room-subjects.js";
 
-/** What the stream is to be. */
+/** The wanted configuration of the stream. */
 export interface NatsStreamOptions {
   /** The stream's name. */
   readonly stream: string;
-  /** On how many nodes it lies. Default: 3 in a cluster, else 1; as it is if it is there. */
+  /**
+   * Number of nodes that store it. Default: 3 in a cluster, else 1; an existing stream keeps its
+   * own.
+   */
   readonly replicas?: number;
-  /** Default: "file"; as it is if it is there. */
+  /** Default: "file"; an existing stream keeps its own. */
   readonly storage?: "file" | "memory";
-  /** What is kept. Default: everything; as it is if it is there. */
+  /** What is kept. Default: everything; an existing stream keeps its own. */
   readonly retention: RetentionOptions;
   /** How long message ids are remembered, in milliseconds. */
   readonly dedupeMs: number;
 }
 
-/** Room for the longest text, its sender, and what NATS puts beside them. */
+/** Space for the longest text, its sender, and what NATS adds to them. */
 export const largestMessageBytes = 72 * 1024;
 
 /**
  * The configuration of a new stream.
  *
- * @param subject that of the room `main`
+ * @param subject the subject of the room `main`
  */
 export function streamConfig(
   options: NatsStreamOptions,
@@ -51,13 +54,13 @@ export function streamConfig(
     duplicate_window: nanos(options.dedupeMs),
     deny_delete: true,
     allow_direct: true,
-    allow_atomic: true, // Older than 2.12 do not know it.
+    allow_atomic: true, // Versions before 2.12 do not know it.
   };
 }
 
 /**
- * The configuration of the stream beside the log's that only questions are posted to, to see
- * whether there is a quorum: it lies where the log lies, and keeps one message of no bytes.
+ * The configuration of the stream beside the log's to which quorum probes are published: it is
+ * stored where the log is, and keeps one empty message.
  */
 export function probeConfig(log: StreamConfig): Partial<StreamConfig> & { name: string } {
   return {
@@ -86,7 +89,7 @@ export function probeSubjectOf(stream: string): string {
   return `${stream}.probe`;
 }
 
-/** A setting of a stream that cannot be: its name, what it is, what is right and why. */
+/** An invalid setting of a stream: its name, its value, and what is right and why. */
 interface Flaw {
   readonly setting: string;
   readonly is: unknown;
@@ -94,14 +97,14 @@ interface Flaw {
 }
 
 /**
- * What is wrong with a stream that is there, in one line; undefined if nothing is. Some
- * settings would break what Chatter promises, others contradict flags of this server.
+ * What is wrong with an existing stream, in one line; undefined if nothing is. Some settings would
+ * break what Chatter promises, others contradict flags of this server.
  */
 export function streamFlaws(config: StreamConfig, options: NatsStreamOptions): string | undefined {
   return textOf([...brokenPromises(config), ...contradictions(config, options)]);
 }
 
-/** Of these, those settings that would break what Chatter promises. */
+/** The settings among these that would break what Chatter promises. */
 export function promiseFlaws(config: StreamConfig): string | undefined {
   return textOf([...brokenPromises(config)]);
 }
@@ -209,7 +212,7 @@ function seconds(nanoseconds: number): string {
   return `${nanoseconds / 1e9}s`;
 }
 
-/** Whether a number is a limit: 0 and -1 are none. */
+/** Whether a number is a limit: 0 and -1 mean no limit. */
 function limits(value: number | undefined): boolean {
   return value !== undefined && value > 0;
 }

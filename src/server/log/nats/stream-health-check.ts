@@ -3,16 +3,16 @@ import { NatsFault, natsFaultOf } from "./faults.js";
 import type { NatsSession } from "./session.js";
 
 export interface StreamHealthCheckOptions {
-  /** How often the stream is looked at, in milliseconds. Default: 1,000. */
+  /** How often the stream is checked, in milliseconds. Default: 1,000. */
   readonly intervalMs?: number;
   /**
-   * How long a NATS server may have no answer before it is left for another one, in milliseconds.
-   * Default: 10,000, more than it takes to elect a leader.
+   * How long a NATS server may leave requests unanswered before it is left for another one, in
+   * milliseconds. Default: 10,000, more than it takes to elect a leader.
    */
   readonly leaveMs?: number;
 }
 
-/** Looks at the stream again and again, and knows whether it can be used. */
+/** Checks the stream periodically, and knows whether it can be used. */
 export class StreamHealthCheck {
   readonly #session: NatsSession;
   readonly #look: () => Promise<void>;
@@ -23,7 +23,9 @@ export class StreamHealthCheck {
   #wake = () => {};
   #fault: NatsFault | undefined;
 
-  /** `look` asks the stream, and rejects if it has no answer or must not be used. */
+  /**
+   * `look` queries the stream, and rejects if there is no answer or if the stream must not be used.
+   */
   constructor(
     session: NatsSession,
     look: () => Promise<void>,
@@ -43,7 +45,7 @@ export class StreamHealthCheck {
       : (this.#fault ?? new NatsFault("no_connection"));
   }
 
-  /** Looks as soon as it can. */
+  /** Checks as soon as possible. */
   soon(): void {
     this.#wake();
   }

@@ -18,15 +18,17 @@ import { baseOf, roomOfSubject, subjectOf, wildcardOf } from "./room-subjects.js
 import type { NatsSession } from "./session.js";
 import { probeConfig, probeStreamOf, probeSubjectOf, promiseFlaws } from "./stream-config.js";
 
-/** How many messages are asked for by their sequence at the same time. */
+/** How many messages are requested by sequence at the same time. */
 const maxAsked = 64;
 
-/** Time for counting the messages of each subject, in milliseconds: there may be very many. */
+/**
+ * Time limit for counting the messages of each subject, in milliseconds: there may be very many.
+ */
 const countMs = 20_000;
 
-/** Where a stream stands. */
+/** The state of a stream. */
 export interface StreamPlace {
-  /** Sequence of the oldest message kept; head + 1 if there is none. */
+  /** Sequence of the oldest message that is kept; head + 1 if there is none. */
   readonly first: number;
   /** Sequence of the newest message; 0 if there never was one. */
   readonly head: number;
@@ -43,14 +45,14 @@ function mainSubjectOf({ subjects }: StreamConfig): string {
   return baseOf(subjects) ?? subjects[0]!;
 }
 
-/** The stream that is the log, and what can be asked of it. */
+/** The stream that is the log, and the requests to it. */
 export class NatsStream {
   readonly name: string;
-  /** Where posts to the room `main` go; those of other rooms go below it. */
+  /** The subject of posts to the room `main`; those of other rooms are below it. */
   readonly subject: string;
-  /** The log's identity: a stream that is deleted and made again has another one. */
+  /** The log's identity: a stream that was deleted and created again has another one. */
   readonly identity: string;
-  /** As it stood when it was opened. */
+  /** The state when it was opened. */
   readonly place: StreamPlace;
   readonly #session: NatsSession;
   readonly #manager: JetStreamManager;
@@ -60,7 +62,7 @@ export class NatsStream {
   #edited: { readonly reason: "subject" | "settings"; readonly text: string } | undefined;
   #cluster: StreamInfo["cluster"];
   #subjectCount: number;
-  /** Whether all that is in it was posted to its subjects; undefined if that is not known. */
+  /** Whether everything in it was posted to its subjects; undefined if that is unknown. */
   #isByRoom: boolean | undefined;
 
   constructor(session: NatsSession, manager: JetStreamManager, info: StreamInfo) {
@@ -76,24 +78,26 @@ export class NatsStream {
     this.#subjectCount = subjectCountOf(info);
   }
 
-  /** The node that leads the stream, as far as NATS has said; undefined for one that is alone. */
+  /**
+   * The node that leads the stream, as far as NATS has said; undefined if there is only one node.
+   */
   get leader(): string | undefined {
     return this.#cluster?.leader;
   }
 
-  /** How many nodes have all of the stream, and how many are to have it. */
+  /** How many nodes have all of the stream, and how many should have it. */
   get replicas(): { readonly inStep: number; readonly all: number } {
     const others = this.#cluster?.replicas ?? [];
     const inStep = others.filter(({ current, offline }) => current && !offline).length;
     return { inStep: inStep + 1, all: Math.max(others.length + 1, this.#config.num_replicas) };
   }
 
-  /** What keeps it from being the log, since somebody has changed it; undefined if nothing does. */
+  /** Why it cannot be the log since somebody changed it; undefined if it can. */
   get fault(): NatsFault | undefined {
     return this.#edited && new NatsFault(this.#edited.reason, new Error(this.#edited.text));
   }
 
-  /** Each post asks what is wrong with it, so that it is known. */
+  /** Cached, because each post asks what is wrong with it. */
   #setConfig(config: StreamConfig): void {
     this.#config = config;
     const { subjects = [] } = config;
@@ -106,20 +110,20 @@ export class NatsStream {
     this.#edited = flaws === undefined ? undefined : { reason: "settings", text: flaws };
   }
 
-  /** Its settings, as NATS gave them last. */
+  /** Its settings, as NATS last reported them. */
   get config(): StreamConfig {
     return this.#config;
   }
 
   /**
-   * Whether each room has its subject. Not in a stream that was made before there were rooms and
-   * was not converted since, or that has messages of another subject: then `main` is the only one.
+   * Whether each room has its subject. Not in a stream that was created before there were rooms and
+   * was not converted since, or that has messages of another subject: then `main` is the only room.
    */
   get hasRooms(): boolean {
     return this.#isByRoom !== false && this.#config.subjects.includes(wildcardOf(this.subject));
   }
 
-  /** How many rooms had messages when NATS said so last. */
+  /** How many rooms had messages when NATS last reported it. */
   get roomCount(): number {
     return this.#subjectCount;
   }
@@ -130,8 +134,8 @@ export class NatsStream {
   }
 
   /**
-   * Finds whether the oldest message was posted to the subjects that the stream has now: older
-   * ones, of another subject, could not be found by room.
+   * Finds out whether the oldest message was posted to the present subjects of the stream: older
+   * messages, of another subject, could not be found by room.
    */
   async findSubjects({ first, head }: StreamPlace = this.place): Promise<void> {
     if (this.#isByRoom !== true) {
@@ -143,7 +147,7 @@ export class NatsStream {
     }
   }
 
-  /** Name and subject of the stream that questions about the quorum go to. */
+  /** Name and subject of the stream for quorum probes. */
   get probe(): string {
     return probeStreamOf(this.name);
   }
@@ -152,30 +156,30 @@ export class NatsStream {
     return probeSubjectOf(this.name);
   }
 
-  /** Makes that stream, unless it is there. Rejects with what NATS has against it. */
+  /** Creates that stream if it does not exist. Rejects with the reason of NATS. */
   async makeProbe(): Promise<void> {
     try {
       await this.#session.request(() => this.#manager.streams.add(probeConfig(this.#config)));
     } catch (error) {
-      // One that is there with other settings serves as well.
+      // An existing one with other settings serves as well.
       if (!(error instanceof JetStreamApiError && error.code === apiErrors.streamNameInUse)) {
         throw error;
       }
     }
   }
 
-  /** Whether another stream was seen in its place. It does not come back. */
+  /** Whether another stream was found in its place. The original does not come back. */
   get isReplaced(): boolean {
     return this.#isReplaced;
   }
 
   /**
-   * Where the stream stands now. Rejects if JetStream has no answer, and with a
+   * The present state of the stream. Rejects if JetStream does not answer, and with a
    * `ConnectError` if the stream is not the one that was opened.
    */
   async look(): Promise<StreamPlace> {
     const info = await this.#session.request(() => this.#manager.streams.info(this.name));
-    // A subject that was changed can be changed back: that does not make it another stream.
+    // A changed subject can be changed back: it is still the same stream.
     this.#isReplaced ||= info.created !== this.#created;
     if (this.#isReplaced) {
       throw new NatsFault("replaced");
@@ -185,12 +189,12 @@ export class NatsStream {
     this.#subjectCount = subjectCountOf(info);
     const place = placeOf(info);
     if (this.#config.subjects.length > 1) {
-      await this.findSubjects(place).catch(() => {}); // It is looked again the next time.
+      await this.findSubjects(place).catch(() => {}); // It is checked again the next time.
     }
     return place;
   }
 
-  /** The message of a sequence; undefined if it is not kept. */
+  /** The message with a sequence; undefined if it is not kept. */
   message(sequence: number): Promise<StreamMessage | undefined> {
     return this.#get({ seq: sequence });
   }
@@ -205,7 +209,10 @@ export class NatsStream {
     return this.#get({ last_by_subj: filter });
   }
 
-  /** How many messages each subject has that a filter matches, up to 100,000 of them at a time. */
+  /**
+   * The number of messages of each subject that a filter matches, for up to 100,000 subjects at a
+   * time.
+   */
   async *countSubjects(filter: string): AsyncGenerator<[subject: string, count: number][]> {
     const subject = `$JS.API.STREAM.INFO.${this.name}`;
     for (let offset = 0, total = 1; offset < total; ) {
@@ -245,9 +252,9 @@ export class NatsStream {
   }
 
   /**
-   * Some of the messages after a sequence up to another one, asked for one by one: those
-   * before the first that is missing. The leader has the last word on what is kept; a
-   * consumer may be on a node that has not all.
+   * Some of the messages after a sequence up to another one, requested one by one: those before the
+   * first missing one. The leader decides what is kept; a consumer may be on a node that lacks
+   * messages.
    */
   async messages(after: number, through: number): Promise<StreamMessage[]> {
     const found = await Promise.all(
@@ -260,8 +267,8 @@ export class NatsStream {
   }
 
   /**
-   * Makes a consumer of what follows a sequence, held in one server's memory and gone when
-   * nobody has heard of it for `forgottenMs`. Returns its name.
+   * Creates a consumer that begins after a sequence. One server keeps it in memory, and removes it
+   * after `forgottenMs` without a sign of life. Returns its name.
    */
   async addConsumer(
     after: number,
@@ -282,11 +289,11 @@ export class NatsStream {
     const { name } = await this.#session.request(() =>
       this.#manager.consumers.add(this.name, config),
     );
-    await this.look(); // A consumer goes with its stream: of another one nothing is read.
+    await this.look(); // A consumer is removed with its stream: nothing of another stream is read.
     return name;
   }
 
-  /** Removes a consumer. What is not removed is forgotten after a while. */
+  /** Removes a consumer. If that fails, JetStream forgets it after a while. */
   async removeConsumer(name: string): Promise<void> {
     await this.#session
       .request(() => this.#manager.consumers.delete(this.name, name))

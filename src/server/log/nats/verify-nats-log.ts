@@ -7,15 +7,15 @@ import { type NatsAddress, type NatsSession, openSession } from "./session.js";
 import type { NatsStream } from "./stream.js";
 
 export interface VerifyNatsOptions {
-  /** Where NATS is, and how to get in. */
+  /** How to connect to NATS. */
   readonly address: NatsAddress;
   /** The stream that is the log. */
   readonly stream: string;
-  /** How long it waits for NATS, in milliseconds. */
+  /** How long to wait for NATS, in milliseconds. */
   readonly timeoutMs: number;
 }
 
-/** What is in a log on NATS, and what of it is not right. */
+/** The contents of a log on NATS, and what is wrong with it. */
 export interface NatsLogReport {
   readonly identity: string;
   /** Sequence of the oldest message that is kept; head + 1 if there is none. */
@@ -25,23 +25,23 @@ export interface NatsLogReport {
   /** Messages of Chatter, and the bytes of their payloads. */
   readonly messages: number;
   readonly bytes: number;
-  /** Sequences of which the stream has no message, though it has older ones. */
+  /** Sequences for which the stream has no message, though it has older ones. */
   readonly damaged: readonly DamagedRange[];
   /** The first thousand of the messages that are not Chatter's, and how many there are. */
   readonly malformed: readonly { readonly sequence: number; readonly fault: string }[];
   readonly malformedCount: number;
 }
 
-/** Most that are named one by one. */
+/** Maximum number that are listed one by one. */
 const maxNamed = 1000;
 
-/** How often a node that lags, or that is lost, is asked again. */
+/** How often a node that lags or is lost is asked again. */
 const maxAttempts = 20;
 const pauseMs = 250;
 
 /**
- * Looks at every message of the stream that is the log, while servers may post to it: that none
- * is missing, and that each is one of Chatter's.
+ * Verifies every message of the stream that is the log, while servers may post to it: that none is
+ * missing, and that each is one of Chatter's.
  *
  * Rejects with `failed_precondition` and one line if NATS cannot be reached in time or there is
  * no such stream.
@@ -67,7 +67,7 @@ async function verify(session: NatsSession, stream: NatsStream): Promise<NatsLog
       reader ??= await NatsReader.open(session, stream, at);
       let found = await reader.read(head - at);
       if (found[0]?.sequence !== at + 1) {
-        // The leader has the last word: a consumer may be on a node that lags.
+        // The leader decides: a consumer may be on a node that lags.
         const asked = await stream.messages(at, head);
         if (asked.length > 0) {
           await reader.close();

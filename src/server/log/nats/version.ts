@@ -2,8 +2,8 @@ import type { ConnectError } from "@connectrpc/connect";
 import { oldNats } from "./errors.js";
 
 /**
- * The oldest nats-server that works. Older ones were seen to come out of a network that was cut
- * with another order of messages on each node, and to hang on a full disk.
+ * The oldest nats-server that works. After a network partition, older ones have been seen with
+ * another order of messages on each node, and they hang on a full disk.
  */
 export const oldestNatsVersion = "2.11";
 

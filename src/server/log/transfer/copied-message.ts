@@ -4,15 +4,15 @@ import type { StoredId } from "../message-log.js";
 
 /** A message on its way from one log to another, whatever their engines. */
 export interface CopiedMessage {
-  /** Its place in the log that it comes from. */
+  /** Its position in the log that it comes from. */
   readonly sequence: number;
-  /** When that log took it, in milliseconds since 1970. */
+  /** When that log stored it, in milliseconds since 1970. */
   readonly sentAt: number;
   readonly sender: string;
   readonly text: string;
   /** Empty for `main`. */
   readonly room: string;
-  /** The id that the log remembers of it: 16 bytes, see `StoredId`. */
+  /** The id that the log remembers for it: 16 bytes, see `StoredId`. */
   readonly idHash?: Uint8Array;
 }
 
@@ -28,14 +28,14 @@ export interface CopiedLog {
 
 /** A log to be copied. */
 export interface CopySource extends CopiedLog {
-  /** The messages after a sequence up to the head, in their order, some at a time. */
+  /** The messages after a sequence up to the head, in order, some at a time. */
   read(after: number, signal: AbortSignal): AsyncIterable<readonly CopiedMessage[]>;
   close(): Promise<void>;
 }
 
 /**
- * The messages of a batch, with their ids, which are in the same order. Throws a RangeError if
- * the bytes are not stored messages.
+ * The messages of a batch with their ids, which are in the same order. Throws a RangeError if the
+ * bytes are not stored messages.
  */
 export function decodeStored(batch: Uint8Array, ids: readonly StoredId[]): CopiedMessage[] {
   const bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.length);

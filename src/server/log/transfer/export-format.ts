@@ -11,42 +11,41 @@ import type { CopiedLog, CopiedMessage } from "./copied-message.js";
  *   …
  *   {"through":700,"messages":700,"complete":true,"crc32c":"01020304"}
  *
- * The first line says of which log, and where that stood. Its form is 2 if messages of other rooms
- * than `main` follow, which have a "room": programs that know no rooms, and would make them
- * `main`'s, refuse it. If the first such message comes when that line is written already, a line
- * {"chatter_export":2} comes before it. A checkpoint follows every few
- * hundred messages: through which sequence and with how many messages in all the export
- * has come, whether that is all there was, and the CRC-32C of all bytes since the checkpoint
- * before up to its own sum. So a reader knows what is whole, in a stream too, and one that
- * was cut off can be resumed after its last checkpoint; so can a complete one, with
- * what was added to the log since.
+ * The first line identifies the log and its state. Its form is 2 if messages of rooms other than
+ * `main` follow, which have a "room": programs that do not know rooms, and would store them in
+ * `main`, refuse it. If the first such message comes when that line is already written, a line
+ * {"chatter_export":2} comes before it. A checkpoint follows every few hundred messages: the
+ * sequence and the number of messages that the export has reached, whether that is the end, and the
+ * CRC-32C of all bytes from the previous checkpoint up to the checksum itself. So a reader knows
+ * what is complete, even in a stream; an export that was cut off can be resumed after its last
+ * checkpoint, and a complete one can be continued with what was added to the log since.
  */
 
-/** Raised when a change of the form makes older programs misread it. */
+/** Raised when a change of the format would make older programs misread it. */
 export const exportVersion = 2;
 
-/** The form of an export in which all messages are of the room `main`. */
+/** The form of an export in which all messages are in the room `main`. */
 const mainVersion = 1;
 
-/** What an export begins with. */
+/** How an export begins. */
 export const exportStart = Buffer.from('{"chatter_export":');
 
-/** What a line begins with that is a checkpoint. */
+/** How the line of a checkpoint begins. */
 export const checkpointStart = Buffer.from('{"through":');
 
-/** How a checkpoint ends: its sum, in place of the zeros, and the end of the line. */
+/** How a checkpoint ends: its checksum, in place of the zeros, and the end of the line. */
 export const checkpointTail = Buffer.from(',"crc32c":"00000000"}\n');
 
 /** Characters of messages after which a checkpoint is due. */
 const blockLength = 128 * 1024;
 
-/** A place in an export. */
+/** A position in an export. */
 export interface Checkpoint {
-  /** The sequence through which it has come. */
+  /** The sequence that it has reached. */
   readonly through: number;
-  /** How many messages it has up to here. */
+  /** The number of messages so far. */
   readonly messages: number;
-  /** Whether this was all there was. */
+  /** Whether this is the end. */
   readonly complete: boolean;
 }
 
@@ -66,10 +65,7 @@ export class ExportWriter {
   /** Whether the first line is still to be written. */
   #isNew: boolean;
 
-  /**
-   * Begins the export of a log or, after a checkpoint of an export that there is, goes on
-   * with that.
-   */
+  /** Begins the export of a log, or continues an existing export after a checkpoint. */
   constructor(log: CopiedLog, from?: ExportPlace) {
     this.#log = log;
     this.#isNew = from === undefined;
@@ -78,7 +74,7 @@ export class ExportWriter {
     this.#messages = from?.messages ?? 0;
   }
 
-  /** Takes the next messages; gives the blocks that are full, each to be written at once. */
+  /** Adds the next messages; yields the blocks that are full, each to be written at once. */
   *add(messages: readonly CopiedMessage[]): Generator<Buffer, void> {
     for (const message of messages) {
       if (message.room !== "" && this.#version < exportVersion) {
@@ -113,7 +109,7 @@ export class ExportWriter {
   }
 }
 
-/** A sum as checkpoints have it: eight digits. */
+/** A checksum as checkpoints have it: eight hexadecimal digits. */
 export function formatSum(sum: number): string {
   return sum.toString(16).padStart(8, "0");
 }

@@ -13,9 +13,9 @@ import {
   formatSum,
 } from "./export-format.js";
 
-/** Some messages of an export, whose checkpoint was found right. */
+/** Some messages of an export whose checkpoint was verified. */
 export interface ExportBlock extends ExportPlace {
-  /** Of which log. */
+  /** The log that they come from. */
   readonly log: CopiedLog;
   /** In the order of their sequences. */
   readonly copied: readonly CopiedMessage[];
@@ -23,7 +23,7 @@ export interface ExportBlock extends ExportPlace {
   readonly end: number;
 }
 
-/** Far more than any line, and any block, of a real export has: memory stays bounded. */
+/** Far larger than any line, and any block, of a real export: memory stays limited. */
 const maxBlockBytes = 32 * 1024 * 1024;
 
 const newline = 0x0a;
@@ -31,10 +31,10 @@ const newline = 0x0a;
 const startText = exportStart.toString();
 
 /**
- * Reads an export, block by block; what follows the last checkpoint is not given.
+ * Reads an export, block by block; what follows the last checkpoint is not returned.
  *
- * Throws `invalid_argument` for what is not a valid export, or one of a newer version, and
- * `data_loss` for one that is damaged: with the place of the block that is not as it was written.
+ * Throws `invalid_argument` if this is not a valid export, or one of a newer version, and
+ * `data_loss` if it is damaged: with the position of the damaged block.
  */
 export async function* readExport(
   chunks: AsyncIterable<Uint8Array>,
@@ -44,7 +44,7 @@ export async function* readExport(
   let offset = 0;
   let before: ExportBlock | undefined;
   for await (const chunk of chunks) {
-    // Lines that were looked at are whole: the search goes on where they end.
+    // Lines that were searched are complete: the search continues where they end.
     let line = bytes.lastIndexOf(newline) + 1;
     bytes = Buffer.concat([bytes, chunk]);
     for (let end = bytes.indexOf(newline, line); end >= 0; end = bytes.indexOf(newline, line)) {
@@ -73,7 +73,7 @@ export async function* readExport(
   }
 }
 
-/** Reads a block; `checkpointAt` is where the line of its checkpoint begins in it. */
+/** Reads a block; the line of its checkpoint begins at `checkpointAt`. */
 function decodeBlock(
   block: Buffer,
   checkpointAt: number,

@@ -11,7 +11,7 @@ import { StoredIds } from "./stored-ids.js";
  *
  * Rejects with `failed_precondition` if there is none, or if it cannot be opened.
  *
- * @param warn is called with what is damaged though no message is
+ * @param warn is called with damage that affects no message
  */
 export async function openFolderSource(
   dir: string,
@@ -57,8 +57,8 @@ export async function openFolderSource(
 }
 
 /**
- * Opens the log in a folder to be read: nothing is written, so that it may be one that cannot
- * be. Rejects with `failed_precondition` if there is none, or if it cannot be opened.
+ * Opens the log in a folder for reading: nothing is written, so the folder may be read-only.
+ * Rejects with `failed_precondition` if there is none, or if it cannot be opened.
  */
 export async function openToRead(dir: string): Promise<OpenedStore> {
   const folder = logFolder(dir);

@@ -5,11 +5,11 @@ import type { LogFolder } from "../log-folder.js";
 import type { CopiedLog } from "./copied-message.js";
 import { importMarkDamaged, otherImport } from "./errors.js";
 
-/** What the folder's mark says: which import goes on there. */
+/** The contents of the folder's mark: the import that is in progress there. */
 export interface ImportMark {
   /** The identity of the log that is imported. */
   readonly from: string;
-  /** That of the log in the folder. */
+  /** The identity of the log in the folder. */
   readonly into: string;
   /** The first sequence of the log in the folder. */
   readonly first: number;
@@ -17,7 +17,7 @@ export interface ImportMark {
 
 /**
  * The mark of an import that has begun; undefined if there is none. Rejects with
- * `failed_precondition` if it is of another import than this.
+ * `failed_precondition` if it belongs to another import than this.
  */
 export async function readImportMark(
   folder: LogFolder,
@@ -41,7 +41,7 @@ export async function readImportMark(
   return mark;
 }
 
-/** Puts the mark down before the first message: all of it or none, and durable. */
+/** Writes the mark before the first message: all of it or nothing, and durable. */
 export async function writeImportMark(folder: LogFolder, mark: ImportMark): Promise<void> {
   await replaceFile(folder.importMark, Buffer.from(`${JSON.stringify(mark)}\n`));
 }

@@ -17,8 +17,8 @@ export interface ImportOptions {
   /** The log that is imported. */
   readonly log: CopiedLog;
   /**
-   * The messages become those of a log of their own, numbered anew from 1, which can live
-   * beside the one they came from. Default: it is the same log, sequences and all.
+   * The messages become those of a log of its own, numbered anew from 1, which can exist beside the
+   * one they came from. Default: it is the same log, sequences and all.
    */
   readonly newIdentity?: boolean;
 }
@@ -27,9 +27,9 @@ export interface ImportOptions {
 const writeBytes = 1024 * 1024;
 
 /**
- * Opens a folder to import a log into. From before the first message to the end of the import
- * a mark in the folder keeps servers from it; if it breaks off, the same import goes on where it
- * was. A log that is there is marked when the first message is added.
+ * Opens a folder to import a log into. From before the first message to the end of the import, a
+ * mark in the folder keeps servers out; if the import is interrupted, the same import continues
+ * where it was. An existing log is marked when the first message is added.
  *
  * Rejects with `failed_precondition` if there is another log, or another import.
  */
@@ -42,7 +42,7 @@ export async function openImport(options: ImportOptions): Promise<LogImport> {
     const mark = begun ?? (await makeMark(folder, lock, options));
     const isNew = begun === undefined && readHeadFiles(folder).mark === undefined;
     if (isNew) {
-      // Before there is a log of this identity, which servers would take for an empty one.
+      // Before there is a log of this identity, which servers would consider an empty one.
       await writeImportMark(folder, mark);
     }
     const importOf = { identity: mark.into, first: mark.first };
@@ -62,7 +62,7 @@ export async function openImport(options: ImportOptions): Promise<LogImport> {
   }
 }
 
-/** What is to be imported, into which log. */
+/** What is to be imported, and into which log. */
 async function makeMark(
   folder: LogFolder,
   lock: FolderLock,
@@ -79,8 +79,8 @@ async function makeMark(
 }
 
 /**
- * A server that was started too early leaves a log without messages, and so does an import
- * that had nothing to store: that may go.
+ * A server that was started too early leaves a log without messages, and so does an import that had
+ * nothing to store: such a log may be removed.
  */
 async function removeEmptyLog(
   folder: LogFolder,
@@ -98,7 +98,7 @@ async function removeEmptyLog(
   await prepareFolder(folder.dir);
 }
 
-/** An import under way. */
+/** An import in progress. */
 export class LogImport {
   /** The identity of the log in the folder. */
   readonly identity: string;
@@ -107,13 +107,13 @@ export class LogImport {
   readonly #headFile: HeadFile;
   readonly #mark: ImportMark;
   #isMarked: boolean;
-  /** The import has made the log, and has not begun to write to it. */
+  /** The import has created the log, and has not begun to write to it. */
   #isEmpty: boolean;
   #isClosed = false;
-  /** Where the log ends with what has been taken, though not all of it is written yet. */
+  /** Where the log ends with everything that was added, though not all of it is written yet. */
   #head: number;
   #totalBytes: number;
-  /** Messages that came, those among them that were there before. */
+  /** Messages that were added, including those that the log already had. */
   #seen = 0;
   #added = 0;
   #commits: Commit[] = [];
@@ -143,15 +143,15 @@ export class LogImport {
     return this.#head;
   }
 
-  /** How many messages were added; those that were there before do not count. */
+  /** How many messages are new: those that the log already had do not count. */
   get added(): number {
     return this.#added;
   }
 
   /**
-   * Takes the next messages of the log that is imported; those that the folder has already
-   * are passed over. Rejects with `failed_precondition` if a message is missing before them,
-   * or if the log in the folder has another one in its place.
+   * Adds the next messages of the log that is imported; those that the folder already has are
+   * skipped. Rejects with `failed_precondition` if a message is missing before them, or if the log
+   * in the folder has another one in its place.
    */
   async add(messages: readonly CopiedMessage[]): Promise<void> {
     let builder: CommitBuilder | undefined;
@@ -175,7 +175,7 @@ export class LogImport {
       if (sequence !== this.#head + 1) {
         throw exportGap({ first: this.#head + 1, last: sequence - 1 });
       }
-      // Those of one time become one record, as they were.
+      // Messages with the same time become one record, as they were.
       if (message.sentAt !== sentAt) {
         build();
         sentAt = message.sentAt;
@@ -194,7 +194,7 @@ export class LogImport {
     }
   }
 
-  /** The import is whole: a server may open the folder. */
+  /** The import is complete: a server may open the folder. */
   async finish(): Promise<void> {
     await this.#write();
     await this.#release();
@@ -204,8 +204,8 @@ export class LogImport {
   }
 
   /**
-   * Lets go of the folder. What was written is kept, and the import can go on after it; where
-   * nothing was, nothing is left.
+   * Releases the folder. What was written is kept, and the import can be continued from there; if
+   * nothing was written, nothing is left.
    */
   async close(): Promise<void> {
     if (this.#isClosed) {
@@ -241,7 +241,7 @@ export class LogImport {
     }
   }
 
-  /** The last message that is there must be the one that comes: it is the same log. */
+  /** The last existing message must be the one that comes: it is the same log. */
   async #checkSame(message: CopiedMessage, sequence: number): Promise<void> {
     const { store, place, first } = this.#opened;
     if (sequence !== place.head || sequence < first) {

@@ -12,23 +12,23 @@ import type { CopiedLog, CopiedMessage } from "./copied-message.js";
 import { longerStream, partedStream, roomlessStream } from "./errors.js";
 
 export interface NatsImportOptions extends NatsStreamOptions {
-  /** Where NATS is, and how to get in. */
+  /** How to connect to NATS. */
   readonly address: NatsAddress;
-  /** How long it waits for NATS, in milliseconds, before it breaks off. */
+  /** How long to wait for NATS, in milliseconds, before giving up. */
   readonly timeoutMs: number;
   /** The log that is imported. */
   readonly log: CopiedLog;
-  /** Default: nothing is said. */
+  /** Default: nothing is logged. */
   readonly logger?: Logger;
 }
 
-/** How many messages are on their way at the same time. */
+/** Maximum number of messages in flight. */
 const maxUnanswered = 256;
 
 const attemptMs = 2000;
 const pauseMs = 200;
 
-/** A message with its place in the stream. */
+/** A message with its position in the stream. */
 interface NumberedMessage {
   readonly sequence: number;
   readonly subject: string;
@@ -38,9 +38,9 @@ interface NumberedMessage {
 }
 
 /**
- * Opens a stream, which is made if it is absent, to import a log into. The messages become
- * those of a log of its own, numbered from 1. An import that broke off goes on where it was
- * when it is run again.
+ * Opens a stream to import a log into, and creates it if it does not exist. The messages become
+ * those of a log of its own, numbered from 1. An interrupted import continues where it was when it
+ * is run again.
  *
  * Rejects with `failed_precondition` as `openNatsLog` does.
  */
@@ -55,7 +55,7 @@ export async function openNatsImport(options: NatsImportOptions): Promise<NatsIm
   }
 }
 
-/** An import into a stream under way. */
+/** An import into a stream, in progress. */
 export class NatsImport {
   readonly #session: NatsSession;
   readonly #stream: NatsStream;
@@ -85,15 +85,15 @@ export class NatsImport {
     return this.#head;
   }
 
-  /** How many messages were added; those that were there before do not count. */
+  /** How many messages are new: those that the stream already had do not count. */
   get added(): number {
     return this.#added;
   }
 
   /**
-   * Takes the next messages of the log that is imported; those that the stream has already
-   * are passed over. Rejects with `failed_precondition` if the stream has another message in
-   * the place of one, or if somebody else posts to it.
+   * Adds the next messages of the log that is imported; those that the stream already has are
+   * skipped. Rejects with `failed_precondition` if the stream has another message in the place of
+   * one, or if somebody else posts to it.
    */
   async add(messages: readonly CopiedMessage[]): Promise<void> {
     const added: NumberedMessage[] = [];
@@ -103,7 +103,7 @@ export class NatsImport {
       if (sequence > this.#head) {
         const { idHash } = message;
         const ownId = `${this.#from}.${message.sequence}`;
-        // A post that is repeated after the move is known by the id that its log remembers.
+        // A post that is repeated after the move is recognized by the id that its log remembers.
         const messageId = idHash ? Buffer.from(idHash).toString("base64url") : ownId;
         const subject = this.#subjectOf(message.room);
         added.push({ sequence, subject, payload, ownId, messageId });
@@ -116,7 +116,7 @@ export class NatsImport {
     }
   }
 
-  /** The import is whole. */
+  /** The import is complete. */
   async finish(): Promise<void> {
     if (this.#seen < this.#head) {
       throw longerStream({ stream: this.#stream.name, head: this.#head, seen: this.#seen });
@@ -124,7 +124,7 @@ export class NatsImport {
     await this.close();
   }
 
-  /** Lets go of the stream. The import can go on after what is in it. */
+  /** Releases the stream. The import can be continued after what is in it. */
   async close(): Promise<void> {
     await this.#session.close();
   }
@@ -136,7 +136,9 @@ export class NatsImport {
     return this.#stream.subjectOf(room);
   }
 
-  /** Writes messages that follow each other, all at once; again from the first that failed. */
+  /**
+   * Writes consecutive messages, all at once; after a failure, again from the first that failed.
+   */
   async #write(messages: readonly NumberedMessage[]): Promise<void> {
     let rest = messages;
     let end = performance.now() + this.#timeoutMs;
@@ -162,8 +164,8 @@ export class NatsImport {
   }
 
   /**
-   * Each message says which sequence it follows: so none is stored after one that was lost,
-   * and none twice, whatever becomes of the answers.
+   * Each message states the sequence that it follows: so none is stored after one that was lost,
+   * and none twice, whatever happens to the acknowledgements.
    */
   async #publish(message: NumberedMessage): Promise<void> {
     const { sequence, subject, payload, ownId, messageId } = message;
@@ -172,12 +174,12 @@ export class NatsImport {
       expect: { lastSequence: sequence - 1 },
     });
     if (seq !== sequence) {
-      message.messageId = ownId; // An id that was used again when its window was over.
+      message.messageId = ownId; // An id that was used again after its window had ended.
       throw new Error(`message ${sequence} has the id of message ${seq}`);
     }
   }
 
-  /** How many of some messages the stream has, from the first, answered or not. */
+  /** How many of some messages the stream has, from the first, acknowledged or not. */
   async #countStored(messages: readonly NumberedMessage[]): Promise<number> {
     try {
       const { head } = await this.#stream.look();
@@ -191,7 +193,7 @@ export class NatsImport {
       if (error instanceof ConnectError) {
         throw error;
       }
-      return 0; // JetStream is away.
+      return 0; // JetStream is unavailable.
     }
   }
 

@@ -1,9 +1,9 @@
 import type { HashedId } from "../core/stored-record.js";
 import type { FileStore } from "../file/file-store.js";
 
-/** The ids that a store has, read along with its messages. */
+/** The ids of a store, read along with its messages. */
 export class StoredIds {
-  /** Records that are damaged, among those that were read so far. */
+  /** Damaged records, among those read so far. */
   damaged = 0;
   readonly #records: ReturnType<FileStore["ids"]>;
   #read: HashedId[] = [];
@@ -12,7 +12,7 @@ export class StoredIds {
     this.#records = store.ids();
   }
 
-  /** Those of the messages after `after` up to `through`; neither goes down from call to call. */
+  /** The ids of the messages after `after` up to `through`; neither goes down from call to call. */
   async between(after: number, through: number): Promise<HashedId[]> {
     while ((this.#read.at(-1)?.sequence ?? 0) <= through) {
       const { done, value } = await this.#records.next();
@@ -29,7 +29,7 @@ export class StoredIds {
     return found.filter(({ sequence }) => sequence > after);
   }
 
-  /** Lets go of the store. */
+  /** Releases the store. */
   async close(): Promise<void> {
     await this.#records.return(undefined);
   }

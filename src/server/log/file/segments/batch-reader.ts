@@ -5,22 +5,22 @@ import type { Batch } from "../../message-log.js";
 import { itemKind } from "./item.js";
 import type { Place, SegmentSet } from "./segment-set.js";
 
-/** What a reader fetches at once: a record of full size, or many small ones. */
+/** Bytes that a reader fetches at once: a record of full size, or many small ones. */
 const fetchBytes = maxBatchBytes + 2048;
 
-/** How many bytes are enough for a reader, if more would have to be fetched for it. */
+/** How many bytes are enough for a reader if it would have to fetch more. */
 const enoughBytes = maxBatchBytes / 2;
 
-/** Bytes that are fetched at once where everything is read. */
+/** Bytes that are fetched at once when everything is read. */
 const scanBytes = 512 * 1024;
 
-/** Places where readers have stopped that are remembered. */
+/** How many places are remembered at which readers have stopped. */
 const maxPlaces = 1024;
 
 /** Reads the messages of a log from its segments. */
 export class BatchReader {
   readonly #segments: SegmentSet;
-  /** Where what follows a message lies. */
+  /** Where the record after a message begins. */
   readonly #places = new Map<number, Place>();
 
   constructor(segments: SegmentSet) {
@@ -28,9 +28,9 @@ export class BatchReader {
   }
 
   /**
-   * Consecutive messages after `after`, no further than `through`, which are all stored: a
-   * batch of half its size or more, if there are as many. Rejects with `data_loss` if the next
-   * one is damaged or missing.
+   * Consecutive messages after `after` and up to `through`, all of which are stored: a batch of
+   * half its size or more, if there are that many. Rejects with `data_loss` if the next one is
+   * damaged or missing.
    */
   async read(after: number, through: number, limit = maxSequence): Promise<Batch> {
     const last = Math.min(through, after + limit);
@@ -88,7 +88,7 @@ export class BatchReader {
     return sliceBatch(joinBatches(parts), after, last)!;
   }
 
-  /** Every intact record after a message, in order; what is damaged or missing is left out. */
+  /** Every intact record after a message, in order; damaged or missing ones are left out. */
   async *records(after: number): AsyncGenerator<MessageRecord> {
     let place = await this.#segments.find(after + 1);
     for (; place !== undefined; place = this.#segments.after(place.segment)) {

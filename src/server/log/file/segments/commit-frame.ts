@@ -9,17 +9,17 @@ import {
   type NewItem,
 } from "./item.js";
 
-/** What is written at once: it is all durable, or none of it is there. */
+/** A unit of writing: all of it is durable, or none of it is there. */
 export interface StoredCommit {
-  /** When the log took the messages, in milliseconds since 1970. */
+  /** When the log stored the messages, in milliseconds since 1970. */
   readonly sentAt: number;
   /** The messages, consecutive, each record at most 64 KiB or one message. */
   readonly records: readonly MessageRecord[];
   /** The ids of those messages that have one. */
   readonly ids: readonly HashedId[];
   /**
-   * The payloads of the records as they will lie on the disk: with the bytes of an item's
-   * header before each, and those of the item of ids behind the last. Default: they are copied.
+   * The payloads of the records as they will be on the disk, with space for an item's header before
+   * each, and for the item of ids after the last. Default: they are copied.
    */
   readonly frame?: Buffer;
 }
@@ -30,12 +30,12 @@ export interface PlacedItem {
   readonly at: number;
 }
 
-/** Bytes that an item of this many ids takes: none without ids. */
+/** Bytes that an item of this many ids takes: 0 without ids. */
 export function idsItemLength(count: number): number {
   return count === 0 ? 0 : itemHeaderLength + count * idEntryLength;
 }
 
-/** Puts commits that follow each other into one: the bytes of its items, and where they lie. */
+/** Combines consecutive commits: the bytes of their items, and where they begin. */
 export function frameCommits(
   commits: readonly StoredCommit[],
   place: { readonly salt: number; readonly commit: number },

@@ -16,23 +16,23 @@ export interface ItemReaderOptions {
   readonly end?: number;
   /** Bytes that are fetched at once. */
   readonly fetchBytes: number;
-  /** The kind of items whose payload is not needed, and not fetched where it can be left out. */
+  /** The kind of items whose payload is not needed, and is not fetched if that can be avoided. */
   readonly skips?: ItemKind;
 }
 
 /**
- * What a step has come to: an item, bytes that are not one (`damage`: the next step gives what
+ * The result of a step: an item, bytes that are not an item (`damage`: the next step returns what
  * follows them), or the end.
  */
 export type Step = "item" | "damage" | "end";
 
-/** Bytes that are searched at once behind damage. */
+/** Bytes that are searched at once after damage. */
 const searchBytes = 64 * 1024;
 const saltPlace = 16;
 
 /**
- * Goes through the items of a segment. Where one is damaged, it searches for the next intact
- * header: damage takes no more with it than what it is in.
+ * Reads the items of a segment one by one. If one is damaged, it searches for the next intact
+ * header: only the damaged items are lost.
  */
 export class ItemReader {
   readonly #files: SegmentFiles;
@@ -58,7 +58,7 @@ export class ItemReader {
     this.#base = options.from;
   }
 
-  /** The item that the last step has come to. */
+  /** The item at which the last step arrived. */
   get item(): ItemHeader {
     return this.#item!;
   }
@@ -68,18 +68,18 @@ export class ItemReader {
     return this.#base + this.#at;
   }
 
-  /** Where the next one begins, or what is there instead. */
+  /** Where the next one begins, or the bytes that are there instead. */
   get nextPosition(): number {
     return this.#base + this.#next;
   }
 
-  /** Whether the next step gives an item without fetching bytes for it. */
+  /** Whether the next step returns an item without fetching bytes. */
   get hasMore(): boolean {
     const item = this.#peek();
     return item !== undefined && this.#isWhole(item) && this.#fits(item);
   }
 
-  /** The payload of the item; undefined if it is damaged, or was to be skipped. */
+  /** The payload of the item; undefined if it is damaged, or was skipped. */
   get payload(): Buffer | undefined {
     return payloadOf(this.#chunk, this.#at, this.#item!);
   }
@@ -89,7 +89,7 @@ export class ItemReader {
     return this.#chunk.subarray(this.#at, this.#at + this.#item!.length);
   }
 
-  /** Goes on to what follows; at once, if no bytes must be fetched. */
+  /** Moves on to what follows; synchronously, if no bytes must be fetched. */
   step(): Step | Promise<Step> {
     const item = this.#peek();
     if (item !== undefined && this.#isWhole(item) && this.#fits(item)) {
@@ -99,7 +99,7 @@ export class ItemReader {
     return this.nextPosition >= this.#end ? "end" : this.#fetch(item);
   }
 
-  /** The header of the next item, if it is here and intact. */
+  /** The header of the next item, if it is in the chunk and intact. */
   #peek(): ItemHeader | undefined {
     this.#peeked ??= decodeItem(this.#chunk, this.#next, this.#segment.salt);
     return this.#peeked;

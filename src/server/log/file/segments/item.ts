@@ -3,8 +3,8 @@ import { idHashBytes, textHashBytes } from "../../core/dedupe-window.js";
 import type { HashedId, IdRecord } from "../../core/stored-record.js";
 
 /*
- * A segment is a row of items. An item is a header of 52 bytes, the name of a room, and a
- * payload. All numbers high bytes first:
+ * A segment is a sequence of items. An item is a header of 52 bytes, the name of a room, and a
+ * payload. All numbers are big-endian:
  *
  *    0  CRC-32C of the header from byte 4 on, with the name of the room
  *    4  CRC-32C of the payload
@@ -17,39 +17,39 @@ import type { HashedId, IdRecord } from "../../core/stored-record.js";
  *   24  first sequence (6)
  *   30  last sequence (6)
  *   36  count (4)
- *   40  when the log took the messages, in ms since 1970 (6)
- *   46  bytes of payload of messages that the log ever took, with this item (6)
+ *   40  when the log stored the messages, in ms since 1970 (6)
+ *   46  bytes of payload of messages that the log has ever stored, with this item (6)
  *
- * The salt is random: no text that is posted can look like an item, so an intact header can be
- * searched for behind a damaged one.
+ * The salt is random: no posted text can look like an item, so it is safe to search for an intact
+ * header after a damaged one.
  */
 
 export const itemHeaderLength = 52;
 
-/** What an item is. */
+/** The kinds of items. */
 export const itemKind = {
-  /** Messages, in their stored form: count of them, first to last. */
+  /** Messages in their stored form: `count` of them, `first` to `last`. */
   messages: 1,
-  /** The ids of messages: count of them, of the messages first to last. */
+  /** The ids of messages: `count` of them, of the messages `first` to `last`. */
   ids: 2,
-  /** Retention has come so far: first is the oldest message that is kept. No payload. */
+  /** Retention has removed the messages before `first`. No payload. */
   firstKept: 3,
-  /** The messages first to last were lost before they came into this log. No payload. */
+  /** The messages `first` to `last` were lost before they came into this log. No payload. */
   gap: 4,
 } as const;
 
 export type ItemKind = (typeof itemKind)[keyof typeof itemKind];
 
-/** Bytes of the longest name of a room. */
+/** Maximum length of a room's name, in bytes. */
 export const maxRoomLength = 255;
 
-/** What the header of an item says. */
+/** The contents of an item's header. */
 export interface ItemHeader {
   readonly kind: ItemKind;
   /** Whether it is the last item of its commit. */
   readonly endsCommit: boolean;
   readonly commit: number;
-  /** All ASCII; empty for `main`, and for items that are of no room. */
+  /** All ASCII; empty for `main`, and for items that belong to no room. */
   readonly room: string;
   readonly first: number;
   readonly last: number;
@@ -77,7 +77,7 @@ export function itemPrefixLength(room: string): number {
 
 /**
  * Writes the header of an item and the name of its room at `at`; its payload of `payloadLength`
- * bytes lies behind them already. Returns where the item ends.
+ * bytes is already behind them. Returns where the item ends.
  */
 export function encodeItem(
   target: Buffer,
@@ -106,8 +106,8 @@ export function encodeItem(
 }
 
 /**
- * Reads the header of an item, which begins at `at` of `bytes`; undefined if it is not as it
- * was written, or not there as a whole, with the name of its room.
+ * Reads the header of an item, which begins at `at` of `bytes`; undefined if it is damaged or not
+ * complete, with the name of its room.
  */
 export function decodeItem(bytes: Buffer, at: number, salt: number): ItemHeader | undefined {
   if (at + itemHeaderLength > bytes.length || bytes.readUInt32BE(at + 16) !== salt) {
@@ -140,7 +140,7 @@ export function decodeItem(bytes: Buffer, at: number, salt: number): ItemHeader 
   };
 }
 
-/** The payload of the item that begins at `at`; undefined if it is damaged or not there. */
+/** The payload of the item that begins at `at`; undefined if it is damaged or not complete. */
 export function payloadOf(bytes: Buffer, at: number, item: ItemHeader): Buffer | undefined {
   const start = at + item.payloadStart;
   const end = at + item.length;

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { closeFile, isUnreadable, openFile, readAt } from "../disk-file.js";
 
-/** How many files are kept open to be read from: each segment with one would be thousands. */
+/** How many files are kept open for reading: a log can have thousands of segments. */
 const maxOpen = 32;
 
 /** The unit of reading around a bad sector: no more than a page is lost. */

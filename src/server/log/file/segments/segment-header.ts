@@ -2,8 +2,8 @@ import { crc32c } from "../../../encoding/crc32c.js";
 import { newerForm } from "../errors.js";
 
 /*
- * A segment begins with 4,096 bytes of header, in which the same 128 bytes stand twice, at 0
- * and at 2,048: one bad sector leaves the other copy. All numbers high bytes first:
+ * A segment begins with 4,096 bytes of header, which have the same 128 bytes twice, at 0 and at
+ * 2,048: one bad sector leaves the other copy. All numbers are big-endian:
  *
  *    0  CRC-32C of what follows up to 128
  *    4  "chatlog\n"
@@ -19,12 +19,15 @@ import { newerForm } from "../errors.js";
  *   58  where that ends, in bytes (4)
  */
 
-/** Raised when a change of the form makes older programs misread it. Form 1 was LevelDB. */
+/**
+ * Raised when a change of the format would make older programs misread it. Format 1 was LevelDB.
+ */
 export const formVersion = 2;
 
 /**
- * The version of a segment that may have messages of rooms other than `main`. Programs that know no
- * rooms would show them as messages of `main`: they do not open a log with such a segment.
+ * The version of a segment that may have messages of rooms other than `main`. Programs that do not
+ * know rooms would show these as messages of `main`, so they refuse to open a log with such a
+ * segment.
  */
 export const roomsFormVersion = 3;
 
@@ -35,24 +38,24 @@ const copyLength = 128;
 const copyPlaces = [0, 2048];
 const magic = "chatlog\n";
 
-/** What the header of a segment says. */
+/** The contents of a segment's header. */
 export interface SegmentHeader {
   readonly identity: string;
   readonly serial: number;
   readonly salt: number;
-  /** Whether there may be messages of other rooms than `main`. */
+  /** Whether there may be messages of rooms other than `main`. */
   readonly hasRooms: boolean;
   /** Sequence of the first message that the segment may have. */
   readonly first: number;
-  /** Bytes of payload that the log took before. */
+  /** Bytes of payload that the log stored before. */
   readonly totalBytes: number;
-  /** When the log took the last message before, in milliseconds since 1970. */
+  /** When the log stored the previous message, in milliseconds since 1970. */
   readonly sentAt: number;
-  /** The oldest message that was kept. */
+  /** The oldest message that was kept at that time. */
   readonly firstKept: number;
-  /** Salt of the segment before, 0 if there was none. */
+  /** Salt of the previous segment, 0 if there was none. */
   readonly previousSalt: number;
-  /** Where the segment before ends, in bytes. */
+  /** Where the previous segment ends, in bytes. */
   readonly previousEnd: number;
 }
 
@@ -76,8 +79,8 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
 }
 
 /**
- * Reads the header of a segment from its first bytes; undefined if both copies are damaged.
- * Throws `failed_precondition` for one of a newer form.
+ * Reads the header of a segment from its first bytes; undefined if both copies are damaged. Throws
+ * `failed_precondition` if it has a newer format.
  *
  * @param path for the error's text
  */

@@ -11,9 +11,12 @@ import type { SegmentSet } from "./segment-set.js";
 
 /** Which ids are wanted. */
 export interface IdsWanted {
-  /** None that are surely older, in milliseconds since 1970. Default: all. */
+  /**
+   * Ids that are certainly older than this are left out, in milliseconds since 1970. Default: none
+   * are.
+   */
   readonly notBefore?: number;
-  /** About how many of the newest to read, or some more. Default: all. */
+  /** Approximate number of the newest ids to read; a few more may be read. Default: all. */
   readonly maxIds?: number;
 }
 
@@ -23,17 +26,17 @@ interface FoundIds {
   readonly bytes: Buffer;
 }
 
-/** The ids in the segments of a log, and in the files that are kept of removed ones. */
+/** The ids in the segments of a log, and in the files that keep the ids of removed segments. */
 export class SegmentIds {
   readonly #segments: SegmentSet;
-  /** Whether files of ids may be there. */
+  /** Whether files of ids may exist. */
   #hasKept = true;
 
   constructor(segments: SegmentSet) {
     this.#segments = segments;
   }
 
-  /** The ids of some commits at a time, oldest first; undefined stands for damaged ones. */
+  /** The ids of a few commits at a time, oldest first; undefined stands for damaged ones. */
   async *read({
     notBefore = 0,
     maxIds = maxSequence,
@@ -54,7 +57,9 @@ export class SegmentIds {
     }
   }
 
-  /** Puts ids of a segment that is to be removed, from those of a message on, into a file. */
+  /**
+   * Saves the ids of a segment that is about to be removed, from those of a message on, to a file.
+   */
   async keep(segment: Segment, from: number): Promise<void> {
     const { idsPlaces } = await this.#segments.indexOf(segment);
     const kept: Buffer[] = [];
@@ -72,7 +77,7 @@ export class SegmentIds {
     }
   }
 
-  /** Removes the files whose ids are all of messages before one. */
+  /** Removes the files whose ids all belong to messages before a given one. */
   async removeKept(before: number): Promise<void> {
     if (!this.#hasKept) {
       return;
@@ -88,7 +93,7 @@ export class SegmentIds {
     this.#hasKept = false;
   }
 
-  /** The place of the oldest segment that has ids that may be wanted. */
+  /** The place of the oldest segment that may have wanted ids. */
   async #oldestWanted(notBefore: number, maxIds: number): Promise<number> {
     const { all } = this.#segments;
     let count = 0;
@@ -128,7 +133,7 @@ export class SegmentIds {
         found.push({ item, bytes: reader.bytes });
       } else if (item.kind === itemKind.messages) {
         if (isAfterDamage && item.first - 1 === lastMessage) {
-          found.push(undefined); // No message is missing: it was ids that are damaged.
+          found.push(undefined); // No message is missing: the damage was in ids.
         }
         isAfterDamage = false;
         lastMessage = item.last;
@@ -138,8 +143,8 @@ export class SegmentIds {
   }
 
   /**
-   * The files that have the ids of segments that were removed, oldest first. One without a salt
-   * is so damaged that none of its ids can be found.
+   * The files with the ids of removed segments, oldest first. A file without a salt is so damaged
+   * that none of its ids can be found.
    */
   async #keptFiles(): Promise<Segment[]> {
     const { dir, files } = this.#segments;

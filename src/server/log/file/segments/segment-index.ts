@@ -7,8 +7,8 @@ import { segmentHeaderLength } from "./segment-header.js";
 export const indexStep = 32 * 1024;
 
 /*
- * The file of an index is derived: without it, the segment is read through once. All numbers
- * high bytes first:
+ * The file of an index is derived data: without it, the whole segment is read once. All numbers are
+ * big-endian:
  *
  *    0  CRC-32C of all that follows (4 bytes)
  *    4  "chatidx\n"
@@ -24,7 +24,7 @@ const magic = "chatidx\n";
 const indexVersion = 1;
 const fixedLength = 34;
 
-/** Where in a segment messages and ids lie: one entry for some of its bytes. */
+/** Where in a segment messages and ids are: one entry for every `indexStep` bytes. */
 export class SegmentIndex {
   /** Ids in the segment. */
   idsCount = 0;
@@ -32,7 +32,7 @@ export class SegmentIndex {
   readonly #places: number[] = [];
   readonly #idsPlaces: number[] = [];
 
-  /** Takes the next item of the segment, which begins at `at`. */
+  /** Adds the next item of the segment, which begins at `at`. */
   add(item: Pick<ItemHeader, "kind" | "first" | "count">, at: number): void {
     if (item.kind === itemKind.messages) {
       const before = this.#places.at(-1);
@@ -49,17 +49,17 @@ export class SegmentIndex {
     }
   }
 
-  /** Where messages lie of which a sequence is among the first `indexStep` bytes. */
+  /** The places of some records of messages, at least `indexStep` bytes apart. */
   get places(): readonly number[] {
     return this.#places;
   }
 
-  /** Where items of ids lie; others may follow within `indexStep` bytes of each. */
+  /** The places of some items of ids, at least `indexStep` bytes apart; others are between them. */
   get idsPlaces(): readonly number[] {
     return this.#idsPlaces;
   }
 
-  /** A place from which on the message of a sequence is found soon. */
+  /** A place from which the message with a sequence is found soon. */
   find(sequence: number): number {
     const low = lowerBound(0, this.#sequences.length, (i) => this.#sequences[i]! > sequence);
     return low === 0 ? segmentHeaderLength : this.#places[low - 1]!;
@@ -90,7 +90,7 @@ export class SegmentIndex {
     return target;
   }
 
-  /** Reads the file of the index of a segment; undefined if it is not that, or damaged. */
+  /** Reads the index file of a segment; undefined if it is damaged or something else. */
   static decode(
     bytes: Buffer,
     { salt, end }: { readonly salt: number; readonly end: number },

@@ -10,15 +10,15 @@ import { decodeSegmentHeader, type SegmentHeader, segmentHeaderLength } from "./
 
 /** The segments of a log, as they are in its folder. */
 export interface SegmentList {
-  /** Oldest first, each with its end, but for the last one. */
+  /** Oldest first, each with its end except the last one. */
   readonly segments: Segment[];
-  /** Bytes of the last segment's file. */
+  /** Size of the last segment's file, in bytes. */
   readonly lastSize: number;
-  /** Whether the last segment has a header that is intact. */
+  /** Whether the header of the last segment is intact. */
   readonly isLastIntact: boolean;
-  /** The oldest message that was kept when the last segment was made, as far as is known. */
+  /** The oldest message that was kept when the last segment was created, as far as is known. */
   readonly firstKept: number;
-  /** Highest serial that a file has, readable or not; 0 if there is none. */
+  /** Highest serial of all files, readable or not; 0 if there is none. */
   readonly highestSerial: number;
   /** What was found to be damaged or missing, for the operator. */
   readonly faults: string[];
@@ -28,18 +28,18 @@ interface FoundFile {
   readonly serial: number;
   readonly path: string;
   readonly size: number;
-  /** Undefined: it is damaged. It may be that of another file. */
+  /** Undefined: it is damaged. It may be the header of another file. */
   readonly header: SegmentHeader | undefined;
 }
 
-/** Headers that are read at the same time. */
+/** How many headers are read at the same time. */
 const atOnce = 8;
 
 const segmentName = /^(\d{8})\.seg$/;
 
 /**
- * Reads the headers of all segments in a folder. Rejects with `failed_precondition` if one is
- * of another log or of a newer form.
+ * Reads the headers of all segments in a folder. Rejects with `failed_precondition` if one belongs
+ * to another log or has a newer format.
  *
  * @param identity the log that they must belong to
  */
@@ -111,7 +111,7 @@ export async function listSegments(
   };
 }
 
-/** For each file the header of the next one, if that is there and where it belongs. */
+/** For each file, the header of the next one, if that exists and follows it directly. */
 function followersOf(found: readonly FoundFile[]): readonly (SegmentHeader | undefined)[] {
   const followers: (SegmentHeader | undefined)[] = [];
   let next: FoundFile | undefined;
@@ -123,7 +123,7 @@ function followersOf(found: readonly FoundFile[]): readonly (SegmentHeader | und
   return followers;
 }
 
-/** Whether a file is the one that was there, as far as its header and the next one's say. */
+/** Whether a file is the original one, as far as its header and the next one's show. */
 function isInPlace({ serial, header }: FoundFile, follows: SegmentHeader | undefined): boolean {
   return (
     header?.serial === serial &&
@@ -132,8 +132,9 @@ function isInPlace({ serial, header }: FoundFile, follows: SegmentHeader | undef
 }
 
 /**
- * Where a segment ends that another one follows. The header of that says it, unless the segment
- * could not be read when that was made: then what comes after it in the log is not of it.
+ * Where a segment ends that is followed by another. The header of the next one says it, unless the
+ * segment could not be read when the next one was created: then the rest of the segment is not part
+ * of the log.
  */
 async function endOf(
   files: SegmentFiles,
@@ -165,7 +166,7 @@ function firstKeptOf(segments: readonly Segment[], isLastIntact: boolean): numbe
   return isLastIntact ? known : Math.max(known, segments[0]?.first ?? 1);
 }
 
-/** Bytes of a file, 0 if the disk cannot say; undefined if it is a folder, say. */
+/** Size of a file in bytes, 0 if the disk cannot say; undefined if it is not a file. */
 export async function sizeOf(path: string): Promise<number | undefined> {
   try {
     const found = await stat(path);
@@ -178,7 +179,7 @@ export async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-/** Undefined: it is a folder, say, and none of this log's. */
+/** Undefined: it is not a file, for example a folder, and not part of this log. */
 async function look(
   dir: string,
   serial: number,
@@ -198,7 +199,7 @@ async function look(
 const noHeader: Omit<SegmentHeader, "identity"> = {
   serial: 0,
   salt: 0,
-  hasRooms: true, // Whether it has is not known.
+  hasRooms: true, // Whether it has rooms is unknown.
   first: 0,
   totalBytes: 0,
   sentAt: 0,
@@ -208,8 +209,8 @@ const noHeader: Omit<SegmentHeader, "identity"> = {
 };
 
 /**
- * Makes up the header of a segment that has lost it from its first intact item. The salt is
- * known by the segment after it, or else the item at the very beginning says it.
+ * Reconstructs a lost header of a segment from its first intact item. The salt is in the header of
+ * the next segment, or else in the very first item.
  */
 async function recover(
   files: SegmentFiles,
@@ -248,12 +249,12 @@ export async function firstSalt(files: SegmentFiles, path: string): Promise<numb
   return decodeItem(bytes, 0, salt) === undefined ? 0 : salt;
 }
 
-/** A file of which nothing is known but its place, to be read from. */
+/** A file of which only the path is known, for reading. */
 export function unknownSegment(path: string, known: Partial<SegmentHeader> = {}): Segment {
   return new Segment(path, { ...noHeader, ...known });
 }
 
-/** Removes what attempts to make files have left in a folder. */
+/** Removes what interrupted attempts to create files have left in a folder. */
 export async function removeDrafts(dir: string): Promise<void> {
   for (const entry of await readdir(dir, { withFileTypes: true })) {
     if (entry.name.endsWith(draftEnding) && !entry.isDirectory()) {
@@ -263,14 +264,14 @@ export async function removeDrafts(dir: string): Promise<void> {
 }
 
 /**
- * Removes segments and indexes before a serial: what cannot be read and is not kept any more,
- * and what a kill has left of segments that were removed.
+ * Removes segments and indexes before a serial: unreadable ones that are no longer kept, and what a
+ * killed process has left of removed segments.
  */
 export async function removeOlderFiles(dir: string, serial: number): Promise<void> {
   for (const name of await readdir(dir)) {
     const found = /^(\d{8})\.(seg|idx|rooms)$/.exec(name)?.[1];
     if (found !== undefined && Number(found) < serial) {
-      await unlink(join(dir, name)).catch(() => {}); // They take room, no more: tried again later.
+      await unlink(join(dir, name)).catch(() => {}); // It is tried again later.
     }
   }
 }

@@ -9,10 +9,10 @@ import type { SegmentFiles } from "./segment-files.js";
 import { segmentHeaderLength } from "./segment-header.js";
 import { SegmentIndex } from "./segment-index.js";
 
-/** Bytes that are fetched at once where a segment is gone through. */
+/** Bytes that are fetched at once when a whole segment is read. */
 const scanBytes = 512 * 1024;
 
-/** Indexes that were read and are held: 16 KiB each, or some more. */
+/** How many loaded indexes are kept in memory: 16 KiB each, or a little more. */
 const maxIndexes = 512;
 
 /** A place in a segment where an item begins. */
@@ -26,11 +26,11 @@ export class SegmentSet {
   readonly dir: string;
   readonly files: SegmentFiles;
   readonly #segments: Segment[];
-  /** Segments whose index is in its file too, the one that was read last at the end. */
+  /** Segments whose index is also in its file, the most recently read one at the end. */
   readonly #indexed = new Set<Segment>();
   /** Indexes that are being written. */
   readonly #writing = new Set<Promise<void>>();
-  /** Whether indexes that had to be made are kept. */
+  /** Whether rebuilt indexes are saved. */
   keepsIndexes = false;
 
   constructor(dir: string, files: SegmentFiles, segments: Segment[]) {
@@ -43,12 +43,12 @@ export class SegmentSet {
     return this.#segments;
   }
 
-  /** Adds the one that is written to from now on. */
+  /** Adds the segment that is written from now on. */
   add(segment: Segment): void {
     this.#segments.push(segment);
   }
 
-  /** Takes the oldest one away. */
+  /** Removes the oldest segment. */
   dropOldest(): void {
     const segment = this.#segments.shift();
     if (segment !== undefined) {
@@ -57,7 +57,7 @@ export class SegmentSet {
     }
   }
 
-  /** Goes through the items of a segment. */
+  /** Reads the items of a segment one by one. */
   reader(segment: Segment, options: ItemReaderOptions): ItemReader {
     return new ItemReader(this.files, segment, options);
   }
@@ -69,7 +69,7 @@ export class SegmentSet {
     return segment && { segment, position: (await this.indexOf(segment)).find(sequence) };
   }
 
-  /** The beginning of the segment after one. */
+  /** The beginning of the next segment. */
   after(segment: Segment): Place | undefined {
     const next = this.next(segment);
     return next && { segment: next, position: segmentHeaderLength };
@@ -106,7 +106,7 @@ export class SegmentSet {
     return index;
   }
 
-  /** Lets go of the index that was read first, if there are too many. */
+  /** Drops the index that was read first, if there are too many. */
   #bound(segment: Segment): void {
     this.#indexed.add(segment);
     const [oldest] = this.#indexed;
@@ -116,14 +116,14 @@ export class SegmentSet {
     }
   }
 
-  /** Writes the index of a segment that is not written to any more, in the background. */
+  /** Writes the index of a full segment, in the background. */
   keepIndex(segment: Segment): void {
     const { index } = segment;
     if (index !== undefined) {
       const bytes = index.encode(segment);
       const writing = diskReads
         .run(() => replaceFile(segment.indexPath, bytes))
-        .catch(() => {}) // It is derived: without it the segment is read through once.
+        .catch(() => {}) // It is derived data: without it, the whole segment is read once.
         .finally(() => {
           this.#writing.delete(writing);
           this.#bound(segment);
@@ -132,7 +132,7 @@ export class SegmentSet {
     }
   }
 
-  /** Closes all files; indexes that are being written are waited for. */
+  /** Closes all files, after waiting for indexes that are being written. */
   async close(): Promise<void> {
     await Promise.all(this.#writing);
     await this.files.close();

@@ -8,7 +8,7 @@ import { Segment, segmentPath } from "./segment.js";
 import { encodeSegmentHeader } from "./segment-header.js";
 import { SegmentIndex } from "./segment-index.js";
 
-/** Bytes after which a segment is full, unless set otherwise. */
+/** Size at which a segment is full, in bytes, unless it is set otherwise. */
 export const defaultSegmentBytes = 64 * 1024 * 1024;
 
 /**
@@ -18,8 +18,8 @@ export const defaultSegmentBytes = 64 * 1024 * 1024;
 const maxRoomRecords = 131_072;
 
 /**
- * Writes at the end of the last segment, and begins the next one when it is full. One call at
- * a time; after one that has failed none may follow.
+ * Writes at the end of the last segment, and begins the next one when it is full. Calls must not
+ * overlap, and none may follow one that has failed.
  */
 export class SegmentWriter {
   readonly #dir: string;
@@ -49,8 +49,8 @@ export class SegmentWriter {
   }
 
   /**
-   * Goes on at the end of the last segment. Its last commit is written again, as it may be in
-   * the page cache alone: after a kill, or a write that the disk has refused.
+   * Continues at the end of the last segment. Its last commit is written again, because it may be
+   * in the page cache only: after a kill, or after a write that the disk has refused.
    */
   static async continue(place: WriterPlace, segment: Segment, tail: Tail): Promise<SegmentWriter> {
     const file = await DurableFile.open(segment.path);
@@ -68,9 +68,9 @@ export class SegmentWriter {
   }
 
   /**
-   * Begins a segment after `previous`, which is written to no more.
+   * Begins a segment after `previous`, which is full.
    *
-   * @param hasRooms whether it may have other rooms than `main`
+   * @param hasRooms whether it may have rooms other than `main`
    */
   static async begin(
     place: WriterPlace,
@@ -83,12 +83,12 @@ export class SegmentWriter {
     return new SegmentWriter(place, await DurableFile.open(segment.path), segment, 0, standing);
   }
 
-  /** Where the log stands with all that was written. */
+  /** Where the log stands after everything that was written. */
   get standing(): Standing {
     return this.#standing;
   }
 
-  /** The segment that is written to. */
+  /** The segment that is being written. */
   get segment(): Segment {
     return this.#segment;
   }
@@ -98,7 +98,7 @@ export class SegmentWriter {
     return this.#file.fd;
   }
 
-  /** Writes commits that follow each other, all or nothing, and waits for the disk. */
+  /** Writes consecutive commits, all or nothing, and waits for the disk. */
   async write(commits: readonly StoredCommit[]): Promise<void> {
     await this.#makeRoom(commits.some(({ records }) => records.some(({ room }) => room !== "")));
     const { salt } = this.#segment;
@@ -111,13 +111,13 @@ export class SegmentWriter {
     }
   }
 
-  /** Puts down that the messages after the last one up to `last` were lost before. */
+  /** Records that the messages after the last one up to `last` were lost. */
   async writeGap(last: number): Promise<void> {
     await this.#writeMark({ kind: itemKind.gap, first: this.#standing.last + 1, last });
     this.#standing = { ...this.#standing, last };
   }
 
-  /** Puts down that `first` is the oldest message that is kept. */
+  /** Records that `first` is the oldest message that is kept. */
   async writeFirst(first: number): Promise<void> {
     await this.#writeMark({ kind: itemKind.firstKept, first, last: first });
     this.#standing = { ...this.#standing, firstKept: first };
@@ -126,7 +126,7 @@ export class SegmentWriter {
   /**
    * Closes the segment and begins the next.
    *
-   * @param hasRooms whether that may have other rooms than `main`. Default: as this one
+   * @param hasRooms whether that may have rooms other than `main`. Default: as this one
    */
   async rotate(hasRooms = this.#segment.hasRooms): Promise<void> {
     const before = this.#segment;
@@ -149,7 +149,10 @@ export class SegmentWriter {
     return { dir, identity, segmentBytes, begun: this.#begun };
   }
 
-  /** @param needsRooms other rooms than `main` are to be written, and in all that follow may be */
+  /**
+   * @param needsRooms messages of rooms other than `main` will be written; then all later segments
+   * may have them
+   */
   async #makeRoom(needsRooms = false): Promise<void> {
     const { end, hasRooms, rooms } = this.#segment;
     const isFull = end >= this.#segmentBytes || (rooms?.length ?? 0) >= maxRoomRecords;
@@ -187,7 +190,7 @@ export interface WriterPlace {
   readonly begun: (segment: Segment) => void;
 }
 
-/** Makes a segment: it and its name are durable before anything is written to it. */
+/** Creates a segment: the file and its name are durable before anything is written to it. */
 async function makeSegment(
   { dir, identity }: WriterPlace,
   serial: number,

@@ -8,21 +8,24 @@ export class Segment {
   readonly path: string;
   readonly serial: number;
   readonly salt: number;
-  /** Whether there may be messages of other rooms than `main`. */
+  /** Whether there may be messages of rooms other than `main`. */
   readonly hasRooms: boolean;
-  /** Sequence of the first message that it may have. */
+  /** Sequence of the first message that the segment may have. */
   readonly first: number;
-  /** Bytes of payload that the log took before it. */
+  /** Bytes of payload that the log stored before it. */
   readonly totalBytes: number;
-  /** When the log took the last message before it, in milliseconds since 1970. */
+  /** When the log stored the previous message, in milliseconds since 1970. */
   readonly sentAt: number;
-  /** The oldest message that was kept when it was made. */
+  /** The oldest message that was kept when it was created. */
   readonly firstKept: number;
-  /** What is beyond this place of the file does not belong to the log. */
+  /** Anything beyond this place of the file is not part of the log. */
   end = segmentHeaderLength;
-  /** Known of the one that is written to; read when it is needed of the others. */
+  /** Kept in memory for the segment that is being written; loaded on demand for the others. */
   index: SegmentIndex | undefined;
-  /** Of the one that is written to, if it has rooms, and of others until their file is made. */
+  /**
+   * Of the segment that is being written, if it has rooms, and of others until their room file is
+   * written.
+   */
   rooms: RoomTable | undefined;
 
   constructor(path: string, header: Omit<SegmentHeader, "identity">) {
@@ -36,17 +39,19 @@ export class Segment {
     this.firstKept = header.firstKept;
   }
 
-  /** Where its index is kept. */
+  /** Path of its index file. */
   get indexPath(): string {
     return this.path.replace(/seg$/, "idx");
   }
 
-  /** Where it is kept which rooms it has, and where their messages lie. */
+  /** Path of the file with its rooms and where their messages are. */
   get roomsPath(): string {
     return this.path.replace(/seg$/, "rooms");
   }
 
-  /** Where its ids are kept when retention has removed it before they were forgotten. */
+  /**
+   * Path of the file that keeps its ids after retention has removed it, until they are forgotten.
+   */
   get idsPath(): string {
     return this.path.replace(/seg$/, "ids");
   }

@@ -10,13 +10,13 @@ import {
 import type { NatsSession } from "../session.js";
 
 /**
- * Time without any answer, in milliseconds, after which what was sent is considered lost: the node
- * that owes the answers may be gone.
+ * Time without any acknowledgement, in milliseconds, after which messages in flight are considered
+ * lost: the node that owes the acknowledgements may be gone.
  */
 const quietMs = 1000;
 const tickMs = 200;
 
-/** What JetStream says of a message that it has. */
+/** JetStream's acknowledgement of a message. */
 export interface PublishAck {
   readonly seq: number;
   readonly duplicate: boolean;
@@ -44,7 +44,7 @@ export class NatsAcks {
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
   #heardAt = 0;
-  /** Of those that were answered, when the one that was sent last was sent. */
+  /** When the most recently sent of the acknowledged messages was sent. */
   #newest = 0;
 
   constructor(session: NatsSession) {
@@ -54,14 +54,15 @@ export class NatsAcks {
     });
   }
 
-  /** How many messages have no answer yet. */
+  /** How many messages have no acknowledgement yet. */
   get unanswered(): number {
     return this.#pending.size;
   }
 
   /**
-   * Sends a message. Rejects with a `JetStreamApiError` if JetStream says no, with another error
-   * if there is no answer, in `deadlineMs` at most: then it is unknown whether it is stored.
+   * Sends a message. Rejects with a `JetStreamApiError` if JetStream refuses it, or with another
+   * error if there is no acknowledgement within `deadlineMs`: then it is unknown whether the
+   * message is stored.
    */
   send(
     subject: string,
@@ -89,12 +90,12 @@ export class NatsAcks {
     });
   }
 
-  /** Sends a message that JetStream does not answer by itself. */
+  /** Sends a message that JetStream does not acknowledge by itself. */
   sendUnanswered(subject: string, payload: Payload, headers: MsgHdrs): void {
     this.#session.connection.publish(subject, payload, { headers });
   }
 
-  /** Nothing is heard any more. */
+  /** No more acknowledgements can arrive. */
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -106,7 +107,7 @@ export class NatsAcks {
     const token = message.subject.slice(this.#inbox.length + 1);
     const pending = this.#pending.get(token);
     if (pending === undefined) {
-      return; // It came too late: it was sent again since.
+      return; // It came too late: the message was sent again meanwhile.
     }
     this.#pending.delete(token);
     this.#heardAt = performance.now();

@@ -9,25 +9,28 @@ import type { NatsStream } from "../stream.js";
 import type { NatsAcks, PublishAck } from "./acks.js";
 import { InFlightLimit } from "./in-flight-limit.js";
 
-/** Most messages of a batch, and most bytes of its texts: JetStream takes 1,000 messages. */
+/**
+ * Maximum number of messages of a batch, and maximum size of its texts: JetStream accepts 1,000
+ * messages.
+ */
 const maxCount = 256;
 const maxLength = 256 * 1024;
 
-/** Batches of this server at the same time: JetStream takes 50 of a stream. */
+/** Maximum number of batches of this server in flight: JetStream accepts 50 of a stream. */
 const maxBatches = 8;
 
 /** No stream ends here. */
 const nowhere = String(Number.MAX_SAFE_INTEGER);
 const nobody = "no message has this id";
 
-/** What JetStream says then. */
+/** What JetStream answers then. */
 const wrongEnds: readonly number[] = [
   apiErrors.wrongLastMessage,
   apiErrors.wrongLastSequence,
   apiErrors.wrongLastSequenceConstant,
 ];
 
-/** A message on its way to the stream. */
+/** A message in flight to the stream. */
 export interface NatsPost {
   /** Empty for `main`. */
   readonly room: string;
@@ -35,7 +38,7 @@ export interface NatsPost {
   readonly sender: string;
   /** The client's id for it; empty: it has none. */
   readonly messageId: string;
-  /** What JetStream knows it by, so that no attempt stores it twice. */
+  /** The id by which JetStream knows it, so that no attempt stores it twice. */
   readonly ownId: string;
   readonly headers: MsgHdrs;
 }
@@ -51,9 +54,9 @@ export function preparePost({ text, sender, messageId, room = "" }: NewMessage):
 }
 
 /**
- * As many messages from a place on as a batch may have; no id is twice among them.
+ * As many messages from an index on as a batch may have; no id occurs twice.
  *
- * @param end of the messages, where they end
+ * @param end the index at which the messages end
  */
 export function beginningOf(
   messages: readonly NewMessage[],
@@ -77,13 +80,13 @@ export function beginningOf(
 
 /**
  * Sends messages in batches, which nats-server 2.12 and newer stores as a whole or not at all, one
- * after the other, if the stream's `allow_atomic` says so.
+ * after the other, if `allow_atomic` of the stream is set.
  */
 export class NatsBatches {
   readonly #stream: NatsStream;
   readonly #acks: NatsAcks;
   readonly #inFlight = new InFlightLimit(maxBatches);
-  /** JetStream has refused one for good. */
+  /** JetStream has rejected one for good. */
   #isRefused = false;
 
   constructor(stream: NatsStream, acks: NatsAcks) {
@@ -91,7 +94,7 @@ export class NatsBatches {
     this.#acks = acks;
   }
 
-  /** Whether a batch may be sent now; if so, `release` is to be called after it. */
+  /** Whether a batch may be sent now; if so, `release` must be called after it. */
   acquire(): boolean {
     return (
       this.#stream.config.allow_atomic === true && !this.#isRefused && this.#inFlight.acquireNow()
@@ -103,9 +106,9 @@ export class NatsBatches {
   }
 
   /**
-   * Sends some posts, two at least. Resolves with the answers to the first of them: to all, or
-   * if one was stored before, to those before it, or to the repeats that are the first. Rejects
-   * if it is unknown what became of them: they may be sent again.
+   * Sends at least two posts. Resolves with the acknowledgements of the first ones: of all, or, if
+   * one was stored before, of those before it, or of the repeats at the beginning. Rejects if the
+   * outcome is unknown: they may be sent again.
    */
   async send(posts: readonly NatsPost[], deadlineMs: number): Promise<PublishAck[]> {
     if (!this.#isRefused) {
@@ -148,7 +151,7 @@ export class NatsBatches {
     return posts.map((_, i) => ({ seq: seq - last + i, duplicate: false }));
   }
 
-  /** Some of them are stored already, most often the first: they were sent before. */
+  /** Some of them are stored already, usually the first ones: they were sent before. */
   async #sendWithRepeats(posts: readonly NatsPost[], deadlineMs: number): Promise<PublishAck[]> {
     const known = await Promise.all(posts.map((post) => this.#find(post, deadlineMs)));
     const firstNew = known.indexOf(undefined);
@@ -189,7 +192,7 @@ export class NatsBatches {
   }
 }
 
-/** Whether JetStream speaks of batches: then messages can be sent one by one. */
+/** Whether JetStream's error is about batches: then messages can be sent one by one. */
 function isOfBatches(code: number): boolean {
   return (code >= 10_174 && code <= 10_179) || (code >= 10_199 && code <= 10_211);
 }

@@ -1,34 +1,34 @@
 import { FairQueue } from "../../../../async/fair-queue.js";
 import { within } from "../../../../async/with-timeout.js";
 
-/** How many posts may be on their way at the same time, unless it is said otherwise. */
+/** Maximum number of posts in flight, unless it is set otherwise. */
 const maxUnanswered = 512;
 
-/** A post that waits until it may be on its way. */
+/** A post that waits until it may be sent. */
 interface PendingPost {
   state: "waiting" | "acquired" | "gone";
   acquire(): void;
 }
 
-/** Lets a bounded number of posts be on their way; more wait, those of each sender in turn. */
+/** Limits the number of posts in flight; the others wait, those of each sender in turn. */
 export class InFlightLimit {
   readonly #most: number;
   readonly #waiting = new FairQueue<PendingPost>();
   #inFlight = 0;
 
-  /** @param most how many may be on their way at the same time, of all calls together */
+  /** @param most maximum number of posts in flight, of all calls together */
   constructor(most = maxUnanswered) {
     this.#most = most;
   }
 
-  /** Whether a post may be on its way at once; if so, it is. */
+  /** Whether a post may be sent at once; if so, it counts as in flight. */
   acquireNow(): boolean {
     const isFree = this.#inFlight < this.#most;
     this.#inFlight += Number(isFree);
     return isFree;
   }
 
-  /** Resolves when a post may be on its way; to false if that is not in time. */
+  /** Resolves when a post may be sent; to false if that takes too long. */
   async acquire(sender: string, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
     if (this.acquireNow()) {
       return true;
@@ -46,7 +46,7 @@ export class InFlightLimit {
     return false;
   }
 
-  /** A post that was acquired is no longer on its way. */
+  /** A post that was acquired is no longer in flight. */
   release(): void {
     let next = this.#waiting.take();
     while (next?.state === "gone") {

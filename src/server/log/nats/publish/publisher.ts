@@ -19,34 +19,41 @@ import { InFlightLimit } from "./in-flight-limit.js";
 
 const pauseMs = 100;
 
-/** How long after its answer a message may take to come to this server by itself. */
+/**
+ * How long after its acknowledgement a message may take to arrive at this server through its
+ * consumer.
+ */
 const arrivalMs = 250;
 
-/** A post that the stream has, under this sequence. */
+/** A post that is in the stream, with this sequence. */
 interface Acknowledged {
   readonly payload: Buffer;
   readonly sequence: number;
 }
 
 export interface NatsPublisherOptions {
-  /** Called with what becomes of posts. Default: nothing is called. */
+  /** Called with the outcome of posts. Default: nothing is called. */
   readonly observer?: LogObserver;
-  /** Called for each post that was stored, with the time (`performance.now`) it was sent. */
+  /**
+   * Called for each post that was stored, with the time (`performance.now`) at which it was sent.
+   */
   readonly onAcknowledged?: (begunAt: number) => void;
-  /** Called for each post that is not stored. Default: nothing is called. */
+  /** Called for each post that was not stored. Default: nothing is called. */
   readonly onFailed?: (fault: NatsFault) => void;
-  /** Whether the stream has all that it had: nothing is sent before. Default: it has. */
+  /**
+   * Whether the stream has everything that it had: nothing is sent before that is known. Default:
+   * it has.
+   */
   readonly integrity?: Pick<NatsIntegrity, "isWhole" | "whole" | "fault" | "wentBack">;
 }
 
-/** Of a stream that nobody else looks at. */
+/** For a stream that nobody else reads. */
 const alwaysWhole = { isWhole: true, whole: Promise.resolve(), fault: undefined, wentBack() {} };
 
 /**
- * Posts to a stream. A new leader could change the order of what is on its way: so those of one
- * call go in batches, which are stored as a whole or not at all, or where the stream does not
- * take any, one after the other; each when what is before it is acknowledged. Calls go side by
- * side.
+ * Posts to a stream. A new leader could change the order of messages in flight. So the posts of one
+ * call go in batches, which are stored as a whole, or, if the stream accepts no batches, one by
+ * one, each once the previous one is acknowledged. Calls are concurrent.
  */
 export class NatsPublisher {
   readonly #session: NatsSession;
@@ -66,7 +73,7 @@ export class NatsPublisher {
   /** Highest sequence that was acknowledged. */
   #last = 0;
   #fault: { readonly error: NatsFault; readonly until: number } | undefined;
-  /** When a post was acknowledged last. */
+  /** When a post was last acknowledged. */
   #succeededAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -81,7 +88,7 @@ export class NatsPublisher {
       integrity = alwaysWhole,
     }: NatsPublisherOptions = {},
   ) {
-    setMaxListeners(0, this.#closing.signal); // Each post that waits has one.
+    setMaxListeners(0, this.#closing.signal); // One for each waiting post.
     this.#session = session;
     this.#stream = stream;
     this.#acks = new NatsAcks(session);
@@ -94,7 +101,7 @@ export class NatsPublisher {
     this.#integrity = integrity;
   }
 
-  /** Why posts failed of late; undefined if they did not. */
+  /** Why posts have failed recently; undefined if they have not. */
   get fault(): NatsFault | undefined {
     return this.#fault !== undefined && performance.now() < this.#fault.until
       ? this.#fault.error
@@ -106,7 +113,7 @@ export class NatsPublisher {
     return this.#last;
   }
 
-  /** How many messages are on their way to JetStream. */
+  /** How many messages are in flight to JetStream. */
   get unanswered(): number {
     return this.#acks.unanswered;
   }
@@ -132,7 +139,7 @@ export class NatsPublisher {
     }
   }
 
-  /** Ends what is under way with `unavailable`, as it is with calls that come. */
+  /** Ends calls in progress with `unavailable`, and later calls as well. */
   async close(): Promise<void> {
     this.#closing.abort();
     this.#acks.close();
@@ -140,8 +147,8 @@ export class NatsPublisher {
   }
 
   /**
-   * Has the stream take some messages, and finds their places beside that, so that nothing waits
-   * for it: only the answers do.
+   * Stores some messages in the stream, and finds their positions concurrently, so that nothing but
+   * the answers waits for that.
    */
   async #post(messages: readonly NewMessage[], onStored?: OnStored): Promise<AppendResult> {
     const positions: Position[] = [];
@@ -180,7 +187,7 @@ export class NatsPublisher {
     }
   }
 
-  /** Has the stream take the next messages: a batch of them, or one. */
+  /** Stores the next messages in the stream: a batch of them, or one. */
   async #publishSome(
     messages: readonly NewMessage[],
     from: number,
@@ -202,7 +209,7 @@ export class NatsPublisher {
     }
   }
 
-  /** Where those messages end that the stream has subjects for. */
+  /** The index at which those messages end that the stream has subjects for. */
   #postableEnd(messages: readonly NewMessage[], from: number): number {
     if (this.#stream.hasRooms) {
       return messages.length;
@@ -228,7 +235,7 @@ export class NatsPublisher {
     }
   }
 
-  /** Has the stream take a post. Throws what ends the call, when it has no more time. */
+  /** Stores a post in the stream. Throws the error that ends the call when it has no more time. */
   async #publish(post: NatsPost): Promise<Acknowledged> {
     const last = Math.max(this.#last, this.#replica.head);
     const begunAt = performance.now();
@@ -246,7 +253,7 @@ export class NatsPublisher {
     return this.#acknowledge(post, answer, last, begunAt);
   }
 
-  /** A post was answered. Throws if it is not the one that is stored. */
+  /** A post was acknowledged. Throws if it is not the one that is stored. */
   async #acknowledge(
     { payload, messageId }: NatsPost,
     { seq, duplicate }: PublishAck,
@@ -259,7 +266,7 @@ export class NatsPublisher {
       throw this.#integrity.fault ?? new NatsFault("no_answer");
     }
     if (!duplicate) {
-      this.#onAcknowledged(begunAt); // A repeat is answered by the leader alone.
+      this.#onAcknowledged(begunAt); // A repeat is acknowledged by the leader alone.
     }
     this.#last = Math.max(this.#last, seq);
     const post = { payload, sequence: seq };
@@ -275,7 +282,7 @@ export class NatsPublisher {
     return post;
   }
 
-  /** The places of posts that were acknowledged, when this server can show them. */
+  /** The positions of acknowledged posts, once this server can show them. */
   async #locateAll(posts: readonly Acknowledged[]): Promise<Position[]> {
     const last = posts.reduce((most, { sequence }) => Math.max(most, sequence), 0);
     await this.#replica.untilCome(last, arrivalMs);
@@ -287,25 +294,26 @@ export class NatsPublisher {
       }
       located.push({ sequence: post.sequence, sentAt });
     }
-    // A client that has the answer must find the message here, also while the consumer is restored.
+    // A client with the answer must find the message here, also while the consumer is being
+    // restored.
     if (!(await this.#replica.untilCome(last, this.#timeoutMs)) && last >= this.#replica.first) {
       throw new NatsFault("no_answer");
     }
     return located;
   }
 
-  /** When the stream took a post; undefined if the message of that sequence is another one. */
+  /** When the stream stored a post; undefined if the message with that sequence is another one. */
   async #locate({ payload, sequence }: Acknowledged): Promise<number | undefined> {
     const { identity } = this.#stream;
     let stored = this.#replica.cache.find(sequence);
     if (stored === undefined) {
       const message = await this.#untilDone(async () => {
         const found = await this.#stream.message(sequence);
-        await this.#stream.look(); // It is the same stream still.
+        await this.#stream.look(); // It is still the same stream.
         return found;
       });
       if (message === undefined) {
-        return Date.now(); // Retention was quicker: nobody knows better any more.
+        return Date.now(); // Retention was faster: nobody knows the time any more.
       }
       stored = encodeBatches(identity, [message])[0]!;
     }
@@ -323,7 +331,7 @@ export class NatsPublisher {
         throw new NatsFault("replaced");
       }
       if (this.#stream.fault !== undefined) {
-        throw this.#stream.fault; // What it took now could be removed by the next one.
+        throw this.#stream.fault; // What it stored now could be removed by the next one.
       }
       const left = end - performance.now();
       if (left <= 0) {
@@ -349,7 +357,7 @@ export class NatsPublisher {
         cause = error;
         const fault = natsFaultOf(error);
         if (fault.reason === "too_large" || fault.reason === "no_permission") {
-          throw this.#failedFor(fault, begunAt); // It would be no other the next time.
+          throw this.#failedFor(fault, begunAt); // The next attempt would have the same outcome.
         }
         await sleep(Math.min(pauseMs, left), undefined, { signal }).catch(() => {});
       }
@@ -357,7 +365,7 @@ export class NatsPublisher {
     throw closedError();
   }
 
-  /** A post is not stored. If others were since it began, the fault is its own. */
+  /** A post is not stored. If others were stored since it began, the fault is its own. */
   #failedFor(fault: NatsFault, begunAt: number): NatsFault {
     this.#onFailed(fault);
     if (fault.reason !== "too_large" && this.#succeededAt < begunAt) {
