@@ -16,27 +16,33 @@ export type WebSocketSettings = Pick<
 >;
 
 export interface ChatterOptions {
-  /** Where messages go and come from. It stays the caller's: `stop` does not close it. */
+  /** Where messages are stored and read. It stays the caller's: `stop` does not close it. */
   readonly log: MessageLog;
-  /** Who may come in. */
+  /** Checks logins and tokens. */
   readonly auth: Auth;
   /**
-   * More services on the same port, behind the same interceptors: their methods need a
-   * token, of any scope, and find the caller with `callerOf`. `access` says which of them anyone
-   * may call, and which need a scope. Default: none.
+   * More services on the same port, behind the same interceptors: their methods need a token, of
+   * any scope, and find the caller with `callerOf`. `access` lists those that anyone may call, and
+   * those that need a scope. Default: none.
    */
   readonly routes?: (router: ConnectRouter, access: RouteAccess) => void;
   /**
-   * More interceptors, just before the method: the call is then logged, its token and scope are
-   * checked, and it ends at its deadline, with its token or with its client. An error that is not
-   * a `ConnectError` becomes `internal` with the text "internal error". Default: none.
+   * More interceptors, just before the method: by then the call is logged, its token and scope are
+   * checked, and it ends at its deadline, with its token or with its client. An error that is not a
+   * `ConnectError` becomes `internal` with the text "internal error". Default: none.
    */
   readonly interceptors?: readonly Interceptor[];
   /** Gets a line for each call. Default: nothing is logged. */
   readonly logger?: Pick<Logger, "info" | "error">;
-  /** Its figures, for `GET /metrics`. Default: nothing is measured, and there is no such page. */
+  /**
+   * The server's metrics, for `GET /metrics`. Default: nothing is measured, and there is no such
+   * page.
+   */
   readonly metrics?: Metrics;
-  /** False: no `GET /metrics` here. Default: true, if there are `metrics`, for loopback alone. */
+  /**
+   * False: no `GET /metrics` here. Default: true if there are `metrics`, but only for clients on
+   * the same machine.
+   */
   readonly metricsPage?: boolean;
   /** Called for each stream with the path that its messages take. Default: nothing is called. */
   readonly onStream?: (path: MessagePath, handler: UniversalHandler) => void;
@@ -46,12 +52,12 @@ export interface ChatterOptions {
    */
   readonly allowedOrigins?: readonly string[];
   /**
-   * The hosts that requests are answered for, whatever their port: names ("chatter.example"),
-   * all names below one ("*.chatter.example"), addresses ("192.0.2.1", "[2001:db8::1]"),
-   * networks ("10.0.0.0/8"), or "*" for every one. Others get 421. Default: every one. A server
-   * on a loopback address should have `["localhost", "*.localhost", "127.0.0.0/8", "[::1]"]`,
-   * as `chatter serve` has there without TLS: pages of others could use it otherwise, by a name
-   * that points to this machine.
+   * The hosts for which requests are answered, whatever their port: names ("chatter.example"), all
+   * names below one ("*.chatter.example"), addresses ("192.0.2.1", "[2001:db8::1]"), networks
+   * ("10.0.0.0/8"), or "*" for every one. Others get 421. Default: every one. A server on a
+   * loopback address should have `["localhost", "*.localhost", "127.0.0.0/8", "[::1]"]`, which is
+   * the default of `chatter serve` there without TLS: otherwise foreign pages could use it, through
+   * a name that points to this machine.
    */
   readonly allowedHosts?: readonly string[];
   /** How WebSockets are set up. */
@@ -62,7 +68,7 @@ export interface ChatterOptions {
    * `listen`. Default: none, the connection's address counts.
    */
   readonly trustedProxies?: readonly string[];
-  /** What clients may have and take. Default, each: `defaultLimits`. */
+  /** What clients may use and how much of it. Default, each: `defaultLimits`. */
   readonly limits?: Partial<Limits>;
   /** False: there is no gRPC server reflection. Default: true, for anyone, without a token. */
   readonly reflection?: boolean;

@@ -38,9 +38,9 @@ import { createGoaRoutes, goaPaths } from "./websocket/goa/routes.js";
 export interface Chatter extends Servable {
   /** Every method of every service, for adapters of other kinds. */
   readonly handlers: readonly UniversalHandler[];
-  /** Whether new calls are welcome: the log takes writes and the server does not stop. */
+  /** Whether new calls are accepted: the log accepts writes and the server is not stopping. */
   readonly isReady: () => boolean;
-  /** How many calls are under way. */
+  /** How many calls are in progress. */
   readonly openCalls: number;
   /** How many connections are WebSockets. */
   readonly openWebSockets: number;
@@ -50,8 +50,9 @@ export interface Chatter extends Servable {
  * Puts Chatter together: its methods, the log's export, health and reflection, over one log.
  *
  * It listens on no port: mount its listeners on servers of your own, or use `listen`. A server of
- * `node:http` should have `requestTimeout` 0, for uploads that last, and `maxHeadersCount` 0, for
- * Node drops headers otherwise. Call `stop` before you close the log, which stays yours.
+ * `node:http` should have `requestTimeout` 0, so that long uploads are not cut, and
+ * `maxHeadersCount` 0, because Node drops headers otherwise. Call `stop` before you close the log,
+ * which stays yours.
  *
  * Throws a TypeError for invalid `trustedProxies`, `allowedOrigins` and `allowedHosts`.
  *
@@ -80,7 +81,7 @@ export function createChatter(options: ChatterOptions): Chatter {
   const calls = new OpenCalls();
   const ignoreRevocations = auth.onChange?.(() => calls.recheck());
   const stopping = new AbortController();
-  setMaxListeners(0, stopping.signal); // Each call under way has one.
+  setMaxListeners(0, stopping.signal); // Each call in progress has one.
   const isReady = () => !stopping.signal.aborted && log.writeFault === undefined;
   const unread = new UnreadBytes(limits);
   const handlers = createHandlers(options, {
@@ -182,7 +183,7 @@ export function createChatter(options: ChatterOptions): Chatter {
     async stop(spreadMs = 5_000) {
       stopping.abort(stoppingError());
       calls.stop(spreadMs);
-      // Calls end by themselves; this is for sockets that have none, and hangs up on nobody.
+      // Calls end by themselves; this is for sockets without calls, and cuts nobody off.
       const sockets = { endAfterMs: spreadMs + 2_000, deadlineMs: maxTimerMs };
       await Promise.all([calls.none(), bridge.close(sockets)]);
       ignoreRevocations?.();

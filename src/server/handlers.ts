@@ -45,26 +45,26 @@ import { withUnaryCalls } from "./service/unary/unary-call.js";
 import { createCallSpans } from "./tracing/call-spans.js";
 
 /**
- * Most bytes of a message of a call that needs no token: a name and a password, the name of a
- * service. Anyone may leave thousands of them unfinished.
+ * Maximum size of a message of a call that needs no token, in bytes: a name and a password, the
+ * name of a service. Anyone may leave thousands of them unfinished.
  */
 const maxOpenMessageBytes = 16 * 1024;
 
 /** What the calls of one `Chatter` share. */
 export interface CallEnvironment {
   readonly limits: Limits;
-  /** Has every call under way. */
+  /** Has every call in progress. */
   readonly calls: OpenCalls;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
   readonly isReady: () => boolean;
-  /** Counts what was received and is not used yet. */
+  /** Counts received bytes that are not processed yet. */
   readonly unread: UnreadBytes;
 }
 
 /**
- * Every method of every service, as handlers for any wire: behind the same interceptors,
- * with messages that take the passthrough path where they can.
+ * Every method of every service, as handlers for any wire: behind the same interceptors, with
+ * messages that take the passthrough path where they can.
  */
 export function createHandlers(
   options: ChatterOptions,

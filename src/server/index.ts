@@ -1,6 +1,4 @@
-/*
- * What someone needs who mounts Chatter in a Node server of their own.
- */
+/* For programs that mount Chatter in a Node server of their own. */
 export type { Auth, Identity, IssuedToken } from "./auth/auth.js";
 export { type AuthOptions, createAuth } from "./auth/create-auth.js";
 export {

@@ -1,6 +1,6 @@
 import type { PublicKey } from "./keys/signing-key.js";
 
-/** What a token says of its bearer. */
+/** What a token says about its bearer. */
 export interface Identity {
   /** The account: the sender of what is posted with this token. */
   readonly subject: string;
@@ -34,7 +34,7 @@ export interface Auth {
    * `resource_exhausted` if too many passwords wait to be checked; with the signal's
    * reason if it is aborted while waiting.
    *
-   * @param address the client's; of IPv6 its network of 64 bits. Empty: it is not known
+   * @param address of the client; for IPv6, its network of 64 bits. Empty: it is unknown
    */
   login(
     user: string,
@@ -44,14 +44,14 @@ export interface Auth {
   ): Promise<IssuedToken>;
 
   /**
-   * Checks a token. Rejects with `unauthenticated` ("invalid token"), with `unavailable` if
-   * it cannot be known now whether it is right.
+   * Checks a token. Rejects with `unauthenticated` ("invalid token"), or with `unavailable` if its
+   * validity cannot be known now.
    */
   verify(token: string): Promise<Identity>;
 
   /**
-   * Whether a token that `verify` took was revoked since. Asked again for every call under
-   * way after each change that `onChange` reports. Default: tokens end when they expire.
+   * Whether a token that `verify` accepted has been revoked since. Asked again for every call in
+   * progress after each change that `onChange` reports. Default: tokens end when they expire.
    */
   isRevoked?(identity: Identity): boolean;
 
@@ -61,6 +61,9 @@ export interface Auth {
    */
   onChange?(listener: () => void): () => void;
 
-  /** What others can check tokens by, published at /.well-known/jwks.json. Default: nothing. */
+  /**
+   * The keys with which others can check tokens, published at /.well-known/jwks.json. Default:
+   * nothing.
+   */
   publicKeys?(): readonly PublicKey[];
 }

@@ -1,7 +1,7 @@
 import type { ConnectError } from "@connectrpc/connect";
 import { malformedBasicCredentials } from "./errors.js";
 
-/** A name and a password, as yet unchecked. */
+/** A name and a password, not checked yet. */
 export interface BasicCredentials {
   readonly user: string;
   readonly password: string;

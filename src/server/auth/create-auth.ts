@@ -11,7 +11,7 @@ import type { Users } from "./users/users.js";
 export interface AuthOptions {
   /** Who can log in, and with which scopes. */
   readonly users: Users;
-  /** What a login is answered with, and what calls are checked by. */
+  /** Makes the tokens that logins return, and checks those of calls. */
   readonly tokens: Tokens;
   /** Checks the tokens of an outside issuer. Default: only `tokens` are accepted. */
   readonly issuer?: IssuerTokens;
@@ -19,12 +19,14 @@ export interface AuthOptions {
   readonly revocations?: Revocations;
 }
 
-/** How far clocks of those who change accounts may be ahead of the server's, in milliseconds. */
+/**
+ * How far the clocks of those who change accounts may be ahead of the server's, in milliseconds.
+ */
 const clockSkewMs = 60_000;
 
 /**
- * Logins by accounts with a password, calls by signed tokens. A token that was given for a
- * password is accepted as long as its account is there.
+ * Accounts with a password log in, and signed tokens are checked on calls. A token that was issued
+ * for a password is accepted while its account exists.
  *
  * Its `login` rejects with `unauthenticated` for a wrong name or password, and with
  * `resource_exhausted` if too many logins wait; `verify` with `unauthenticated` for an invalid
@@ -52,8 +54,8 @@ export function createAuth({ users, tokens, issuer, revocations }: AuthOptions):
   }
 
   /**
-   * Now, or when tokens of the user are accepted again, if that is in a moment: they were
-   * revoked in this second, or by somebody whose clock is ahead.
+   * Now, or when tokens of the user are accepted again, if that is soon: they were revoked in this
+   * second, or by somebody whose clock is ahead.
    */
   function issueTime(subject: string): number {
     const now = Date.now();
@@ -102,12 +104,15 @@ export function createAuth({ users, tokens, issuer, revocations }: AuthOptions):
   };
 }
 
-/** Whether the token's account is there, and not another one of the same name, made later. */
+/**
+ * Whether the token's account exists, and is not another one of the same name that was created
+ * later.
+ */
 function hasAccount({ subject, issuedAt = 0 }: Identity, users: Users): boolean {
   const user = users.find(subject);
   return (
     user !== undefined &&
-    // Of an account that was made in the future the time says nothing.
+    // If the account was created in the future, the time proves nothing.
     (user.createdAt <= issuedAt + clockSkewMs || user.createdAt > Date.now() + clockSkewMs)
   );
 }

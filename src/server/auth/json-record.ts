@@ -1,6 +1,6 @@
 import { malformedFile } from "./errors.js";
 
-/** Throws what is wrong with a file. */
+/** Throws an error that says what is wrong with a file. */
 export type Fail = (fault: string) => never;
 
 /** Throws `failed_precondition`: the name of the file, and what is wrong there. */
@@ -10,19 +10,19 @@ export function failureOf(source: string): Fail {
   };
 }
 
-/** The JSON in the text of a file. Errors quote nothing of it. */
+/** Parses the text of a file as JSON. Errors quote nothing of it. */
 export function parseJson(text: string, fail: Fail): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // V8's error quotes the text, and thereby keys and hashes: it is not even kept as the cause.
+    // V8's error quotes the text, and so keys and hashes: it is not even kept as the cause.
     return fail("is not JSON");
   }
 }
 
 /**
- * Whether a value of JSON is an object with these fields, and no others but the optional
- * ones: a misspelled one is not passed over.
+ * Whether a JSON value is an object with these fields, and no others but the optional ones: a
+ * misspelled field is not ignored.
  */
 export function isRecord(
   value: unknown,

@@ -8,32 +8,36 @@ import { createLoginQueue, type LoginQueue } from "./login-queue.js";
 
 /** Who tries to log in, and from where. */
 export interface LoginAttempt {
-  /** The client's; of IPv6 its network of 64 bits. Empty: it is not known, and has no limit. */
+  /**
+   * The client's address; for IPv6, its network of 64 bits. Empty: it is unknown, and has no limit.
+   */
   readonly address: string;
   readonly user: string;
 }
 
 const windowSeconds = 60;
 
-/** Pairs and addresses are distinguished by this many bits of a hash: their number has a bound. */
+/**
+ * Pairs and addresses are distinguished by this many bits of a hash, so their number is limited.
+ */
 const keyBits = 17;
 
 type AttemptLimits = Pick<Limits, "maxLoginAttempts" | "maxAddressLoginAttempts" | "onRefused">;
 
 /**
- * Bounds the failed logins of each pair of address and user name: so a guesser is stopped,
- * and neither who knows the password nor, by a stranger's guesses, the same user elsewhere.
- * Those of an address over all names have a bound of their own, wider, since behind one address
- * there may be many people.
+ * Limits the failed logins of each pair of address and user name: this stops a guesser, but not a
+ * user who knows the password, nor the same user elsewhere whose password a stranger is guessing.
+ * The failed logins of an address over all names have a higher limit of their own, because many
+ * people may share one address.
  *
- * Whether the user exists makes no difference, and a refused attempt is not checked at all,
- * so that it tells nothing about the password.
+ * It makes no difference whether the user exists, and a refused attempt is not checked at all, so
+ * it reveals nothing about the password.
  */
 export class LoginAttempts {
   readonly #onRefused: Limits["onRefused"];
   readonly #ofPair: Failures;
   readonly #ofAddress: Failures;
-  /** How many logins of each address are under way. */
+  /** How many logins of each address are in progress. */
   readonly #underWay = new Map<number, number>();
   readonly #queues = new Map<number, { readonly queue: LoginQueue; users: number }>();
 
@@ -45,8 +49,9 @@ export class LoginAttempts {
 
   /**
    * Runs a login. Rejects with `resource_exhausted` if the pair or the address has failed too often
-   * in the last minute. Attempts of one pair run one after the other: of many at once the first
-   * failures count for the rest. Of an address no more are under way than may still fail.
+   * in the last minute. Attempts of one pair run one after the other, so that the first failures of
+   * many concurrent ones count for the rest. An address may have no more logins in progress than
+   * may still fail.
    */
   async run<T>(attempt: LoginAttempt, login: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const { address, user } = attempt;
@@ -119,13 +124,13 @@ export class LoginAttempts {
   }
 }
 
-/** Counts what failed in the last minute, by key. */
+/** Counts the failures of the last minute, by key. */
 class Failures {
   /** Infinity: there is no limit. */
   readonly most: number;
   readonly #counts: RateLimiterMemory;
 
-  /** @param limit 0 is off */
+  /** @param limit 0: no limit */
   constructor(limit: number) {
     this.most = limit || Number.POSITIVE_INFINITY;
     this.#counts = new RateLimiterMemory({ points: limit, duration: windowSeconds });
@@ -145,7 +150,7 @@ class Failures {
   }
 }
 
-/** Of this process: nobody can know which texts share a key. */
+/** Random in each process: nobody can know which texts share a key. */
 const secret = randomBytes(32);
 
 function keyOf(text: string): number {

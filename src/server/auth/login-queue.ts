@@ -5,19 +5,19 @@ import { addressLoginsWaiting, loginsWaiting } from "./errors.js";
 export interface LoginQueueOptions {
   /** How many may wait besides the one that is being checked. Default: 64. */
   readonly maxWaiting?: number;
-  /** How many of these may be of one address. Default: 16. */
+  /** How many of these may belong to one address. Default: 16. */
   readonly maxWaitingOfAddress?: number;
 }
 
 /** Checks passwords one after the other. */
 export interface LoginQueue {
   /**
-   * Runs the task when it is its turn. Addresses take turns, whichever of them has more waiting.
-   * Rejects with `resource_exhausted` if too many wait, with the signal's reason if that is aborted
+   * Runs the task when it is its turn. Addresses take turns, however many tasks each has. Rejects
+   * with `resource_exhausted` if too many wait, or with the signal's reason if that is aborted
    * before the turn comes.
    *
-   * @param address whose task it is; undefined or empty: it is not known, and no bound of one
-   *   address counts
+   * @param address whose task it is; undefined or empty: it is unknown, and the limit of one
+   * address does not apply
    */
   run<T>(task: () => Promise<T>, signal: AbortSignal, address?: string): Promise<T>;
 }
@@ -29,19 +29,19 @@ interface Turn {
 }
 
 /**
- * One at a time, because a password's hash keeps one of libuv's four threads busy for a
- * third of a second, and the log's commits need the same threads.
+ * One at a time, because hashing a password keeps one of libuv's four threads busy for a third of a
+ * second, and the log's commits need the same threads.
  */
 export function createLoginQueue({
   maxWaiting = 64,
   maxWaitingOfAddress = 16,
 }: LoginQueueOptions = {}): LoginQueue {
-  /** Who waits, by address; the one whose turn comes next is first. None is empty. */
+  /** The waiting tasks by address; the address whose turn comes next is first. None is empty. */
   const waiting = new Map<string, Turn[]>();
   let count = 0;
   let busy = false;
 
-  /** Makes room for one more of this address, or throws. */
+  /** Makes room for one more task of this address, or throws. */
   function admit(address: string): void {
     const own = waiting.get(address)?.length ?? 0;
     if (address !== "" && own >= maxWaitingOfAddress) {
@@ -55,7 +55,7 @@ export function createLoginQueue({
     if (turns.length <= own + 1) {
       throw full;
     }
-    // Who has most gives one up: a few addresses must not keep all others out.
+    // The address with the most tasks gives one up: a few addresses must not keep all others out.
     const last = turns.at(-1)!;
     forget(most, last);
     last.refuse(full);
@@ -97,7 +97,7 @@ export function createLoginQueue({
     });
   }
 
-  /** Hands the turn on. It is never free in between: nobody can slip past who waits. */
+  /** Passes the turn on. It is never free in between, so nobody can overtake those who wait. */
   function next(): void {
     const [first] = waiting;
     if (first === undefined) {

@@ -5,8 +5,8 @@ import { invalidUserName } from "./errors.js";
 export const maxNameBytes = 128;
 
 /**
- * Lets pass what can be the subject of a token: 1 to 128 bytes of UTF-8 without control
- * characters (it is shown on terminals and in logs). Throws `invalid_argument` for others.
+ * Accepts valid subjects of a token: 1 to 128 bytes of UTF-8 without control characters (they are
+ * shown on terminals and in logs). Throws `invalid_argument` for others.
  */
 export function checkSubject(subject: string): void {
   if (subject === "" || Buffer.byteLength(subject) > maxNameBytes) {
@@ -19,9 +19,8 @@ export function checkSubject(subject: string): void {
 }
 
 /**
- * Lets pass what can be the name of an account: what can be a subject, without a colon,
- * since HTTP Basic takes what follows the first colon for the password. Throws
- * `invalid_argument` for others.
+ * Accepts valid names of accounts: subjects without a colon, because in HTTP Basic the password
+ * begins after the first colon. Throws `invalid_argument` for others.
  */
 export function checkUserName(name: string): void {
   checkSubject(name);

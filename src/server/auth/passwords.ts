@@ -1,20 +1,20 @@
 import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import { invalidPassword, malformedPasswordHash, passwordHashCost } from "./errors.js";
 
-/** What one hash costs; memory is `128 * 2 ** logN * r` bytes, time grows with all three. */
+/** The cost of one hash; memory is `128 * 2 ** logN * r` bytes, time grows with all three. */
 export interface PasswordCost {
   /** The base-2 logarithm of scrypt's N, 1 to 20. */
   readonly logN: number;
   /** Scrypt's block size, 1 to 32. */
   readonly r: number;
-  /** Scrypt's passes one after the other, 1 to 16. */
+  /** Scrypt's sequential passes, 1 to 16. */
   readonly p: number;
 }
 
 /**
- * About 300 ms and 32 MiB. OWASP's password storage sheet gives N = 2^17, r = 8, p = 1
- * (128 MiB) and this as equally hard to attack; a message server has more use for the
- * memory, and a login is as slow either way.
+ * About 300 ms and 32 MiB. OWASP's password storage sheet lists N = 2^17, r = 8, p = 1 (128 MiB)
+ * and these values as equally hard to attack; a message server has better uses for the memory, and
+ * a login is as slow either way.
  */
 export const defaultPasswordCost: PasswordCost = { logN: 15, r: 8, p: 3 };
 
@@ -25,8 +25,8 @@ const maxMemory = 512 * 1024 * 1024;
 const saltBytes = 16;
 const hashBytes = 32;
 
-// PHC string format, as other tools write it too: base64 without padding, salt of 8 to 64
-// bytes, hash of 16 to 64 (an empty one would be equal to any).
+// PHC string format, which other tools write too: base64 without padding, a salt of 8 to 64 bytes,
+// a hash of 16 to 64 (an empty one would equal any).
 const format =
   /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
 
@@ -37,11 +37,11 @@ interface PasswordHash {
 }
 
 /**
- * A salted hash that says how it was made: `$scrypt$ln=15,r=8,p=3$SALT$HASH`.
+ * A salted hash that states how it was made: `$scrypt$ln=15,r=8,p=3$SALT$HASH`.
  *
- * The password has 1 to 1,024 bytes of UTF-8, no control characters (as HTTP Basic has
- * it), and is taken in Unicode's form NFC, since keyboards differ in how they compose an
- * accent. Rejects with `invalid_argument` for another password or cost.
+ * The password has 1 to 1,024 bytes of UTF-8 and no control characters (as HTTP Basic requires),
+ * and is normalized to Unicode's form NFC, because keyboards differ in how they compose an accent.
+ * Rejects with `invalid_argument` for another password or cost.
  */
 export async function hashPassword(
   password: string,
@@ -57,14 +57,13 @@ export async function hashPassword(
 }
 
 /**
- * Whether the hash was made of this password. Always does the whole work that the hash
- * asks for and compares in constant time. Rejects with `invalid_argument` if it is not a valid
- * hash.
+ * Whether the hash was made from this password. Always does all the work that the hash asks for,
+ * and compares in constant time. Rejects with `invalid_argument` if it is not a valid hash.
  */
 export async function verifyPassword(password: string, passwordHash: string): Promise<boolean> {
   const { cost, salt, hash } = parseHash(passwordHash);
   const same = timingSafeEqual(await derive(password, cost, salt, hash.length), hash);
-  // Scrypt pads with zeros: to it "rocks" and "rocks\0" are the same.
+  // Scrypt pads with zeros: it cannot distinguish "rocks" from "rocks\0".
   return same && passwordFault(password) === undefined;
 }
 
@@ -73,7 +72,7 @@ export function passwordCost(passwordHash: string): PasswordCost {
   return parseHash(passwordHash).cost;
 }
 
-/** A hash of this cost that no password fits: to do the same work for an unknown user. */
+/** A hash of this cost that no password matches: to do the same work for an unknown user. */
 export function dummyHash(cost: PasswordCost): string {
   return formatHash(cost, randomBytes(saltBytes), randomBytes(hashBytes));
 }
@@ -97,7 +96,7 @@ function derive(
 ): Promise<Buffer> {
   const N = 2 ** logN;
   return new Promise((resolve, reject) => {
-    // OpenSSL asks for somewhat more than 128 * N * r; node's own limit is 32 MiB.
+    // OpenSSL needs slightly more than 128 * N * r; Node's own limit is 32 MiB.
     const options = { N, r, p, maxmem: 256 * (N + p) * r };
     scrypt(password.normalize("NFC"), salt, length, options, (error, derived) =>
       error ? reject(error) : resolve(derived),

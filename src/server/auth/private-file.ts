@@ -10,40 +10,39 @@ import { fileBusy, fileUnusable } from "./errors.js";
 /** A file with secrets, or with what must not be lost, that commands change. */
 export interface PrivateFile {
   readonly path: string;
-  /** What it is, such as "users file". */
+  /** The kind of file, such as "users file". */
   readonly kind: string;
 }
 
-/** What errors call it: `users file "users.json"`. */
+/** Its name in errors: `users file "users.json"`. */
 export function nameOf({ kind, path }: PrivateFile): string {
   return `${kind} ${JSON.stringify(path)}`;
 }
 
 /**
- * What is in the file; undefined if it is not there. Rejects with `failed_precondition` if
- * it cannot be read, or if others than its owner may write it.
+ * The content of the file; undefined if it does not exist. Rejects with `failed_precondition` if it
+ * cannot be read, or if others than its owner may write it.
  */
 export async function readPrivateFile(file: PrivateFile): Promise<Buffer | undefined> {
   return ifThere(readGuardedFile(file.path, nameOf(file)), file);
 }
 
 /**
- * Puts a new file in the place of the old one, so that a reader, or whoever comes after a
- * crash, finds the one or the other. It has the owner and the mode of the old one, or is of
- * mode 0600 if there is none. The draft is locked: of two changes at the
- * same time neither is lost, one is refused.
+ * Replaces a file atomically: a reader, also after a crash, finds either the old or the new one.
+ * The new file has the owner and the mode of the old one, or mode 0600 if there was none. The draft
+ * is locked: if two changes happen at the same time, one is refused and neither is lost.
  *
  * Rejects as `change` does, with `unavailable` if another process is changing the file, and
  * with `failed_precondition` if it cannot be read or written.
  *
- * @param change makes the new content from the old one; undefined if there is no file yet
+ * @param change makes the new content from the old one, which is undefined if there is no file yet
  */
 export async function changePrivateFile(
   file: PrivateFile,
   change: (content: Buffer | undefined) => string | Promise<string>,
 ): Promise<void> {
   const before = await ifThere(stat(file.path), file);
-  // What a symbolic link leads to is replaced, not the link.
+  // The target of a symbolic link is replaced, not the link.
   const path = before ? await realpath(file.path) : file.path;
   const draft = `${path}.tmp`;
   const handle = await openDraft(file, draft);
@@ -67,7 +66,7 @@ export async function changePrivateFile(
   });
 }
 
-/** Opens the draft, which is empty then, and locks it. */
+/** Opens the draft, empties it and locks it. */
 async function openDraft(file: PrivateFile, draft: string): Promise<FileHandle> {
   for (;;) {
     const flags = constants.O_RDWR | constants.O_CREAT | lockFlags;
@@ -83,10 +82,10 @@ async function openDraft(file: PrivateFile, draft: string): Promise<FileHandle> 
         throw inUse(file, draft);
       }
       if (await isSameFile(handle.fd, draft)) {
-        await handle.truncate(); // Of what a command that was killed has left.
+        await handle.truncate(); // Left by a command that was killed.
         return handle;
       }
-      await handle.close(); // It was the draft of a change that is done.
+      await handle.close(); // It was the draft of a change that has been completed.
     } catch (error) {
       await handle.close();
       throw error;
@@ -94,7 +93,7 @@ async function openDraft(file: PrivateFile, draft: string): Promise<FileHandle> 
   }
 }
 
-/** A file changed by root stays readable for the server, by its user or by its group. */
+/** A file changed by root stays readable for the server, as its user or its group. */
 async function keepReaders(handle: FileHandle, before: Stats): Promise<void> {
   const { uid, gid } = await handle.stat();
   if (before.uid !== uid || before.gid !== gid) {
@@ -116,7 +115,7 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** What is read, or undefined if there is no such file. */
+/** The result of the read, or undefined if there is no such file. */
 async function ifThere<T>(reading: Promise<T>, file: PrivateFile): Promise<T | undefined> {
   try {
     return await reading;

@@ -1,8 +1,8 @@
-// Longer ones are refused before any work is done for them. Those made here have 300 to
-// 1,000 characters.
+// Longer ones are refused before any work is done for them. Those issued here have 300 to 1,000
+// characters.
 const maxTokenLength = 8192;
 
-/** Lets pass what is short enough and written as a token is. Throws for the rest. */
+/** Accepts a text that is short enough and has the form of a token. Throws for others. */
 export function checkTokenForm(token: string): void {
   if (token.length > maxTokenLength) {
     throw new Error(`the token has ${token.length} characters, more than ${maxTokenLength}`);
@@ -13,8 +13,8 @@ export function checkTokenForm(token: string): void {
 }
 
 /**
- * Decoders pass over blanks, padding and the last digit's spare bits, so that a token could
- * be changed, and checked as another one, without its signature getting wrong.
+ * Decoders ignore blanks, padding and the spare bits of the last digit, so a token could be
+ * changed, and accepted as another one, with its signature still valid.
  */
 function isCanonical(token: string): boolean {
   return token
@@ -22,7 +22,7 @@ function isCanonical(token: string): boolean {
     .every((part) => Buffer.from(part, "base64url").toString("base64url") === part);
 }
 
-/** The `iss` that a token claims, which nothing is known of yet. */
+/** The `iss` that a token claims; nothing about it is verified yet. */
 export function claimedIssuer(token: string): unknown {
   if (token.length > maxTokenLength) {
     return undefined;

@@ -1,8 +1,7 @@
 import { hash } from "node:crypto";
 
 /**
- * What a token is known by: its `jti`, or a hash of the token if it has none, as some
- * issuers' tokens have not.
+ * The identity of a token: its `jti`, or a hash of the token if it has none, as with some issuers.
  */
 export function tokenIdOf(token: string, jti: unknown): string {
   return typeof jti === "string" && jti !== ""

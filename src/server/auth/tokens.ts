@@ -28,33 +28,31 @@ export interface NewToken {
   /** Default: that of all tokens. */
   readonly lifetimeSeconds?: number;
   /**
-   * Whether it is given for the account's password, and depends on the account: the token
-   * then says `"amr": ["pwd"]` (RFC 8176). Default: false.
+   * Whether it is issued for the account's password, and depends on the account: the token then has
+   * `"amr": ["pwd"]` (RFC 8176). Default: false.
    */
   readonly login?: boolean;
-  /** What it says of its time of issue, in milliseconds since 1970. Default: now. */
+  /** The time of issue that it states, in milliseconds since 1970. Default: now. */
   readonly issuedAt?: number;
 }
 
 /** Makes tokens and checks them. */
 export interface Tokens {
-  /** Rejects with `invalid_argument` naming what the token cannot have. */
+  /** Rejects with `invalid_argument` that names the invalid part. */
   issue(token: NewToken): Promise<IssuedToken>;
   /** Rejects with `unauthenticated` ("invalid token"), whatever is wrong with the token. */
   verify(token: string): Promise<Identity>;
-  /** Whether the key was taken away that the token of this identity was signed by. */
+  /** Whether the key with this identity, which signed the token, was removed. */
   isRevoked(identity: Identity): boolean;
-  /** What others can check the tokens by: all keys but secrets. */
+  /** The keys with which others can check the tokens: all keys but secrets. */
   publicKeys(): readonly PublicKey[];
-  /**
-   * Calls the listener when keys may have been taken away. Returns a function that unsubscribes.
-   */
+  /** Calls the listener when keys may have been removed. Returns a function that unsubscribes. */
   onChange?(listener: () => void): () => void;
 }
 
 const maxLifetimeSeconds = 10 * 365 * 24 * 3600;
 
-// A token is valid from a little before it was made: another server's clock may be behind.
+// A token is valid from shortly before it was issued: another server's clock may be behind.
 const clockSkewSeconds = 5;
 
 /**
@@ -83,7 +81,7 @@ export function createTokens({
   async function check(token: string): Promise<Identity> {
     checkTokenForm(token);
     const { kid, alg } = decodeProtectedHeader(token);
-    // Tokens of before keys had ids are tried with each key.
+    // Tokens from before keys had ids are tried with each key.
     const candidates = keys.list.filter(
       ({ id, algorithm }) => algorithm === alg && (kid === undefined || kid === id),
     );
@@ -102,7 +100,7 @@ export function createTokens({
   }
 
   async function checkBy({ verify, algorithm, thumbprint }: SigningKey, token: string) {
-    // Only the key's own algorithm: whoever sends the token must not choose.
+    // Only the key's own algorithm: the sender of the token must not choose.
     const { payload } = await jwtVerify(token, verify, {
       algorithms: [algorithm],
       issuer,
@@ -178,7 +176,7 @@ function toIdentity(
   if (!Array.isArray(scopes) || !scopes.every((scope) => typeof scope === "string")) {
     throw new Error('"scopes" is not a list of texts');
   }
-  // Frozen, since every call with this token gets the same object.
+  // Frozen, because every call with this token gets the same object.
   return Object.freeze({
     subject: sub,
     scopes: Object.freeze(scopes),

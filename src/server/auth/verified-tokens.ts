@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
 import type { Identity } from "./auth.js";
 
-/** Remembers tokens whose signature and claims were found right. */
+/** Caches tokens whose signature and claims were valid. */
 export interface VerifiedTokens {
-  /** What a token says, unless it is unknown or has expired since. */
+  /** The claims of a token, unless it is unknown or has expired since. */
   get(token: string): Identity | undefined;
   add(token: string, identity: Identity): void;
 }
@@ -11,13 +11,13 @@ export interface VerifiedTokens {
 const capacity = 1000;
 
 /**
- * Keeps the 1,000 tokens that were used last, each until it expires. Checking a signature
- * goes through libuv's threads, so it waits behind commits and passwords; a unary call
- * would pay that every time.
+ * Caches the 1,000 most recently used tokens, each until it expires. Checking a signature goes
+ * through libuv's threads, so it waits behind commits and passwords; a unary call would pay that
+ * every time.
  */
 export function createVerifiedTokens(): VerifiedTokens {
-  // By the token's hash: a heap dump then shows no token, and the time that a look-up
-  // takes says nothing about the tokens that are there.
+  // By the token's hash: so a heap dump shows no token, and the time that a look-up takes says
+  // nothing about the cached tokens.
   const identities = new Map<string, Identity>();
   const digest = (token: string) => hash("sha256", token, "base64");
 
@@ -28,7 +28,7 @@ export function createVerifiedTokens(): VerifiedTokens {
       if (identity === undefined) {
         return undefined;
       }
-      // Taken out and put back, it is the newest one in the map's order.
+      // Removed and added again, it is the newest one in the map's order.
       identities.delete(key);
       if (identity.expiresAt <= Date.now()) {
         return undefined;

@@ -6,7 +6,7 @@ import { accountSettings } from "../settings/account-settings.js";
 import type { Setting } from "../settings/setting.js";
 import { keyNotInFile, noScopes } from "./errors.js";
 
-/** What administers accounts and tokens: the options that `user` and `token` share. */
+/** Options that the commands for accounts and tokens share. */
 
 /** One of the server's settings as an option, with its variable and default. */
 export function createSettingOption(setting: Setting): Option {
@@ -37,7 +37,7 @@ export function keyFileAtHand(options: KeyFileOptions): string {
   return options.signingKeyFile ?? demoKeyPath(options.dataDir);
 }
 
-/** NAME, whom tokens are for: an account, or someone whom another issuer knows. */
+/** NAME, the subject of tokens: an account, or a user of another issuer. */
 export function createSubjectArgument(): Argument {
   return new Argument("<name>", "the sender's name, as others see it").argParser((name: string) => {
     refuseUnless(() => checkSubject(name));
@@ -73,7 +73,7 @@ export function createScopesOption(): Option {
     });
 }
 
-/** The server's own check, as one of usage. */
+/** Reports an error of the server's own check as wrong usage. */
 function refuseUnless<T>(check: () => T): T {
   try {
     return check();

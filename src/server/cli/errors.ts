@@ -137,6 +137,6 @@ export const notAToken = defineUsageError(
 /**
  * `chatter log export`: the server, or a proxy, ended the stream before its first message.
  *
- * Remedy: Try again. Look for a proxy between.
+ * Remedy: Try again. Look for a proxy in between.
  */
 export const emptyExport = defineFailure("the server's export is empty");

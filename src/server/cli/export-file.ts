@@ -10,7 +10,7 @@ import type { CopySource } from "../log/transfer/copied-message.js";
 import { type ExportBlock, readExport } from "../log/transfer/export-reader.js";
 import { notResumable, otherExport } from "./errors.js";
 
-/** A file that an export is written to. */
+/** The file that an export is written to. */
 export interface ExportFile {
   /** Its earlier contents; undefined if it is new. */
   readonly from: ExportBlock | undefined;
@@ -28,7 +28,7 @@ export interface ExportFile {
  * log, or if the log no longer has the next message; with `data_loss` if it is damaged.
  */
 export async function openExportFile(path: string, source: CopySource): Promise<ExportFile> {
-  // Read and write: it says at once if the file cannot be made.
+  // Read and write: an error comes at once if the file cannot be created.
   const file = await open(path, "a+", 0o600).catch((error: unknown) => {
     throw cannotWriteFile({
       path: JSON.stringify(path),
@@ -58,7 +58,7 @@ async function lastBlock(path: string): Promise<ExportBlock | undefined> {
   let last: ExportBlock | undefined;
   try {
     for await (const block of readExport(createReadStream(path, { highWaterMark: 1 << 18 }))) {
-      // An empty one has no message: the last that there is will be compared.
+      // An empty export has no message: the last existing one will be compared.
       const copied = block.copied.length > 0 ? block.copied : (last?.copied ?? []);
       last = { ...block, copied };
     }

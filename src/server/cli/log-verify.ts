@@ -10,7 +10,7 @@ import { createSettingOption } from "./admin-options.js";
 import { damagedLog, memoryNotVerifiable } from "./errors.js";
 import { readLogTarget } from "./log-target.js";
 
-/** What says where NATS is, and how to get in: the settings of a new stream are not needed here. */
+/** How to connect to NATS: the settings of a new stream are not needed here. */
 const { natsReplicas, natsStorage, ...reachSettings } = natsSettings;
 
 /** `chatter log verify` */

@@ -10,7 +10,7 @@ import {
 import { signingKeyVariable } from "../settings/settings-in-force.js";
 import { findUnknownVariables } from "../settings/unknown-variables.js";
 
-/** What a server was given. */
+/** The flags and variables that a server was given. */
 export interface Given {
   readonly flags: GivenSettings;
   readonly variables: GivenSettings;
@@ -29,7 +29,7 @@ export function addSettingOptions(command: Command): Command {
 }
 
 /**
- * What the flags and the environment give. What is ignored there is reported on standard error.
+ * The values of flags and environment variables. Ignored variables are reported on standard error.
  * Throws a `UsageError` for a variable that cannot be read.
  */
 export function readGiven(flags: GivenSettings): Given {

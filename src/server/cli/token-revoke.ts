@@ -35,7 +35,7 @@ Examples:
 /** The last time that a Date can have. */
 const latestTime = 8.64e15;
 
-/** By the token itself it is known when its revocation may be forgotten. */
+/** The token itself shows when its revocation may be forgotten. */
 function revokedToken(text: string): RevokedToken {
   if (text === "") {
     throw noTokenGiven();
@@ -48,7 +48,7 @@ function revokedToken(text: string): RevokedToken {
   if (expiresAt <= Date.now()) {
     throw alreadyExpired();
   }
-  // Of an invalid time, or one beyond all times, nothing follows.
+  // An invalid time, or one beyond all times, says nothing.
   return { id: tokenIdOf(text, jti), expiresAt: expiresAt <= latestTime ? expiresAt : undefined };
 }
 

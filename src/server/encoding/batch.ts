@@ -3,8 +3,8 @@ import { envelopeEnd, envelopePrefixLength } from "./envelope.js";
 import { storedRoom } from "./stored-message.js";
 
 /**
- * Messages that follow each other, in their stored form. Sequences between the first and the
- * last may be missing, if the engine has holes. Shared by readers: never changed.
+ * Consecutive messages in their stored form. Sequences between the first and the last may be
+ * missing, if the engine has gaps. Shared by readers: never changed.
  */
 export interface Batch {
   /** Sequence of the first message. */
@@ -21,13 +21,13 @@ export interface Batch {
   readonly bytes: Uint8Array;
 }
 
-/** Most bytes of a batch that has more than one message. */
+/** Maximum size of a batch that has more than one message, in bytes. */
 export const maxBatchBytes = 65_536;
 
 /**
- * The part of a batch that follows `after`, goes no further than `through` and has at most
- * `limit` messages; undefined if nothing is left. Its bytes are a view, not a copy; the
- * batch itself if nothing is cut off.
+ * The part of a batch that follows `after`, goes no further than `through` and has at most `limit`
+ * messages; undefined if nothing is left. Its bytes are a view, not a copy; the batch itself if
+ * nothing is cut off.
  */
 export function sliceBatch(
   batch: Batch,
@@ -91,12 +91,12 @@ function sliceWithHoles(
   return count === 0 ? undefined : { first, last, count, bytes: bytes.subarray(start, end) };
 }
 
-/** The sequence of the stored message that ends at `end`: it ends with its cursor. */
+/** The sequence of the stored message that ends at `end`: its cursor is its last field. */
 function storedSequence(bytes: Uint8Array, end: number): number {
   return readCursorSequence(bytes, end - cursorLength);
 }
 
-/** The messages of a batch whose rooms are wanted; undefined if there are none. A copy of them. */
+/** The wanted messages of a batch, by their rooms; undefined if there are none. A copy. */
 export function selectRooms(batch: Batch, isWanted: (room: string) => boolean): Batch | undefined {
   const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
   const parts: Uint8Array[] = [];
@@ -119,7 +119,7 @@ export function selectRooms(batch: Batch, isWanted: (room: string) => boolean): 
     : { first, last, count: parts.length, bytes: Buffer.concat(parts) };
 }
 
-/** One batch of those that follow each other, at least one; a copy if there are several. */
+/** Joins consecutive batches, at least one; a copy if there are several. */
 export function joinBatches(batches: readonly Batch[]): Batch {
   const first = batches[0]!;
   const last = batches[batches.length - 1]!;

@@ -1,13 +1,13 @@
 /*
- * A cursor is 16 characters of base64url: 8 of the log's identity, then the sequence as
- * 48 bits, high bits first. Clients treat it as opaque. It is short because it is stored
- * with every message, and of one length so that it can be written without counting.
+ * A cursor is 16 characters of base64url: 8 of the log's identity, then the sequence as 48 bits,
+ * big-endian. Clients treat it as opaque. It is short because it is stored with every message, and
+ * of fixed length so that it can be written without counting.
  */
 
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const sequenceDigits = 8;
 
-/** What each digit stands for, by its ASCII code. */
+/** The value of each digit, by its ASCII code. */
 const digitValues = new Uint8Array(128);
 for (let i = 0; i < digits.length; i++) {
   digitValues[digits.charCodeAt(i)] = i;
@@ -16,7 +16,7 @@ for (let i = 0; i < digits.length; i++) {
 /** Bytes (all ASCII) of every cursor. */
 export const cursorLength = 16;
 
-/** The cursor of a place in a log: what is read after it starts with `sequence + 1`. */
+/** The cursor of a position in a log: what is read after it starts with `sequence + 1`. */
 export function formatCursor(identity: string, sequence: number): string {
   let text = "";
   let rest = sequence;
@@ -44,7 +44,7 @@ export function writeCursor(
   }
 }
 
-/** The sequence of the cursor that is written at `offset`. */
+/** The sequence of the cursor at `offset`. */
 export function readCursorSequence(bytes: Uint8Array, offset: number): number {
   let sequence = 0;
   for (let i = offset + cursorLength - sequenceDigits; i < offset + cursorLength; i++) {
@@ -53,7 +53,9 @@ export function readCursorSequence(bytes: Uint8Array, offset: number): number {
   return sequence;
 }
 
-/** The sequence of a cursor of the log with this identity; undefined if it is of another log. */
+/**
+ * The sequence of a cursor of the log with this identity; undefined if it belongs to another log.
+ */
 export function parseCursor(identity: string, cursor: string): number | undefined {
   if (!cursor.startsWith(identity)) {
     return undefined;

@@ -13,7 +13,7 @@ const tags = {
   room: bytesTag(5),
 } as const;
 
-/** Posts that are stored, and the place of each. */
+/** Stored posts, and the position of each. */
 interface StoredPosts {
   readonly posts: readonly {
     readonly message: string;
@@ -24,16 +24,16 @@ interface StoredPosts {
   readonly positions: readonly { readonly sequence: number }[];
 }
 
-/** A run of answers is handed to the wire when it has this many bytes. */
+/** A chunk of responses is passed to the wire when it has this many bytes. */
 const runBytes = 64 * 1024;
-/** Most bytes of an answer beside its two texts: envelope, tags, lengths, sequence, cursor. */
+/** Maximum size of a response besides its two texts: envelope, tags, lengths, sequence, cursor. */
 const overhead = envelopePrefixLength + 5 + 2 + 3 * 4 + 8 + cursorLength;
 
-/** Encodes the EchoerResponses of stored posts, in envelopes, in runs of about 64 KiB. */
+/** Encodes the EchoerResponses of stored posts, in envelopes, in chunks of about 64 KiB. */
 export function* encodeEchoes(identity: string, stored: StoredPosts): Generator<Uint8Array> {
   let target = Buffer.allocUnsafe(0);
   let end = 0;
-  /** At most this many bytes are still to come: a run of one short answer is a short one. */
+  /** At most this many bytes are still to come: the chunk of one short response is short. */
   let left = 0;
   for (const { message, messageId, room } of stored.posts) {
     left += overhead + 3 * (message.length + messageId.length) + room.length;

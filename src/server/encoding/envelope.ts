@@ -1,9 +1,9 @@
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 
 /*
- * The envelope is the same in Connect, gRPC and gRPC-Web: one byte of flags, four bytes of
- * length (big-endian), the message. That is why the log can store messages inside theirs,
- * and a stream can send stored bytes verbatim.
+ * The envelope is the same in Connect, gRPC and gRPC-Web: one byte of flags, four bytes of length
+ * (big-endian), the message. So the log can store messages in their envelopes, and a stream can
+ * send stored bytes verbatim.
  */
 
 /** Bytes before each message. */
@@ -40,7 +40,7 @@ export function countEnvelopes(bytes: Uint8Array): number {
   return count;
 }
 
-/** Decodes whole envelopes, one after the other, without compression. */
+/** Decodes complete envelopes, one after the other, without compression. */
 export function* decodeEnvelopes<Desc extends DescMessage>(
   schema: Desc,
   bytes: Uint8Array,

@@ -1,16 +1,16 @@
 /*
- * Protobuf's wire format, written and read by hand: for the messages of which there are many,
+ * Protobuf's wire format, written and read by hand: for the most frequent messages, because
  * generated code takes several times as long.
  */
 
 const wireType = { varint: 0, bits64: 1, bytes: 2, bits32: 5 } as const;
 
-/** The tag of a number's field, for numbers up to 15: one byte. */
+/** The tag of a varint field, for field numbers up to 15: one byte. */
 export function numberTag(field: number): number {
   return (field << 3) | wireType.varint;
 }
 
-/** The tag of a field of bytes, a text or a message, for numbers up to 15: one byte. */
+/** The tag of a field of bytes, a text or a message, for field numbers up to 15: one byte. */
 export function bytesTag(field: number): number {
   return (field << 3) | wireType.bytes;
 }
@@ -24,12 +24,12 @@ export function varintSize(value: number): number {
   return size;
 }
 
-/** Bytes of a number's field. */
+/** Bytes of a varint field. */
 export function numberSize(value: number): number {
   return 1 + varintSize(value);
 }
 
-/** Bytes of a field of this many bytes. */
+/** Bytes of a field with a content of this many bytes. */
 export function bytesSize(length: number): number {
   return 1 + varintSize(length) + length;
 }
@@ -48,7 +48,7 @@ export function writeVarint(target: Uint8Array, offset: number, value: number): 
   return at;
 }
 
-/** Writes a number's field at `offset` and returns where it ends. */
+/** Writes a varint field at `offset` and returns where it ends. */
 export function writeNumber(
   target: Uint8Array,
   offset: number,
@@ -60,7 +60,7 @@ export function writeNumber(
 }
 
 /**
- * Writes a text's field at `offset` and returns where it ends.
+ * Writes a text field at `offset` and returns where it ends.
  *
  * @param bytes the text's length in UTF-8
  */
@@ -78,7 +78,7 @@ export function writeText(
 }
 
 /**
- * The number at `offset`, and where it ends; undefined if the bytes end before it, or if it is
+ * The number at `offset`, and where it ends; undefined if the bytes end before it does, or if it is
  * longer than a sequence or a time can be.
  */
 export function varintAt(bytes: Uint8Array, offset: number) {
@@ -97,13 +97,17 @@ export function varintAt(bytes: Uint8Array, offset: number) {
   return undefined;
 }
 
-/** The length at `offset`, and where what has that length ends; undefined as with `varintAt`. */
+/**
+ * The length at `offset`, and where a content of that length ends; undefined as with `varintAt`.
+ */
 export function lengthAt(bytes: Uint8Array, offset: number) {
   const length = varintAt(bytes, offset);
   return length && { value: length.value, end: length.end + length.value };
 }
 
-/** Where a field begins in a message between two places; `end` if it has no such field. */
+/**
+ * Where a field begins in a message between two offsets; `end` if the message has no such field.
+ */
 export function findField(bytes: Uint8Array, start: number, end: number, field: number): number {
   let at = start;
   while (at < end && bytes[at]! >> 3 !== field) {
@@ -112,7 +116,7 @@ export function findField(bytes: Uint8Array, start: number, end: number, field: 
   return at;
 }
 
-/** Where the field that begins here ends, for fields up to 15. */
+/** Where the field that begins here ends, for field numbers up to 15. */
 export function skipField(bytes: Uint8Array, start: number): number {
   let at = start + 1;
   switch (bytes[start]! & 7) {
@@ -137,7 +141,7 @@ export function skipField(bytes: Uint8Array, start: number): number {
 /** Reads fields one after the other. */
 export class FieldReader {
   readonly #bytes: Buffer;
-  /** Where it stands. */
+  /** The current offset. */
   at: number;
 
   constructor(bytes: Buffer, at: number) {
@@ -145,7 +149,7 @@ export class FieldReader {
     this.at = at;
   }
 
-  /** The next number. What is missing at the end is taken for zeros: look where it stands then. */
+  /** The next number. Missing bytes at the end count as zeros: check the offset after it. */
   varint(): number {
     let value = 0;
     for (let factor = 1; ; factor *= 128) {
@@ -157,7 +161,7 @@ export class FieldReader {
     }
   }
 
-  /** The text from here to `end`. A byte order mark stays. */
+  /** The text from here to `end`. A byte order mark is kept. */
   text(end: number): string {
     return this.#bytes.toString("utf8", this.at, end);
   }

@@ -64,7 +64,7 @@ export interface NewStoredMessage {
   readonly sequence: number;
 }
 
-/** What is read of a stored message, or of an event. */
+/** What is read from a stored message, or from an event. */
 export interface StoredFields {
   message: string;
   /** Length of the text, in bytes of UTF-8. */
@@ -181,7 +181,7 @@ export function writeCursorField(
 }
 
 /**
- * Reads a stored message, or an event, between two places; unknown fields are skipped. Throws a
+ * Reads a stored message, or an event, between two offsets; unknown fields are skipped. Throws a
  * RangeError if the bytes are not a message.
  */
 export function readStored(bytes: Buffer, start: number, end: number): StoredFields {
@@ -212,7 +212,7 @@ export function readStored(bytes: Buffer, start: number, end: number): StoredFie
     if (!isRead) {
       reader.at = skipField(bytes, field);
       if (reader.at <= field) {
-        break; // Its length is no length.
+        break; // Its length is not a valid length.
       }
       continue;
     }
@@ -258,19 +258,19 @@ function readTime(reader: FieldReader, end: number): number {
   return ms;
 }
 
-/** The room of a stored message between two places; empty for `main`. */
+/** The room of a stored message between two offsets; empty for `main`. */
 export function storedRoom(bytes: Buffer, start: number, end: number): string {
   const at = findField(bytes, start, end, fields.room);
   const span = at < end ? lengthAt(bytes, at + 1) : undefined;
   return span === undefined ? "" : bytes.toString("latin1", span.end - span.value, span.end);
 }
 
-/** Where the field `length` begins in a stored message between two places; `end` without one. */
+/** Where the field `length` begins in a stored message between two offsets; `end` without one. */
 export function findLength(bytes: Uint8Array, start: number, end: number): number {
   return findField(bytes, start, end, fields.length);
 }
 
-/** Where the field `message` begins in a stored message between two places; `end` without one. */
+/** Where the field `message` begins in a stored message between two offsets; `end` without one. */
 export function findMessage(bytes: Uint8Array, start: number, end: number): number {
   return findField(bytes, start, end, fields.message);
 }

@@ -5,11 +5,11 @@ import { bytesSize, bytesTag, skipField, writeText } from "./fields.js";
 import { findLength, findMessage, tags } from "./stored-message.js";
 
 /*
- * The log stores each message as the HistoryResponse of the default view. The other forms
- * are made from its bytes, once a batch, and shared by everybody who reads that batch:
+ * The log stores each message as the HistoryResponse of the default view. The other forms are made
+ * from its bytes, once for each batch, and shared by everybody who reads that batch:
  *
  * - an event (SubscribeResponse) has `action` in place of `length`;
- * - the tiny view is the text alone.
+ * - the tiny view has only the text.
  */
 
 /** The field `action` of an event. */

@@ -15,14 +15,14 @@ import {
 
 /*
  * One post is one JetStream message. Its payload is the part of the stored form that is known
- * before the stream takes it: a HistoryResponse with `message`, `length`, `sender` and `room`.
- * What the stream decides (`sent_at`, `sequence`, and the cursor that follows from it) is
- * appended on read: protobuf fields may come in any order, so that joining two parts of a
- * message makes one. A message that was imported has the `sent_at` of its own log at the end
- * of its payload, where it would be appended otherwise.
+ * before the stream stores it: a HistoryResponse with `message`, `length`, `sender` and `room`.
+ * What the stream decides (`sent_at`, `sequence`, and the cursor that follows from it) is appended
+ * on read: protobuf fields may come in any order, so two concatenated parts of a message are one
+ * message. An imported message has the `sent_at` of its own log at the end of its payload, where it
+ * would be appended otherwise.
  */
 
-/** A message that is posted. */
+/** A message to be posted. */
 interface Posted {
   readonly text: string;
   readonly sender: string;
@@ -30,13 +30,13 @@ interface Posted {
   readonly room?: string;
 }
 
-/** A message as the stream has it. */
+/** A message as it is in the stream. */
 export interface StreamMessage {
-  /** Its place in the stream. */
+  /** Its position in the stream. */
   readonly sequence: number;
-  /** When the stream took it, by the clock of its leader: milliseconds since 1970. */
+  /** When the stream stored it, by the clock of its leader: milliseconds since 1970. */
   readonly sentAt: number;
-  /** What it was posted to: each room has a subject. */
+  /** The subject that it was posted to: each room has one. */
   readonly subject: string;
   readonly payload: Uint8Array;
 }
@@ -45,18 +45,18 @@ export interface StreamMessage {
 export interface StreamBatch extends Batch {
   /** Empty for `main`. */
   readonly room: string;
-  /** When the stream took the last of them, in milliseconds since 1970. */
+  /** When the stream stored the last of them, in milliseconds since 1970. */
   readonly sentAt: number;
-  /** The stream keeps count of its own. */
+  /** The stream counts its own bytes. */
   readonly totalBytes: 0;
 }
 
-/** What an imported message is in the stream; `sentAt` in milliseconds since 1970. */
+/** The payload of an imported message; `sentAt` in milliseconds since 1970. */
 export function encodeImported(message: Posted, sentAt: number): Buffer {
   return Buffer.concat([encodePayload(message), createCommitFields("", sentAt).time]);
 }
 
-/** What a post is in the stream. */
+/** The payload of a post. */
 export function encodePayload({ text, sender, room = "" }: Posted): Buffer {
   const textBytes = Buffer.byteLength(text);
   const senderBytes = Buffer.byteLength(sender);
@@ -72,7 +72,7 @@ export function encodePayload({ text, sender, room = "" }: Posted): Buffer {
   return target;
 }
 
-/** The fields that a post has in the stream, and where it ends. */
+/** The fields that a post has in the stream, and where they end. */
 interface PostFields {
   readonly text: Span;
   readonly sender: Span | undefined;
@@ -86,7 +86,9 @@ interface Span {
   readonly end: number;
 }
 
-/** Finds what `encodePayload` has written at the beginning of a payload; undefined without it. */
+/**
+ * Finds the output of `encodePayload` at the beginning of a payload; undefined if it is not there.
+ */
 function postFields(payload: Uint8Array): PostFields | undefined {
   const text = payload[0] === tags.message ? lengthAt(payload, 1) : undefined;
   const length =
@@ -111,9 +113,9 @@ function roomIn(payload: Uint8Array, room: Span | undefined): string {
 export type PayloadFault = "form" | "text" | "sender" | "room" | "time";
 
 /**
- * What keeps a payload from being a message of Chatter; undefined if it is one. Anybody who
- * may publish to the stream's subject can put other things there, which readers could not
- * decode: it is of another form, its text or sender is not UTF-8, or its time is invalid.
+ * Why a payload is not a message of Chatter; undefined if it is one. Anybody who may publish to the
+ * stream's subject can post other payloads, which readers could not decode: they have another form,
+ * their text or sender is not UTF-8, or their time is invalid.
  */
 export function payloadFault(payload: Uint8Array): PayloadFault | undefined {
   const fields = postFields(payload);
@@ -145,12 +147,12 @@ export function payloadFault(payload: Uint8Array): PayloadFault | undefined {
   return undefined;
 }
 
-/** The room that a payload names, which is a message of Chatter; empty for `main`. */
+/** The room that a payload names, which must be a message of Chatter; empty for `main`. */
 export function payloadRoom(payload: Uint8Array): string {
   return roomIn(payload, postFields(payload)?.room);
 }
 
-/** Up to this length a loop is quicker than a call. */
+/** Up to this length a loop is faster than a call. */
 const shortBytes = 256;
 
 function isUtf8Between(bytes: Uint8Array, start: number, end: number): boolean {
@@ -169,7 +171,7 @@ function isUtf8Between(bytes: Uint8Array, start: number, end: number): boolean {
 /** The last second of the year 9999, the last time that a Timestamp can have. */
 const maxSeconds = 253_402_300_799;
 
-/** The time that a Timestamp between two places has, in milliseconds since 1970, if it has one. */
+/** The time of a Timestamp between two offsets, in milliseconds since 1970, if it has one. */
 function timeBetween(bytes: Uint8Array, start: number, end: number): number | undefined {
   let at = start;
   let seconds = 0;
@@ -194,8 +196,8 @@ function timeBetween(bytes: Uint8Array, start: number, end: number): number | un
 }
 
 /**
- * When a stored message was sent, in milliseconds since 1970; undefined if it is not the one
- * that was made of this payload.
+ * When a stored message was sent, in milliseconds since 1970; undefined if it was not made from
+ * this payload.
  */
 export function sentAtOf(stored: Uint8Array, payload: Buffer): number | undefined {
   const end = envelopePrefixLength + payload.length;
@@ -206,7 +208,7 @@ export function sentAtOf(stored: Uint8Array, payload: Buffer): number | undefine
   return timeBetween(stored, field.end - field.value, field.end);
 }
 
-/** When a message was sent: an imported one has a time of its own. Milliseconds since 1970. */
+/** When a message was sent: an imported one has its own time. Milliseconds since 1970. */
 export function messageTime({ payload, sentAt }: StreamMessage): number {
   const end = postFields(payload)?.end ?? payload.length;
   const time = payload[end] === tags.sentAt ? lengthAt(payload, end + 1) : undefined;
@@ -214,8 +216,8 @@ export function messageTime({ payload, sentAt }: StreamMessage): number {
 }
 
 /**
- * The stored form of messages that follow each other, at least one: as many batches as it
- * takes for each to have at most 64 KiB, or one message.
+ * The stored form of consecutive messages, at least one: in as many batches as needed for each to
+ * have at most 64 KiB, or one message.
  */
 export function encodeBatches(identity: string, messages: readonly StreamMessage[]): Batch[] {
   return encodeRuns(identity, messages, () => true);
@@ -241,7 +243,7 @@ function encodeRuns(
     const fields = postFields(payload);
     rooms.push(roomIn(payload, fields?.room));
     if (fields?.end !== payload.length) {
-      return none; // It was imported and has its time.
+      return none; // It was imported and has its own time.
     }
     if (sentAt !== stampOf) {
       stampOf = sentAt;

@@ -4,7 +4,7 @@ import type { Limits } from "../limits/limits.js";
 import { headersTooLarge } from "./header-bytes.js";
 import type { PlainResponse } from "./plain-response.js";
 
-/** What Node says of a request over HTTP/1.1 that it cannot read, by the error's code. */
+/** What Node reports about a request over HTTP/1.1 that it cannot read, by the error's code. */
 const statuses: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -12,8 +12,8 @@ const statuses: Readonly<Record<string, number>> = {
 };
 
 /**
- * Answers what Node cannot read of HTTP/1.1 as Node does, by its status and the end of the
- * connection, and in the case of headers that are too large with a line of text, and counted.
+ * Answers what Node cannot read of HTTP/1.1 as Node does, with a status and the end of the
+ * connection; if the headers are too large, with a line of text too, and it is counted.
  */
 export function answerClientErrors(
   server: Server,
@@ -24,7 +24,7 @@ export function answerClientErrors(
     if (status === 431) {
       onRefused("header_bytes");
     }
-    // An answer that is on its way must not be written into.
+    // A response in progress must not be written into.
     const current = (socket as Duplex & { _httpMessage?: ServerResponse | null })._httpMessage;
     if (socket.writable && !current?.headersSent) {
       socket.write(

@@ -1,15 +1,15 @@
 import type { UnreadBytes } from "../limits/unread-bytes.js";
 import type { PeerAddress } from "../net/peer-address.js";
 
-/** What those who serve HTTP know of its clients. */
+/** What the HTTP listeners know about their clients. */
 export interface Clients {
   readonly addressOf: PeerAddress;
-  /** Counts what was received and is not used yet. */
+  /** Counts received bytes that are not processed yet. */
   readonly unread: UnreadBytes;
 }
 
-/** Where errors go that no call has an answer or a line for. */
+/** Called with errors that no call has in its response or its log line. */
 export interface ErrorReport {
-  /** A request broke off by a fault of the server: its client is cut. */
+  /** A request failed by a fault of the server: its client is cut off. */
   onError(error: unknown): void;
 }

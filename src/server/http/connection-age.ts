@@ -4,13 +4,13 @@ import { maxTimerMs } from "../../async/max-timer.js";
 import { type Limits, withJitter } from "../limits/limits.js";
 import { announceEnd, retireSession } from "./http2/session-end.js";
 
-/** What a client that saw the first GOAWAY late may still open, in milliseconds. */
+/** How long a client that saw the first GOAWAY late may still open streams, in milliseconds. */
 const noticeMs = 1000;
 const highestStream = 2 ** 31 - 1;
 
 /**
- * Lets connections of a certain age take no more calls: HTTP/2 by GOAWAY, HTTP/1.1 by
- * `Connection: close` with the next answer. Calls under way go on to their end.
+ * Makes connections of a certain age accept no more calls: HTTP/2 by GOAWAY, HTTP/1.1 by
+ * `Connection: close` with the next answer. Calls in progress continue to their end.
  */
 export function limitConnectionAge(
   http1: HttpServer,
@@ -27,7 +27,7 @@ export function limitConnectionAge(
   });
   const oldAt = new WeakMap<object, number>();
   http1.on("connection", (socket) => {
-    // One that asked for another upgrade than a WebSocket comes twice.
+    // A connection that requested another upgrade than a WebSocket comes twice.
     if (!oldAt.has(socket)) {
       oldAt.set(socket, performance.now() + withJitter(maxConnectionAgeMs));
     }
@@ -39,7 +39,7 @@ export function limitConnectionAge(
   });
 }
 
-/** Says first that there will be an end, so that no call that is on its way is lost. */
+/** Announces the end first, so that no call that is under way to the server is lost. */
 function retire(session: ServerHttp2Session): void {
   announceEnd(session, highestStream);
   const timer = setTimeout(() => retireSession(session), noticeMs).unref();

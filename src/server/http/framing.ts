@@ -1,7 +1,7 @@
 import { ambiguousFraming } from "./errors.js";
 import type { PlainResponse } from "./plain-response.js";
 
-/** What is known of a request before its body. */
+/** What is known about a request before its body. */
 interface RequestFraming {
   readonly httpVersionMajor: number;
   readonly httpVersionMinor: number;
@@ -9,10 +9,10 @@ interface RequestFraming {
 }
 
 /**
- * The answer to a request whose end is not certain; undefined if it is. HTTP/1.0 has no
- * `Transfer-Encoding`, which Node obeys there all the same: a proxy before the server may see the
- * request end elsewhere, and take what follows for another one (RFC 9112, 6.1). So nothing more is
- * read of the connection.
+ * The answer to a request whose end is uncertain; undefined if it is certain. HTTP/1.0 has no
+ * `Transfer-Encoding`, but Node obeys it there all the same: a proxy before the server may see the
+ * end of the request elsewhere, and treat what follows as another one (RFC 9112, 6.1). So nothing
+ * more is read from the connection.
  */
 export function refusedFraming(request: RequestFraming): PlainResponse | undefined {
   const { httpVersionMajor, httpVersionMinor, headers } = request;

@@ -6,8 +6,8 @@ import { endStream } from "./http2/stream.js";
 import { http2Headers, type PlainResponse } from "./plain-response.js";
 
 /*
- * The bytes of a request's headers alone are bounded, never their number: Node drops those beyond
- * its own bound without a word, and among them may be what a proxy says of the client.
+ * Only the bytes of a request's headers are limited, never their number: Node silently drops those
+ * beyond its own limit, and they may include what a proxy says about the client.
  */
 
 type Serve = (
@@ -21,18 +21,19 @@ type Serve = (
 const overhead = 32;
 
 /**
- * What Node reads over HTTP/2 beyond the limit, in bytes, so that it can be answered: of more it
- * resets the stream and tells nobody. Clients that are built on nghttp2 send no more than this.
+ * How much Node reads over HTTP/2 beyond the limit, in bytes, so that the request can be answered:
+ * beyond this it resets the stream and reports nothing. Clients that are built on nghttp2 send no
+ * more than this.
  */
 const answeredBytes = 64 * 1024;
 
-/** The options of Node's HTTP/2 server, besides its settings, and the setting, for the limit. */
+/** The options of Node's HTTP/2 server, and the settings among them, for the limit. */
 export function http2HeaderBounds({ maxHeaderBytes }: Pick<Limits, "maxHeaderBytes">) {
   const maxHeaderListSize = maxHeaderBytes + answeredBytes;
   return { maxHeaderListSize, maxHeaderListPairs: Math.ceil(maxHeaderListSize / overhead) };
 }
 
-/** Keeps the limit of a request's headers over HTTP/2: 431. */
+/** Enforces the limit on a request's headers over HTTP/2: 431. */
 export function withHeaderLimit(
   serve: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
   { maxHeaderBytes, onRefused }: Pick<Limits, "maxHeaderBytes" | "onRefused">,
@@ -60,7 +61,7 @@ function bytesOf(rawHeaders: readonly string[]): number {
   return bytes;
 }
 
-/** What a request is answered with whose headers are too large. */
+/** The answer to a request whose headers are too large. */
 export function headersTooLarge(maxHeaderBytes: number): PlainResponse {
   return largeHeaders({ most: maxHeaderBytes.toLocaleString("en") });
 }
@@ -69,8 +70,8 @@ export function headersTooLarge(maxHeaderBytes: number): PlainResponse {
 const keptByDefault = 2000;
 
 /**
- * Whether Node has dropped headers of a request over HTTP/1.1, as it does on a server of somebody's
- * own that does not set `maxHeadersCount` to 0.
+ * Whether Node has dropped headers of a request over HTTP/1.1, as it does on a program's own server
+ * that does not set `maxHeadersCount` to 0.
  */
 export function lostHeaders({ rawHeaders, socket }: IncomingMessage): boolean {
   const { server } = socket as { server?: { maxHeadersCount?: unknown } };
@@ -79,7 +80,7 @@ export function lostHeaders({ rawHeaders, socket }: IncomingMessage): boolean {
   return kept > 0 && rawHeaders.length >= kept;
 }
 
-/** What such a request is answered with. */
+/** The answer to such a request. */
 export function tooManyHeaders(): PlainResponse {
   return droppedHeaders();
 }

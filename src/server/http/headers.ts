@@ -2,7 +2,7 @@ import { type Fields, nodeFields } from "../util/lazy-headers.js";
 
 /**
  * Trailers in Node's form. gRPC escapes only "%" and characters other than printable ASCII;
- * connect-es escapes ":" and "," too, which grpc-js, for one, shows as "%3A".
+ * connect-es also escapes ":" and ",", which grpc-js, for example, shows as "%3A".
  */
 export function nodeTrailers(trailers: Headers): Fields {
   const fields = nodeFields(trailers);

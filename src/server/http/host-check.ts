@@ -11,22 +11,22 @@ import { type PlainResponse, plainResponse } from "./plain-response.js";
 interface RequestHead {
   /** As it came: a path, or a whole URL. */
   readonly target: string;
-  /** Those of HTTP/2 have `:authority`. */
+  /** Those of HTTP/2 include `:authority`. */
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Answers a request for a host that is not answered here; undefined if it is. */
+/** The answer to a request for a host that is not served here; undefined if it is. */
 export type MisdirectedAnswer = (head: RequestHead) => PlainResponse | undefined;
 
-/** In characters: what came is quoted. */
+/** In characters: the received host is quoted. */
 const maxQuoted = 100;
 
 /**
- * Refuses the requests for hosts that the server does not answer for (421, RFC 9110, 15.5.20).
- * A browser sends what stands in its address bar: a page whose owner points its name to this
- * machine is distinguished by that alone.
+ * Refuses requests for hosts that the server does not answer for (421, RFC 9110, 15.5.20). A
+ * browser sends the host in its address bar: nothing else distinguishes a page whose owner points
+ * its name to this machine.
  *
- * Every place that may name the host has to pass: the target, `:authority` and `Host`.
+ * Every place that may name the host must be valid: the target, `:authority` and `Host`.
  *
  * @param onRefused called for each that is refused
  */
@@ -46,8 +46,8 @@ export function createMisdirectedAnswer(
 }
 
 /**
- * In the words of the request's protocol: clients of gRPC know errors by status 200 alone,
- * those of Connect take one from JSON. Other clients get text.
+ * In the form of the request's protocol: gRPC clients understand errors only with status 200,
+ * Connect clients read them from JSON. Other clients get text.
  */
 function refusal(host: string, contentType: string): PlainResponse {
   const quoted = JSON.stringify(host.length > maxQuoted ? `${host.slice(0, maxQuoted)}…` : host);

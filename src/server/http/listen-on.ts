@@ -1,7 +1,9 @@
 import type { AddressInfo, Server } from "node:net";
 import { cannotListen } from "./errors.js";
 
-/** Resolves when the server listens; rejects with `failed_precondition` and why it cannot. */
+/**
+ * Resolves when the server listens; rejects with `failed_precondition` and the reason if it cannot.
+ */
 export function listenOn(
   server: Server,
   { host, port }: { readonly host: string; readonly port: number },

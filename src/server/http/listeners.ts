@@ -25,14 +25,14 @@ import { http2Headers } from "./plain-response.js";
 import { readBody } from "./request-body.js";
 import type { Route } from "./router.js";
 
-/** What requests go through. */
+/** What requests pass through. */
 export interface ListenerOptions extends Clients, ErrorReport {
   readonly route: Route;
   readonly misdirected: MisdirectedAnswer;
   readonly admission: CallAdmission;
 }
 
-/** @param ahead what is done about requests that are sent ahead on HTTP/1 */
+/** @param ahead what to do with requests that are sent ahead on HTTP/1 */
 export function createRequestListener(
   { route, misdirected, admission, ...clients }: ListenerOptions,
   ahead: Omit<PipeliningOptions, keyof Clients>,
@@ -95,7 +95,8 @@ export function createStreamListener(
     } else {
       stream.on("error", () => {}); // The client left; nothing is lost.
       const body = method === "HEAD" ? "" : found.body;
-      // Without one the headers end the stream: gRPC finds an error in no others.
+      // Without a body the headers end the stream: gRPC clients look for an error only in such
+      // headers.
       const endStreamNow = body === "";
       stream.respond(
         { ":status": found.status, ...http2Headers(found) },
@@ -132,7 +133,7 @@ async function handleRequest(
   }
 }
 
-/** A call by a request of Node's, of HTTP/1.1 or in its form. */
+/** A call by one of Node's requests, of HTTP/1.1 or in its form. */
 class RequestCall implements Wire {
   readonly abort = new LazyAbort();
   hasLeft = false;

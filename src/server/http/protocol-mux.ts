@@ -12,16 +12,16 @@ import {
 } from "./refused-connection.js";
 import { type Decide, endWith, sniffProtocol } from "./sniff.js";
 
-/** What every HTTP/2 connection begins with (RFC 9113, 3.4). */
+/** How every HTTP/2 connection begins (RFC 9113, 3.4). */
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
-/** And what every TLS connection: the type of a record of the handshake (RFC 8446, 5.1). */
+/** How every TLS connection begins: the type of a handshake record (RFC 8446, 5.1). */
 const handshakeRecord = 22;
 
-/** What stands behind the port. None of them listens itself. */
+/** The servers behind the port. None of them listens itself. */
 export interface PortServers {
   readonly http1: HttpServer;
   readonly http2: Http2Server;
-  /** Given, the port takes nothing but TLS. */
+  /** If given, the port accepts only TLS. */
   readonly tls?: TlsServer | undefined;
   /** Counts the connections of each address. */
   readonly connections: AddressConnections;
@@ -33,22 +33,22 @@ export interface PortServers {
 
 /** One port for HTTP/1.1 and HTTP/2. */
 export interface ProtocolMux {
-  /** The one that listens. */
+  /** The server that listens. */
   readonly server: Server;
   /** Ends the connections that have not shown their protocol yet. */
   closeUndecided(): void;
 }
 
 /**
- * One port for HTTP/1.1 and HTTP/2. A connection is handed to the one server or the other:
- * in the clear by its first bytes (HTTP/2 with prior knowledge), over TLS by ALPN. Node's
- * `http2.createSecureServer` would do the latter, but with a server for HTTP/1.1 of its own
- * and its slower way to answer HTTP/2.
+ * One port for HTTP/1.1 and HTTP/2. A connection is handed to one of the two servers: in cleartext
+ * by its first bytes (HTTP/2 with prior knowledge), over TLS by ALPN. Node's
+ * `http2.createSecureServer` could do the latter, but it has an HTTP/1.1 server of its own, and a
+ * slower way to answer HTTP/2.
  */
 export function createProtocolMux(servers: PortServers): ProtocolMux {
   const { http1, http2, tls, connections, handshakeTimeoutMs, isUnix = false } = servers;
-  // Without a "listening" of its own, Node's HTTP/1 server would neither time out slow
-  // headers nor know which connections are idle.
+  // Without a "listening" event, Node's HTTP/1 server would neither time out slow headers nor know
+  // which connections are idle.
   http1.emit("listening");
   const keyOf = tls ? addressesOf : (socket: Socket) => socket;
   const undecided = new Map<unknown, { socket: Socket; timer: NodeJS.Timeout; settle(): void }>();
@@ -78,7 +78,7 @@ export function createProtocolMux(servers: PortServers): ProtocolMux {
       Object.defineProperty(socket, "remoteAddress", { value: unixPeer });
     }
     const admitted = connections.enter(socket);
-    // Over TLS it would take a handshake to say why.
+    // Over TLS, stating the reason would take a handshake.
     if (admitted === "close" || (admitted === "refuse" && tls)) {
       socket.destroy();
       return;
@@ -106,17 +106,17 @@ export function createProtocolMux(servers: PortServers): ProtocolMux {
 }
 
 /**
- * Has Node feed its parser of HTTP/1 by the socket's events, which a listener makes it do. Left
- * to itself it takes what TLS has decrypted past them, and cuts the connection (also in plain
- * `node:https`) when a request's headers and body come in two records while it has stopped reading,
- * since an answer before was large.
+ * Makes Node feed its HTTP/1 parser by the socket's events, which adding a listener does. Otherwise
+ * Node bypasses them for decrypted data, and cuts the connection (in plain `node:https` too) when a
+ * request's headers and body come in two records while it has stopped reading because an earlier
+ * answer was large.
  */
 function feedByEvents(socket: Socket): void {
   const nothing = () => {};
   socket.on("data", nothing).off("data", nothing);
 }
 
-/** The same for a TCP connection and for the TLS that runs on it. */
+/** The same for a TCP connection and for the TLS connection on top of it. */
 function addressesOf({ localAddress, remoteAddress, remotePort }: Socket): string {
   return `${localAddress} ${remoteAddress} ${remotePort}`;
 }
@@ -138,7 +138,7 @@ function decideTls(tls: Take): Decide {
   return ([first]) => (first === handshakeRecord ? tls : refuseCleartext);
 }
 
-/** Over the limit of its address. */
+/** Its address has reached the limit. */
 const refuse = decideHttp(
   (socket) => endWith(socket, http1Refusal),
   (socket) => endWith(socket, http2Refusal),

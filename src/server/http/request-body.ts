@@ -8,15 +8,15 @@ import type { ChunkResult } from "../util/chunk-result.js";
 import { ReceivedChunks } from "../util/received-chunks.js";
 
 /**
- * A request's body as it comes: everything that arrived in one turn of the event loop, or
- * while the consumer was busy, is given in one chunk. Nothing is read before the first chunk is
- * asked for. What waits here is counted; when there is too much of it, the body ends with
+ * A request's body as it arrives: everything that arrived in one turn of the event loop, or while
+ * the consumer was busy, is delivered in one chunk. Nothing is read before the first chunk is
+ * requested. What waits here is counted; if there is too much of it, the body ends with
  * `resource_exhausted`.
  *
- * A connection without a valid token has a turn for each kilobyte, but for a last one: it may have
- * sent many small things that cost much.
+ * A connection without a valid token has one turn for each kilobyte, except the last one: it may
+ * have sent many small messages that cost much.
  *
- * A body that its client has cut is an error (`canceled`), never an end.
+ * If the client cuts a body off, that is an error (`canceled`), never an end.
  */
 export function readBody(stream: Readable, unread: Unread = uncounted): AsyncIterable<Uint8Array> {
   return { [Symbol.asyncIterator]: () => new BodyReader(stream, unread) };
@@ -30,7 +30,7 @@ class BodyReader implements AsyncIterator<Uint8Array>, Inbound {
   #isStarted = false;
   /** Whether it waits for its turn: frames may be many, and small. */
   #isQueued = false;
-  /** Whether its turn has come, and nothing was given in it yet. */
+  /** Whether its turn has come, and nothing was delivered in it yet. */
   #hasTurn = false;
   #node: PausedStream | undefined;
   #wake = () => {};
@@ -79,7 +79,7 @@ class BodyReader implements AsyncIterator<Uint8Array>, Inbound {
     return connection !== undefined && isKnown(connection);
   }
 
-  /** Whether all of it has come. */
+  /** Whether all of it has arrived. */
   get #isWhole(): boolean {
     return this.#outcome !== undefined && !this.#outcome.error;
   }
@@ -112,7 +112,9 @@ class BodyReader implements AsyncIterator<Uint8Array>, Inbound {
     this.#wake();
   }
 
-  /** Ends without what is here. What still comes is let through, so that the connection goes on. */
+  /**
+   * Ends without what has arrived. What still arrives is dropped, so that the connection continues.
+   */
   #drop(outcome: { error?: ConnectError }): void {
     this.#end(outcome);
     this.#unread.remove(this.#pending.length);
@@ -141,12 +143,12 @@ class BodyReader implements AsyncIterator<Uint8Array>, Inbound {
         return; // That was too much.
       }
     }
-    // HTTP/2 gives each DATA frame by itself, and promises would run between them: what
-    // came in the same packet is to be taken together.
+    // HTTP/2 delivers each DATA frame by itself, and promises would run between them: what came in
+    // the same packet is to be taken together.
     this.#takeTurn();
   };
 
-  /** The turn has come of what arrived. */
+  /** It is the turn of what has arrived. */
   deliver(): void {
     this.#isQueued = false;
     this.#hasTurn = true;
@@ -168,7 +170,7 @@ class BodyReader implements AsyncIterator<Uint8Array>, Inbound {
   }
 
   readonly #onEnd = () => {
-    // Node lets a stream of HTTP/2 end whose connection was cut, too.
+    // Node reports "end" also for an HTTP/2 stream whose connection was cut.
     if ("aborted" in this.#stream && this.#stream.aborted === true) {
       this.#onClose();
     } else {
@@ -183,8 +185,8 @@ class BodyReader implements AsyncIterator<Uint8Array>, Inbound {
 }
 
 /**
- * Counts what a paused stream holds: its sender may fill the window of HTTP/2 that it has, a byte
- * at a time, and Node keeps each chunk by itself.
+ * Counts what a paused stream holds: its sender may fill its HTTP/2 window one byte at a time, and
+ * Node keeps each chunk separately.
  */
 class PausedStream {
   readonly #stream: Readable;
@@ -222,7 +224,7 @@ class PausedStream {
   }
 }
 
-/** What the stream of a request came by: a session of HTTP/2, or a socket of HTTP/1. */
+/** The connection of a request's stream: an HTTP/2 session, or an HTTP/1 socket. */
 function connectionOf(
   request: Readable & {
     readonly stream?: { readonly session?: object };

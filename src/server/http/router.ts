@@ -6,7 +6,7 @@ import { methodNotAllowed, unknownPath, upgradeRequired } from "./errors.js";
 import type { PlainResponse } from "./plain-response.js";
 import { keySetAnswer, keySetPath, probeAnswer } from "./well-known.js";
 
-/** What answers at one path: a method's handler, or a file of the page. */
+/** What answers at a path: a method's handler, or a file of the page. */
 export interface RoutedHandler extends UniversalHandlerFn {
   readonly requestPath: string;
   readonly allowedMethods: readonly string[];
@@ -17,18 +17,18 @@ export interface RouterOptions {
   /** Where WebSockets are opened: other requests get 426. */
   readonly webSocketPaths: readonly string[];
   readonly isReady: () => boolean;
-  /** What tokens can be checked by. Undefined: nothing is said of that. */
+  /** The keys with which tokens can be checked. Undefined: they are not published. */
   readonly publicKeys?: () => readonly PublicKey[];
 }
 
-/** What is at a path: a handler, or an answer: a probe's, the key set, 405, 404. */
+/** The result for a path: a handler, or an answer (of a probe, the key set, 405, 404). */
 export type Route = (
   method: string,
   url: string,
   headers: IncomingHttpHeaders,
 ) => UniversalHandlerFn | PlainResponse;
 
-/** Finds what a request asks for, whichever HTTP it came by. */
+/** Finds what a request asks for, whichever version of HTTP it came by. */
 export function createRoute(options: RouterOptions): Route {
   const { handlers, webSocketPaths, isReady, publicKeys } = options;
   const byPath = new Map(handlers.map((handler) => [handler.requestPath, handler]));

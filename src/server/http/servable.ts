@@ -2,13 +2,13 @@ import type { Limits } from "../limits/limits.js";
 import type { IsTrustedProxy } from "../net/peer-address.js";
 import type { RequestListener, StreamListener, UpgradeListener } from "./node-listeners.js";
 
-/** What a server on a port needs of that which it serves. */
+/** What a server on a port needs from the program that it serves. */
 export interface Servable {
   /**
-   * Answers everything that comes by HTTP: the methods by Connect, gRPC and gRPC-Web,
-   * goa's POST /login, the page at /, the probes /livez and /readyz, /metrics, the keys of
-   * /.well-known/jwks.json, 404 for the rest. For the "request" event of a server of
-   * `node:http`, which is enough for all but gRPC and bidirectional streams, or `node:http2`.
+   * Answers every HTTP request: the methods by Connect, gRPC and gRPC-Web, goa's POST /login, the
+   * page at /, the probes /livez and /readyz, /metrics, the keys of /.well-known/jwks.json, and 404
+   * for the rest. For the "request" event of a server of `node:http`, which is enough for
+   * everything but gRPC and bidirectional streams, or of `node:http2`.
    */
   readonly requestListener: RequestListener;
   /** The same for the "stream" event of a server of `node:http2`, and faster there. */
@@ -19,17 +19,14 @@ export interface Servable {
    * `allowHTTP1`. It answers every upgrade request.
    */
   readonly upgradeListener: UpgradeListener;
-  /**
-   * The limits in force: those of calls are kept, those of connections are the server's to keep.
-   */
+  /** The limits in force: those of calls are enforced here, those of connections by the server. */
   readonly limits: Limits;
   /** Whether connections from an address are a proxy's, on behalf of many clients. */
   readonly isTrustedProxy: IsTrustedProxy;
   /**
-   * Stops: not ready from now on; streams end with `unavailable` ("the server is
-   * stopping"), posting ones when what they have read is stored and answered; WebSockets
-   * are closed with 1001. Resolves when no call is under way and no WebSocket is open; there
-   * is no time limit.
+   * Stops: not ready from now on; streams end with `unavailable` ("the server is stopping"),
+   * posting ones when what they have read is stored and answered; WebSockets are closed with 1001.
+   * Resolves when no call is in progress and no WebSocket is open; there is no time limit.
    *
    * When there are many streams (more than 50), they end spread over time, 500 a second or
    * more, so that their clients do not all come back in the same instant.

@@ -19,19 +19,20 @@ import type { Certificate } from "./tls/certificate.js";
 import { createTls, renewCertificate } from "./tls/tls.js";
 import { listenOnSocket } from "./unix-socket.js";
 
-/** What one HTTP/2 connection may upload before it is read: over a long way 64 KiB is slow. */
+/**
+ * How much one HTTP/2 connection may upload before it is read: over a long distance, 64 KiB is
+ * slow.
+ */
 const sessionWindowBytes = 1024 * 1024;
 
 /** How HTTP/1.1 is served: in milliseconds and bytes. */
 export function http1Options({ maxHeaderBytes, requestTimeoutMs }: Limits) {
   return {
-    /** A stream that uploads may last for days; its deadline and its token bound it. */
+    /** A stream that uploads may last for days; its deadline and its token limit it. */
     requestTimeout: 0,
-    /**
-     * Headers that are slower than this get 408. Without it, `requestTimeout` would stand for it.
-     */
+    /** Headers that are slower than this get 408. Without it, `requestTimeout` would apply. */
     headersTimeout: requestTimeoutMs,
-    /** How often Node looks for such headers. */
+    /** How often Node checks for such headers. */
     connectionsCheckingInterval: Math.min(requestTimeoutMs / 4, 15_000),
     keepAliveTimeout: 65_000,
     /** Larger headers get 431. Node refuses one of just this size, too. */
@@ -42,7 +43,7 @@ export function http1Options({ maxHeaderBytes, requestTimeoutMs }: Limits) {
 export interface ListenOptions {
   /** Address to listen on. Default: 127.0.0.1. */
   readonly host?: string;
-  /** 0 picks a free one. Default: 8080. */
+  /** 0 chooses a free port. Default: 8080. */
   readonly port?: number;
   /**
    * The absolute path of a Unix socket to listen on, instead of `host` and `port`; without `tls`.
@@ -51,7 +52,9 @@ export interface ListenOptions {
   readonly path?: string | undefined;
   /** Who may connect to `path`, as the bits of its file's mode. Default: 0o660. */
   readonly mode?: number;
-  /** The port then takes nothing but TLS, 1.2 or newer. Default: none, it is cleartext. */
+  /**
+   * If given, the port accepts only TLS, 1.2 or newer. Default: none, the port speaks cleartext.
+   */
   readonly tls?: Certificate | undefined;
   /**
    * How long a connection may take to show its protocol, which with TLS is the handshake, in
@@ -63,7 +66,7 @@ export interface ListenOptions {
    * connection. Default: 25,000.
    */
   readonly pingIntervalMs?: number;
-  /** Called for each HTTP/2 connection that is cut because its peer answers no pings. */
+  /** Called for each HTTP/2 connection that is cut because its peer does not answer pings. */
   readonly onSilent?: () => void;
 }
 
@@ -72,11 +75,11 @@ export interface ChatterServer {
   /** Where, such as "http://127.0.0.1:8080", "https://…" with TLS, or "unix:/run/chatter.sock". */
   readonly url: string;
   /**
-   * New connections get this certificate; those that are open are not touched. Throws a
-   * TypeError if the server has no TLS, and what `node:tls` does for a pair that does not fit.
+   * New connections get this certificate; open connections keep theirs. Throws a TypeError if the
+   * server has no TLS, and the error of `node:tls` for a pair that does not match.
    */
   renewCertificate(certificate: Certificate): void;
-  /** How many connections are open: all of them, and those of them that speak HTTP/2. */
+  /** How many connections are open: in total, and those that speak HTTP/2. */
   readonly connections: { readonly all: number; readonly http2: number };
   /**
    * Drains and closes: no new connections, GOAWAY, streams end as `Chatter.stop` says,
@@ -88,7 +91,7 @@ export interface ChatterServer {
 }
 
 /**
- * Serves HTTP/1.1 and HTTP/2, in the clear or over TLS, and WebSockets, on one port.
+ * Serves HTTP/1.1 and HTTP/2, in cleartext or over TLS, and WebSockets, on one port.
  *
  * Rejects with `failed_precondition` if it cannot listen; the text says why. Rejects with a
  * TypeError for `tls` on a Unix socket, and for a `path` that is not one.
@@ -112,7 +115,7 @@ export async function listen(
     throw tlsOnSocket();
   }
   const http1 = createHttp1(http1Options(limits), served.requestListener);
-  http1.maxHeadersCount = 0; // Their bytes are bounded: Node would drop some without a word.
+  http1.maxHeadersCount = 0; // Their bytes are limited: Node would drop some silently.
   http1.on("upgrade", served.upgradeListener);
   answerClientErrors(http1, limits);
   const { maxHeaderListSize, maxHeaderListPairs } = http2HeaderBounds(limits);
@@ -178,7 +181,7 @@ interface Connections {
 function trackConnections(server: Server, http2: Http2Server): Connections {
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
-  // One listener for all of them: an idle connection is to hold little.
+  // One listener for all of them: an idle connection should need little memory.
   function forgetSocket(this: Socket): void {
     sockets.delete(this);
   }
@@ -214,10 +217,10 @@ async function close(
       for (const socket of sockets) {
         socket.destroy();
       }
-      resolve(closed); // A method that does not listen is not waited for.
+      resolve(closed); // A method that ignores its signal is not waited for.
     }, graceMs);
   });
-  // An HTTP/1 connection becomes idle when its last answer is out.
+  // An HTTP/1 connection becomes idle when its last answer is sent.
   const sweep = setInterval(() => http1.closeIdleConnections(), 50);
   try {
     for (const session of sessions) {

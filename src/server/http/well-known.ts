@@ -2,10 +2,10 @@ import type { PublicKey } from "../auth/keys/signing-key.js";
 import { notReady } from "./errors.js";
 import { type PlainResponse, plainResponse } from "./plain-response.js";
 
-/** Where others find the keys to check tokens by, as OpenID Connect and others have it. */
+/** Where others find the keys to check tokens with, as in OpenID Connect. */
 export const keySetPath = "/.well-known/jwks.json";
 
-/** A cache on the way has a new key before it signs, ten seconds after `chatter key rotate`. */
+/** A cache in between has a new key before it signs, ten seconds after `chatter key rotate`. */
 const maxAgeSeconds = 5;
 
 /** The public keys as a JSON Web Key Set (RFC 7517). */
@@ -17,8 +17,8 @@ export function keySetAnswer(keys: readonly PublicKey[]): PlainResponse {
 }
 
 /**
- * The answer to /livez (the process is alive) and /readyz (it welcomes calls); undefined
- * for every other path.
+ * The answer to /livez (the process is alive) and /readyz (it accepts calls); undefined for every
+ * other path.
  */
 export function probeAnswer(path: string, isReady: () => boolean): PlainResponse | undefined {
   switch (path) {

@@ -4,13 +4,14 @@ import type { IsTrustedProxy } from "../net/peer-address.js";
 import type { Limits } from "./limits.js";
 
 /**
- * Maximum number of connections that get the reason of a refusal at a time; more are just closed.
+ * Maximum number of connections that get the reason of their refusal at a time; further ones are
+ * just closed.
  */
 const maxRefusals = 100;
 
 /**
- * Counts the open connections of each address; of IPv6 each network of 64 bits is one. Those of
- * trusted proxies are not counted: they are of many clients.
+ * Counts the open connections of each address; for IPv6, of each network of 64 bits. Those of
+ * trusted proxies are not counted: they serve many clients.
  */
 export class AddressConnections {
   readonly #limits: Pick<Limits, "maxAddressConnections" | "onRefused">;
@@ -27,7 +28,8 @@ export class AddressConnections {
   }
 
   /**
-   * Takes a new connection: whether it is to be served, refused with the reason, or just closed.
+   * Decides about a new connection: whether to serve it, refuse it with the reason, or just close
+   * it.
    */
   enter(socket: Socket): "serve" | "refuse" | "close" {
     const { maxAddressConnections, onRefused } = this.#limits;

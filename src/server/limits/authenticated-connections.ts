@@ -1,5 +1,5 @@
 /*
- * A connection is known from the first valid token on: an HTTP/2 session, or a socket of HTTP/1.
+ * A connection is known from the first valid token on: an HTTP/2 session, or an HTTP/1 socket.
  * Until then it may be anybody's, and has a smaller share of the server.
  */
 
@@ -10,7 +10,7 @@ export function isKnown(connection: object): boolean {
   return known.has(connection);
 }
 
-/** A valid token was shown on this connection. */
+/** This connection has shown a valid token. */
 export function becomeKnown(connection: object | undefined): void {
   if (connection !== undefined && !known.has(connection)) {
     known.add(connection);

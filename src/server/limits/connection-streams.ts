@@ -12,9 +12,9 @@ export function firstStreams({ maxConnectionStreams }: Pick<Limits, "maxConnecti
 }
 
 /**
- * Tells connections that they may have all their streams: with the first valid token, so that
- * calls which wait for it at the client go on at once, and trusted proxies from the start, since
- * those of many clients share one connection there.
+ * Notifies connections that they may have all their streams: with the first valid token, so that
+ * calls that wait for it at the client continue at once, and trusted proxies from the start,
+ * because many clients share their connections.
  */
 export function raiseStreams(
   server: Http2Server,

@@ -16,34 +16,33 @@ export interface Limits {
   readonly maxUserStreams: number;
   /** Messages that one user may post in a second; 0 is off. Default: 0. */
   readonly maxUserMessages: number;
-  /** Failed logins of one address and user name in a minute; 0 is off. Default: 10. */
+  /** Failed logins for one address and user name in a minute; 0 is off. Default: 10. */
   readonly maxLoginAttempts: number;
   /**
-   * Failed logins of one address over all user names in a minute, and logins of it that may be
-   * under way; 0 is off. Of IPv6 a network of 64 bits is one address. Default: 100.
+   * Failed logins for one address over all user names in a minute, and logins of it that may be in
+   * progress; 0 is off. For IPv6, a network of 64 bits is one address. Default: 100.
    */
   readonly maxAddressLoginAttempts: number;
   /**
-   * Bytes that were received and are not used yet, of all calls together, from 8,388,608. A user
-   * has three quarters of them; what comes without a valid token has the fourth, and one address
-   * an eighth.
-   * Default: 134,217,728, which a machine of 512 MB has.
+   * Received bytes that are not processed yet, of all calls together, at least 8,388,608. A user
+   * has three quarters of them; what comes without a valid token has the fourth, and one address an
+   * eighth. Default: 134,217,728, which fits a machine of 512 MB.
    */
   readonly maxUnreadBytes: number;
   /**
-   * How long a request's headers may take, and the one message of a call that takes one, in
-   * milliseconds. Default: 60,000.
+   * How long a request's headers may take to arrive, and the one message of a call with only one,
+   * in milliseconds. Default: 60,000.
    */
   readonly requestTimeoutMs: number;
-  /** What a posting stream may take for its first message; 0 is off. Default: 3,600,000. */
+  /** How long a posting stream may take to send its first message; 0 is off. Default: 3,600,000. */
   readonly firstMessageTimeoutMs: number;
-  /** What it may take for each further message; 0 is off. Default: 3,600,000. */
+  /** How long it may take to send each further message; 0 is off. Default: 3,600,000. */
   readonly uploadIdleTimeoutMs: number;
   /** Age at which a stream is ended, within 10 % of it; 0 is off. Default: 0. */
   readonly maxStreamAgeMs: number;
-  /** Age at which a connection takes no more calls, within 10 % of it; 0 is off. Default: 0. */
+  /** Age at which a connection accepts no more calls, within 10 % of it; 0 is off. Default: 0. */
   readonly maxConnectionAgeMs: number;
-  /** Called each time something is refused by a limit. Default: nothing is called. */
+  /** Called each time a limit refuses something. Default: nothing is called. */
   readonly onRefused: (limit: LimitName) => void;
 }
 
@@ -66,7 +65,7 @@ export type LimitName =
   | "tunnel_credit"
   | "tunnel_blocked";
 
-/** Wide enough that a load test by one user from one machine meets none. */
+/** High enough that a load test by one user from one machine reaches none. */
 export const defaultLimits: Limits = {
   maxTextBytes: 65_536,
   maxMessageBytes: 512 * 1024,

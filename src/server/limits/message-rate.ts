@@ -11,7 +11,7 @@ export interface Allowance {
   readonly error: ConnectError | undefined;
 }
 
-/** Bounds the messages that each user posts in a second, over all streams. */
+/** Limits the messages that each user posts in a second, over all streams. */
 export class MessageRate {
   readonly #limiter: RateLimiterMemory;
   readonly #limits: Pick<Limits, "maxUserMessages" | "onRefused">;
@@ -33,7 +33,7 @@ export class MessageRate {
       }
       const { maxUserMessages, onRefused } = this.#limits;
       onRefused("user_messages");
-      // Consumed are these too: what goes beyond the limit is what is too much.
+      // These messages are consumed, too: whatever exceeds the limit is too much.
       const excess = refusal.consumedPoints - maxUserMessages;
       return {
         count: Math.max(0, count - excess),

@@ -2,7 +2,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectError } from "@connectrpc/connect";
 import { RetryInfoSchema } from "../../gen/google/rpc/retry_info_pb.js";
 
-/** When it is as good as unknown when there will be room again, in milliseconds. */
+/** Used when it is practically unknown when there will be room again, in milliseconds. */
 export const retryLaterMs = 1000;
 
 /**

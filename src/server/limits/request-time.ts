@@ -4,7 +4,7 @@ import { isEnd } from "../util/chunk-result.js";
 import type { Limits } from "./limits.js";
 import { type Upload, type UploadEnd, UploadTimeouts } from "./upload-timeouts.js";
 
-/** Looks after the requests of calls that take one message, which has to be whole in time. */
+/** Limits the time of requests of calls that take one message, which must be complete in time. */
 export function createRequests({ requestTimeoutMs, onRefused }: Limits): UploadTimeouts {
   return new UploadTimeouts({
     firstMs: requestTimeoutMs,
@@ -16,8 +16,8 @@ export function createRequests({ requestTimeoutMs, onRefused }: Limits): UploadT
 }
 
 /**
- * The same handler, whose requests' bodies end with an error if they take too long. Not for
- * posting streams: their time is looked after where their messages are taken.
+ * The same handler, but a request's body ends with an error if it takes too long. Not for posting
+ * streams, which limit the time of each message where it is read.
  */
 export function withRequestTime(
   handler: UniversalHandler,
@@ -29,14 +29,14 @@ export function withRequestTime(
     Symbol.asyncIterator in (request.body as object)
       ? handler({
           ...request,
-          signal: request.signal, // It may be one that is made on demand.
+          signal: request.signal, // It may be created lazily.
           body: new TimedBody(request.body as AsyncIterable<Uint8Array>, uploads, counts),
         })
       : handler(request);
   return Object.assign(timed, handler);
 }
 
-/** A body that has to be whole in time. */
+/** A body that must be complete in time. */
 export function timedBody(
   body: AsyncIterable<Uint8Array>,
   requests: UploadTimeouts,
@@ -44,14 +44,14 @@ export function timedBody(
   return new TimedBody(body, requests, false);
 }
 
-/** A body that is looked after from when it is first asked for until it ends. */
+/** A body that is timed from when it is first requested until it ends. */
 class TimedBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array>, UploadEnd {
   readonly #iterator: AsyncIterator<Uint8Array>;
   #upload: Upload | undefined;
   #fault: { readonly reason: ConnectError } | undefined;
   #reject = (_reason: ConnectError) => {};
   readonly #uploads: UploadTimeouts;
-  /** Whether each chunk counts, or the whole alone. */
+  /** Whether each chunk counts, or only the whole. */
   readonly #counts: boolean;
 
   constructor(body: AsyncIterable<Uint8Array>, uploads: UploadTimeouts, counts: boolean) {

@@ -4,27 +4,30 @@ import { unreadBytes } from "./errors.js";
 import type { Limits } from "./limits.js";
 import { withRetry } from "./over-limit.js";
 
-/** How much of one call may lie unread before its sender is made to wait, in bytes. */
+/** How much of one call may be unread before its sender has to wait, in bytes. */
 export const readAheadBytes = 256 * 1024;
 
 /** The same while memory is short. */
 const shortReadAheadBytes = 16 * 1024;
 
-/** What is held in a chunk of its own costs this many bytes besides its own. */
+/** Data in a chunk of its own costs this many bytes besides its own. */
 export const chunkCost = 128;
 
-/** The share of one user, of all that comes without a valid token, and of one address in that. */
+/**
+ * The share of one user, of everything that comes without a valid token, and of one address in
+ * that.
+ */
 const shares = { user: 3 / 4, anonymous: 1 / 4, address: 1 / 8 };
 
 /**
- * Of a user, or an address, that holds less than this share nothing is refused because of what
- * others hold: two addresses that send all they may would else keep everybody from logging in.
+ * A user, or an address, that holds less than this share is refused nothing because of what others
+ * hold: otherwise two addresses that send all they may would keep everybody from logging in.
  */
 const smallShares = { user: 1 / 64, address: 1 / 1024 };
 
 /**
- * From this part of a share on, memory is short. Early: what has been allowed to be sent still
- * comes, a window of HTTP/2 for each stream.
+ * From this part of a share on, memory is short. Early, because what senders have already been
+ * allowed to send still arrives, up to one HTTP/2 window for each stream.
  */
 const shortFrom = 1 / 8;
 
@@ -37,10 +40,10 @@ interface Owner {
 }
 
 /**
- * The budget of what was received and is not used yet, on whatever wire: bodies, messages half
- * put together, frames half sent, posts that wait for the log, requests sent ahead. A user has
- * three quarters of it; what comes without a valid token has the fourth, and one address an
- * eighth. What a call adds beyond any of these ends that call, and no other.
+ * The budget of received bytes that are not processed yet, on whatever wire: bodies, incomplete
+ * messages, partly sent frames, posts that wait for the log, requests sent ahead. A user has three
+ * quarters of it; what comes without a valid token has the fourth, and one address an eighth. A
+ * call that adds bytes beyond any of these is ended, and no other.
  */
 export class UnreadBytes {
   readonly #limits: Pick<Limits, "maxUnreadBytes" | "onRefused">;
@@ -62,14 +65,16 @@ export class UnreadBytes {
     return this.#owners.size;
   }
 
-  /** For a call, or a connection, from this address. Its {@link Unread.end} is to be called. */
+  /**
+   * For a call, or a connection, from this address. Call its {@link Unread.end} when it is over.
+   */
   open(address: string): Unread {
     return new BudgetedUnread(this, address);
   }
 
   /** @internal */
   enter(user: string | undefined, address: string): Owner {
-    // No user's name has a control character.
+    // No user name has a control character.
     const key = user ?? `\0${networkOf(address)}`;
     let owner = this.#owners.get(key);
     if (!owner) {
@@ -102,7 +107,7 @@ export class UnreadBytes {
     this.#total += bytes;
   }
 
-  /** @internal How much of the narrowest share is in use; over 1 is too much. */
+  /** @internal How much of the tightest share is in use; over 1 is too much. */
   use(owner: Owner, isUser: boolean): number {
     const { maxUnreadBytes } = this.#limits;
     const kind = isUser ? "user" : "address";
@@ -114,7 +119,7 @@ export class UnreadBytes {
     return Math.max(own, others, this.#total) / maxUnreadBytes;
   }
 
-  /** @internal The bytes of a call that ends are on their way out: no share is charged for them. */
+  /** @internal The bytes of an ending call will soon be gone: no share is charged for them. */
   refuse(owner: Owner, isUser: boolean, held: number): ConnectError {
     this.count(owner, isUser, -held);
     this.countLeaving(held);
@@ -123,20 +128,20 @@ export class UnreadBytes {
   }
 }
 
-/** What one call has received and not used yet. */
+/** What one call has received and not processed yet. */
 export interface Unread {
-  /** How much may lie unread before the sender is made to wait: less while memory is short. */
+  /** How much may be unread before the sender has to wait: less while memory is short. */
   readonly readAhead: number;
   /**
-   * Counts bytes that came and have to wait. Returns the error that the call is to end with if
-   * they are too many: what it holds is then to be let go. There is no way back from that.
+   * Counts bytes that arrived and have to wait. If they are too many, returns the error that ends
+   * the call: what it holds must be released then. This is final.
    */
   add(bytes: number): ConnectError | undefined;
-  /** This many of them are used, or let go. */
+  /** This many of them are processed, or released. */
   remove(bytes: number): void;
   /** The call has a valid token: it is charged to this user. */
   belongTo(user: string): void;
-  /** The call is over: nothing of it counts any more, now or later. */
+  /** The call is over: none of it counts any more, now or later. */
   end(): void;
 }
 
@@ -144,7 +149,7 @@ class BudgetedUnread implements Unread {
   readonly #budget: UnreadBytes;
   readonly #address: string;
   #user: string | undefined;
-  /** Looked up when the first bytes come: of most calls all bytes are used as they come. */
+  /** Looked up when the first bytes arrive: most calls process all bytes as they arrive. */
   #owner: Owner | undefined;
   #held = 0;
   #isOver = false;
@@ -221,7 +226,7 @@ class BudgetedUnread implements Unread {
   }
 }
 
-/** Of calls that nobody counts. */
+/** For calls that nobody counts. */
 export const uncounted: Unread = {
   readAhead: readAheadBytes,
   add: () => undefined,

@@ -3,28 +3,28 @@ import { firstMessageLate, nextMessageLate } from "./errors.js";
 import type { LimitName, Limits } from "./limits.js";
 import { withRetry } from "./over-limit.js";
 
-/** What is called when an upload takes too long, with the error that it ends with. */
+/** Called when an upload takes too long, with the error that ends it. */
 export interface UploadEnd {
   abort(reason: ConnectError): void;
-  /** Whether nothing need come now. Default: it never may be silent. */
+  /** Whether it may be silent now. Default: it never may. */
   mayBeSilent?(): boolean;
 }
 
-/** One upload under way. */
+/** One upload in progress. */
 export interface Upload {
-  /** Counts what has come; its consumer adds to it. */
+  /** Counts what has arrived; its consumer adds to it. */
   taken: number;
 }
 
 interface Watched extends Upload {
   readonly end: UploadEnd;
-  /** What `taken` was when it was looked at last. */
+  /** The value of `taken` at the last check. */
   seen: number;
-  /** When `taken` was seen to have changed. */
+  /** When `taken` was last seen to change. */
   since: number;
 }
 
-/** What a kind of upload may take, in milliseconds; 0 is off. */
+/** How long a kind of upload may take, in milliseconds; 0 is off. */
 export interface UploadTimes {
   readonly firstMs: number;
   readonly nextMs: number;
@@ -38,12 +38,12 @@ const looksPerTime = 4;
 const longestLookMs = 15_000;
 
 /**
- * Ends uploads that bring nothing for too long. One timer looks after all of them: an upload
- * costs a place in a set, and what it brings costs a counter.
+ * Ends uploads that bring nothing for too long. One timer serves all of them: an upload costs an
+ * entry in a set, and what it brings costs a counter.
  */
 export class UploadTimeouts {
   readonly #times: UploadTimes;
-  /** Undefined: there is nothing to look for. */
+  /** Undefined: there is nothing to check. */
   readonly #lookMs: number | undefined;
   readonly #watched = new Set<Watched>();
   #timer: NodeJS.Timeout | undefined;
@@ -56,7 +56,7 @@ export class UploadTimeouts {
     }
   }
 
-  /** Begins to look after an upload; call `leave` when it is over. */
+  /** Begins to watch an upload; call `leave` when it is over. */
   enter(end: UploadEnd): Upload {
     const upload = { end, taken: 0, seen: 0, since: performance.now() };
     this.#watched.add(upload);
@@ -94,7 +94,7 @@ export class UploadTimeouts {
   };
 }
 
-/** Looks after the uploads of streams. */
+/** Times the uploads of streams. */
 export function createUploadTimeouts(limits: Limits): UploadTimeouts {
   return new UploadTimeouts({
     firstMs: limits.firstMessageTimeoutMs,

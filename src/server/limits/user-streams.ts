@@ -23,7 +23,7 @@ export class UserStreams {
    */
   enter(user: string | undefined, address: string): string {
     const { maxUserStreams } = this.#limits;
-    // No user's name has a control character.
+    // No user name has a control character.
     const key = user ?? `\0${networkOf(address)}`;
     const most = user === undefined ? maxAnonymousStreams : maxUserStreams;
     const open = this.#open.get(key) ?? 0;

@@ -15,7 +15,7 @@ const grpcTypes = {
   bidi_streaming: "bidi_stream",
 } as const;
 
-/** What is known of a method's calls. */
+/** The figures of a method's calls. */
 class MethodFigures {
   started = 0;
   /** Of the calls that are over. */
@@ -34,7 +34,7 @@ class MethodFigures {
     };
   }
 
-  /** Messages of all calls, those under way among them. */
+  /** Messages of all calls, including those in progress. */
   total(of: "received" | "sent"): number {
     let total = this[of];
     for (const calls of this.open.values()) {
@@ -47,9 +47,9 @@ class MethodFigures {
 }
 
 /**
- * Figures of calls, under the names that gRPC servers in other languages use, and Chatter's
- * own. They are kept as plain numbers and become metrics when somebody asks for them: a
- * call's messages are counted by itself, and added up only then.
+ * Metrics of calls, under the names that gRPC servers in other languages use, and Chatter's own.
+ * They are kept as plain numbers and become metrics when they are scraped: a call counts its own
+ * messages, which are added up only then.
  */
 export class CallMetrics implements CallObserver {
   readonly #methods = new Map<DescMethod, MethodFigures>();
@@ -130,7 +130,7 @@ export class CallMetrics implements CallObserver {
     });
   }
 
-  /** Has figures of a method before its first call: its series begin with 0. */
+  /** Creates the series of a method before its first call: they begin with 0. */
   registerMethod(method: DescMethod): void {
     this.#figuresOf(method);
   }

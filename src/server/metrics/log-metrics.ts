@@ -9,7 +9,7 @@ const diskBuckets = [
 /** A commit has 4096 messages at most. */
 const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 
-/** Figures of what the log does. */
+/** Metrics of what the log does. */
 export class LogMetrics implements LogObserver {
   readonly #appends: Counter;
   readonly #repeats: Counter;

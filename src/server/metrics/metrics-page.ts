@@ -9,15 +9,15 @@ import type { RoutedHandler } from "../http/router.js";
 import { peerAddressKey, unixPeer } from "../net/peer-address.js";
 import type { Metrics } from "./metrics.js";
 
-/** Where metrics are, on the port of the calls and on one of their own. */
+/** The path of metrics, on the port of the calls and on an address of their own. */
 export const metricsPath = "/metrics";
 
-/** What proxies add: who asks is then not on this machine, whatever the address says. */
+/** Headers that proxies add: then the client is not on this machine, whatever the address says. */
 const proxyHeaders = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 
 /**
- * GET /metrics on the port of the calls: for programs on the same machine, without a token.
- * Others get 403, as the port may be open to the world.
+ * GET /metrics on the port of the calls: for programs on the same machine, without a token. Others
+ * get 403, because the port may be public.
  */
 export function createMetricsPage(metrics: Metrics): RoutedHandler {
   async function answer(request: UniversalServerRequest): Promise<UniversalServerResponse> {

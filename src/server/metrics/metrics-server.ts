@@ -21,18 +21,17 @@ export interface MetricsServer {
 }
 
 export interface MetricsServerOptions {
-  /** What /readyz says. Default: ready. */
+  /** The answer of /readyz. Default: ready. */
   readonly isReady?: () => boolean;
   /**
-   * The hosts that it answers for; see `createHostCheck`. Default: the names of this machine on a
-   * loopback address, elsewhere every one.
+   * The hosts that it answers for; see `createHostCheck`. Default: on a loopback address the names
+   * of this machine, elsewhere every host.
    */
   readonly allowedHosts?: readonly string[] | undefined;
 }
 
 /**
- * Serves GET /metrics and the probes, and nothing else, to whoever asks. Rejects if it cannot
- * listen.
+ * Serves GET /metrics and the probes, and nothing else, to any client. Rejects if it cannot listen.
  */
 export async function listenForMetrics(
   metrics: Metrics,
@@ -56,7 +55,7 @@ export async function listenForMetrics(
     }
     answer(metrics, request, response).catch(() => response.destroy());
   });
-  server.maxHeadersCount = 0; // Their bytes are bounded: Node would drop some without a word.
+  server.maxHeadersCount = 0; // Their bytes are limited: Node would drop some silently.
   answerClientErrors(server, { maxHeaderBytes, onRefused: (limit) => metrics.refused(limit) });
   await listenOn(server, address);
   return {

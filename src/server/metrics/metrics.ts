@@ -10,8 +10,8 @@ import { type Connections, type ObservedServer, ServerMetrics } from "./server-m
 
 export interface MetricsOptions {
   /**
-   * Where the metrics are registered, beside others of the program. Default: a registry of
-   * their own, which has those of the process and its event loop too.
+   * Where the metrics are registered, beside others of the program. Default: a registry of their
+   * own, which also has those of the process and its event loop.
    */
   readonly registry?: Registry;
 }
@@ -20,23 +20,23 @@ export interface MetricsOptions {
 export interface Metrics {
   /** prom-client's: `await registry.metrics()` is what Prometheus reads. */
   readonly registry: Registry;
-  /** To be given to the log: `openFileLog({ dir, observer: metrics.log })`. */
+  /** For the log: `openFileLog({ dir, observer: metrics.log })`. */
   readonly log: LogObserver;
-  /** The rest is for `createChatter`. */
+  /** The rest is used by `createChatter`. */
   readonly calls: CallObserver;
-  /** Has series of a method before its first call. */
+  /** Creates the series of a method before its first call. */
   registerMethod(method: DescMethod): void;
   /** The messages of a stream take this path. */
   recordPath(path: MessagePath): void;
-  /** Something was refused by this limit, one of few. */
+  /** This limit has refused something; there are few limits. */
   refused(limit: string): void;
-  /** A connection was cut because its peer answers no pings. */
+  /** A connection was cut because its peer does not answer pings. */
   recordUnresponsive(protocol: "http2" | "websocket"): void;
-  /** Asks this server from now on. */
+  /** Observes this server from now on. */
   observeServer(server: ObservedServer): void;
-  /** Asks for the number of open connections, by their protocol, from now on. */
+  /** Observes the number of open connections, by their protocol, from now on. */
   observeConnections(connections: Connections): void;
-  /** Asks how many lines of the server log were dropped, from now on. */
+  /** Observes how many lines of the server log were dropped, from now on. */
   observeServerLog(dropped: () => number): void;
 }
 

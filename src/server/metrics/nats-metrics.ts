@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { LogStatus } from "../log/message-log.js";
 
-/** Registers how it stands with NATS, as it is when somebody asks. */
+/** Registers the state of NATS, as it is at each scrape. */
 export function registerNatsMetrics(registry: Registry, status: () => LogStatus): void {
   const registers = [registry];
   const gauge = (

@@ -2,8 +2,8 @@ import { stat } from "node:fs/promises";
 import { collectDefaultMetrics, Gauge, type Registry } from "prom-client";
 
 /**
- * Those of prom-client's that take milliseconds of the event loop for each thousand of
- * sockets. What is left of them says `nodejs_active_resources`.
+ * The metrics of prom-client that block the event loop for milliseconds for each thousand sockets.
+ * `nodejs_active_resources` has most of their information.
  */
 const costly = [
   "process_open_fds",
@@ -13,10 +13,10 @@ const costly = [
   "nodejs_active_requests_total",
 ];
 
-/** Linux lists a process's open files here, and since 6.2 says in the size how many there are. */
+/** Linux lists a process's open files here, and since 6.2 the size says how many there are. */
 const openFiles = "/proc/self/fd";
 
-/** Registers what is known of the process, its memory and its event loop. */
+/** Registers metrics of the process, its memory and its event loop. */
 export function registerProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry });
   for (const name of costly) {

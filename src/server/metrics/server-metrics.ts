@@ -2,23 +2,23 @@ import { Counter, Gauge, type Registry } from "prom-client";
 import type { MessageLog } from "../log/message-log.js";
 import { registerNatsMetrics } from "./nats-metrics.js";
 
-/** What a server can be asked when somebody wants its metrics. */
+/** What a server can be asked at a scrape. */
 export interface ObservedServer {
   readonly log: Pick<MessageLog, "head" | "first" | "writeFault" | "status">;
   readonly isReady: () => boolean;
-  /** For each subscriber the sequence of the last message that it was handed. */
+  /** For each subscriber, the sequence of the last message that it was given. */
   readonly subscribers: () => Iterable<number>;
-  /** How many bytes were received and are not used yet. Default: 0. */
+  /** How many received bytes are not processed yet. Default: 0. */
   readonly unreadBytes?: () => number;
 }
 
 /** How many connections are open, by their protocol, of which there are few. */
 export type Connections = () => Readonly<Record<string, number>>;
 
-/** Bounds by which the number of messages behind is counted. */
+/** Bounds of the histogram of the number of messages behind. */
 const lagSteps = [0, 100, 10_000, 1_000_000];
 
-/** What stands at the moment of a scrape: nothing of it costs anything in between. */
+/** The state at the moment of a scrape: it costs nothing in between. */
 export class ServerMetrics {
   readonly #refused: Counter;
   readonly #unresponsive: Counter;
@@ -58,7 +58,7 @@ export class ServerMetrics {
       name: "chatter_subscribers",
       help: "Subscribers that follow the log.",
       registers,
-      // One walk for the three of them: they are collected in the order of their making.
+      // One pass for the three of them: they are collected in the order of their creation.
       collect: this.#collect((gauge, { log, subscribers }) => {
         const counts = lagSteps.map(() => 0);
         let count = 0;
@@ -126,7 +126,7 @@ export class ServerMetrics {
   }
 
   observeServer(observed: ObservedServer): void {
-    // Before the first server is observed nobody knows whether it is one on NATS.
+    // Before the first server is observed, it is unknown whether it is one on NATS.
     if (this.#observed?.log.status === undefined && observed.log.status !== undefined) {
       registerNatsMetrics(this.#registry, () => this.#observed!.log.status!);
     }

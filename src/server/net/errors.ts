@@ -1,12 +1,12 @@
 import { defineFailure } from "../../errors/define.js";
 
 /*
- * A program that mounts Chatter gave a wrong option. For `chatter serve` they become errors of the
- * settings.
+ * A program that mounts Chatter gave an invalid option. `chatter serve` reports them as errors of
+ * the settings.
  */
 
 /**
- * `allowedOrigins`, or `origins` of a WebSocket bridge, has something else than an origin.
+ * `allowedOrigins`, or `origins` of a WebSocket bridge, contains something that is not an origin.
  *
  * Remedy: Write the scheme, the host, and the port unless it is the scheme's own.
  */
@@ -16,7 +16,7 @@ export const invalidOrigin = defineFailure(
 );
 
 /**
- * `allowedHosts` has something else than a host.
+ * `allowedHosts` contains something that is not a host.
  *
  * Remedy: Correct it as the text says.
  */
@@ -26,7 +26,7 @@ export const invalidHost = defineFailure(
 );
 
 /**
- * `trustedProxies` has something else than an address or a network.
+ * `trustedProxies` contains something that is not an address or a network.
  *
  * Remedy: Correct it as the text says.
  */

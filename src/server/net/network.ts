@@ -1,8 +1,8 @@
 import { isIPv6 } from "node:net";
 
 /**
- * What counts as one address: of IPv6 the first 64 bits, for who has one such address has all
- * that begin so. IPv4 in the form of IPv6 is IPv4.
+ * What counts as one address: for IPv6 the first 64 bits, because whoever has one such address has
+ * all that begin with them. IPv4 in the form of IPv6 counts as IPv4.
  */
 export function networkOf(address: string): string {
   if (!address.includes(":") || !isIPv6(address)) {

@@ -16,15 +16,15 @@ export const unixPeer = "unix";
 export const peerAddressKey = createContextKey("", { description: "the client's address" });
 
 /**
- * Tells the address of a client from that of its connection and its `X-Forwarded-For`, of
- * several such headers from their values with commas between.
+ * Finds the address of a client, from that of its connection and its `X-Forwarded-For`; several
+ * such headers are joined with commas.
  */
 export type PeerAddress = (
   connectionAddress: string | undefined,
   forwardedFor: string | string[] | undefined,
 ) => string;
 
-/** Tells whether an address is that of a proxy whose word counts. */
+/** Whether an address is that of a trusted proxy. */
 export type IsTrustedProxy = (address: string | undefined) => boolean;
 
 /**
@@ -51,10 +51,10 @@ export function createTrustedProxies(trustedProxies: readonly string[] = []): Is
 }
 
 /**
- * Makes the function that tells a client's address. What a proxy says of it counts only if
- * it is trusted: the client is then the last address of the list that is not a trusted proxy
- * itself, since what stands before that one is the client's own word. A list that cannot be
- * read says nothing: the connection's address counts.
+ * Makes the function that finds a client's address. The header of a proxy counts only if the proxy
+ * is trusted: the client is then the last address of the list that is not a trusted proxy itself,
+ * because the client may have written what comes before it. If the list cannot be read, the
+ * connection's address counts.
  */
 export function createPeerAddress(isTrusted: IsTrustedProxy): PeerAddress {
   return (connectionAddress = "", forwardedFor = "") => {
@@ -77,7 +77,7 @@ export function createPeerAddress(isTrusted: IsTrustedProxy): PeerAddress {
   };
 }
 
-/** What sockets that listen on IPv6 put before an IPv4 address. */
+/** The prefix that sockets listening on IPv6 put before an IPv4 address. */
 const mappedPrefix = /^::ffff:(?=\d+\.)/;
 
 function addNetwork(list: BlockList, text: string): void {

@@ -1,7 +1,7 @@
 /** Maximum number of origins that are remembered: a client can send any number of them. */
 const maxOrigins = 100;
 
-/** Hands on each origin whose pages were refused once, and at most 100 of them. */
+/** Passes each origin whose pages were refused on once, and at most 100 of them. */
 export function createRefusedOrigins(onFirst: (origin: string) => void): (origin: string) => void {
   const known = new Set<string>();
   return (origin) => {

@@ -1,6 +1,6 @@
 const absoluteForm = /^https?:\/\/([^/?#]*)/i;
 
-/** Whether a request target is a path and no more, as nearly all are (RFC 9112, 3.2.1). */
+/** Whether a request target is just a path, as nearly all are (RFC 9112, 3.2.1). */
 function isOriginForm(target: string): boolean {
   return target.startsWith("/");
 }
@@ -27,13 +27,12 @@ export function withoutAuthority(target: string): string {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-/** Nearly all requests name the same host, which is read once. */
+/** Nearly all requests name the same host, so it is parsed only once. */
 let lastReadable: string | undefined;
 
 /**
- * The host that a request names, as far as a URL can have it; else "localhost". HTTP/1.0 need not
- * name one, and Node's own client of HTTP/2 writes "::1:8080", without the brackets that a URL
- * needs.
+ * The host that a request names, in a form that URLs can have; else "localhost". HTTP/1.0 need not
+ * name one, and Node's own HTTP/2 client writes "::1:8080", without the brackets that a URL needs.
  */
 export function readableHost(authority: string | undefined): string {
   if (authority !== undefined && authority === lastReadable) {

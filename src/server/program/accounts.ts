@@ -23,9 +23,9 @@ export interface Accounts {
 }
 
 /**
- * Reads the files that the settings name, and again when they change and at SIGHUP. Rejects
- * with a reason for people if one is wrong at the start; later that is logged, and what was
- * there before stays.
+ * Reads the files that the settings name, and again when they change and at SIGHUP. Rejects with a
+ * reason for people if one is invalid at the start; later that is logged, and the previous content
+ * stays.
  */
 export async function openAccounts(
   settings: AccountSettings,

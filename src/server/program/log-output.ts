@@ -36,7 +36,7 @@ export class LogOutput {
   #turnEnd: NodeJS.Immediate | undefined;
   #onResume: (dropped: number) => void = () => {};
 
-  /** @param fd open for writing, and not blocking, as {@link openStandardError} makes one */
+  /** @param fd open for writing, and non-blocking, as {@link openStandardError} makes one */
   constructor(fd: number, { maxWaitingBytes = 1024 * 1024 }: LogOutputOptions = {}) {
     this.#fd = fd;
     this.#maxWaitingBytes = maxWaitingBytes;
@@ -131,7 +131,7 @@ export class LogOutput {
     return true;
   }
 
-  /** Joins the first buffered lines into one chunk, which then is `#waiting[0]`. */
+  /** Joins the first buffered lines into one chunk, which is then `#waiting[0]`. */
   #nextChunk(): Buffer {
     let count = 1;
     let bytes = this.#waiting[0]!.length;
@@ -149,7 +149,7 @@ export class LogOutput {
     try {
       return writeSync(this.#fd, bytes);
     } catch (error) {
-      // Anything else may pass, such as a full pipe or disk. It can be seen now by the count alone.
+      // Any other reason may pass, such as a full pipe or disk. For now, only the count shows it.
       return (error as NodeJS.ErrnoException).code === "EPIPE" ? undefined : 0;
     }
   }
@@ -164,8 +164,9 @@ function linesIn(chunks: readonly Buffer[]): number {
 }
 
 /**
- * Standard error, so that writing to it does not wait. Of a pipe or a terminal it is one of the
- * process's own: whether writing waits is said of what is open, which others may share.
+ * Standard error, opened so that writing to it does not block. A pipe or a terminal is opened again
+ * by the process: whether writing blocks is a property of the open file, which other processes may
+ * share.
  */
 export function openStandardError(): number {
   const stats = fstatSync(2);
@@ -174,9 +175,9 @@ export function openStandardError(): number {
       const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
       return openSync("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY);
     } catch {
-      // It is another user's, or there is no /proc.
+      // It belongs to another user, or there is no /proc.
     }
   }
-  void process.stderr; // Node makes it so when it opens this: a pipe, or a socket of systemd's.
+  void process.stderr; // Node makes it non-blocking when it opens this: a pipe, or a socket of systemd's.
   return 2;
 }

@@ -4,15 +4,15 @@ import type { ReportSettings } from "../settings/report-settings.js";
 
 export interface LoggerOptions {
   readonly level: ReportSettings["logLevel"];
-  /** Lines for people, as on a terminal, in place of JSON. Default: if standard error is one. */
+  /**
+   * Lines for people, as on a terminal, instead of JSON. Default: if standard error is a terminal.
+   */
   readonly pretty?: boolean;
   /** Where the lines go. */
   readonly destination: DestinationStream;
 }
 
-/**
- * The program's own log: JSON, one object a line; on a terminal lines that read easily.
- */
+/** The server log: JSON, one object a line; on a terminal, lines that are easy to read. */
 export async function createLogger({
   level,
   pretty = process.stderr.isTTY,
@@ -26,7 +26,7 @@ export async function createLogger({
     : pino({ level, base: undefined, hooks: { streamWrite: visibleLine } }, destination);
 }
 
-/** An error whose stack is read line by line. */
+/** An error whose stack is logged as a list of lines. */
 function withStackLines(error: unknown): unknown {
   if (!(error instanceof Error)) {
     return error;
@@ -35,7 +35,7 @@ function withStackLines(error: unknown): unknown {
   return { ...fields, stack: stack.split("\n").map((line) => line.trim()) };
 }
 
-/** Loaded only where it is used. In this process: a worker would lose lines at a crash. */
+/** Loaded only where it is used. In this process: a worker would lose lines in a crash. */
 async function createPrettyStream(destination: DestinationStream): Promise<DestinationStream> {
   const { prettyFactory } = await import("pino-pretty");
   const prettify = prettyFactory({
@@ -46,10 +46,10 @@ async function createPrettyStream(destination: DestinationStream): Promise<Desti
   return { write: (line) => destination.write(visible(prettify(line) ?? "", ownControls)) };
 }
 
-/** Of lines for people: their ends, and their colours. Fields are JSON, which escapes its own. */
+/** The ends and colours of lines for people. Fields are JSON, which escapes its own. */
 const ownControls = "\n\u001b";
 
-/** JSON leaves much as it is that the terminal on which somebody reads the log may obey. */
+/** JSON leaves characters unescaped that a terminal on which somebody reads the log may obey. */
 function visibleLine(line: string): string {
   return `${visible(line.trimEnd())}\n`;
 }

@@ -20,7 +20,7 @@ import { stopSignal } from "./stop-signal.js";
 
 /**
  * The program: opens the log, serves until the process is signalled to stop (SIGTERM, SIGINT),
- * drains and resolves. Says on one line of standard output where it listens. Rejects with
+ * drains and resolves. Prints one line on standard output that says where it listens. Rejects with
  * a reason for people if it cannot start.
  */
 export async function serve(settings: ServeSettings): Promise<void> {

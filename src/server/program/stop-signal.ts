@@ -1,4 +1,4 @@
-/** npm hands Ctrl-C on to a program that the terminal has signalled already. */
+/** npm passes Ctrl-C on to a program that the terminal has already signalled. */
 const npmRepeatMs = 200;
 
 /**

@@ -31,11 +31,13 @@ export class RoomSelection {
     this.isAll = this.prefixes.has("");
     this.single = this.names.size + this.prefixes.size === 1 ? [...this.names][0] : undefined;
     const patterns = [...this.prefixes].map((prefix) => `${prefix}*`);
-    // By the title of `main`, so that its key is not that of no room at all.
+    // The title of `main`, so that its key differs from that of no room at all.
     this.key = [...patterns, ...[...this.names].map(roomTitle)].sort().join(" ");
   }
 
-  /** The rooms of valid names and patterns: `team/alpha`, `team/*`, `*`; `main` or empty. */
+  /**
+   * The rooms with these valid names and patterns: `team/alpha`, `team/*`, `*`; `main` or empty.
+   */
   static of(rooms: readonly string[]): RoomSelection {
     return new RoomSelection(
       rooms.filter((room) => !room.endsWith("*")).map(roomOf),

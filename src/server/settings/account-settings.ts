@@ -11,7 +11,7 @@ import { type IssuerSettings, type issuerSettings, readIssuerSettings } from "./
 import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
-/** Who may come in, and what tokens are signed with. */
+/** Accounts, and the keys that sign tokens. */
 export const accountSettings = {
   demo: {
     flag: "--demo",
@@ -64,17 +64,17 @@ export interface AccountSettings {
   readonly usersFile: string | undefined;
   readonly revocationsFile: string | undefined;
   readonly signingKeyFile: string | undefined;
-  /** The key itself, from CHATTER_SIGNING_KEY: it has no flag, process lists are public. */
+  /** The key itself, from CHATTER_SIGNING_KEY: it has no flag, because process lists are public. */
   readonly signingKey: string | undefined;
   readonly tokenIssuer: string;
-  /** Whose tokens are accepted beside the server's own. */
+  /** The outside issuer whose tokens are accepted beside the server's own. */
   readonly issuer: IssuerSettings | undefined;
   readonly audience: string;
   /** Milliseconds. */
   readonly tokenLifetimeMs: number;
 }
 
-/** Throws a `UsageError` for the first that is wrong, or for some that exclude each other. */
+/** Throws a `UsageError` for the first that is wrong, or for settings that exclude each other. */
 export function readAccountSettings(
   reader: SettingReader<typeof accountSettings>,
   issuerReader: SettingReader<typeof issuerSettings>,

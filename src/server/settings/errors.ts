@@ -121,7 +121,8 @@ export const credentialsInJwksUrl = defineUsageError(
 );
 
 /**
- * The address of NATS in `--log` cannot be read. It is never quoted, for it may have a password.
+ * The address of NATS in `--log` cannot be read. It is never quoted, because it may have a
+ * password.
  *
  * Remedy: Correct `--log` as the text says.
  */

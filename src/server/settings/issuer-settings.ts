@@ -6,7 +6,7 @@ import { credentialsInJwksUrl, halfAnIssuer, scopesWithoutIssuer } from "./error
 import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
-/** Whose tokens are accepted beside the server's own. */
+/** The outside issuer whose tokens are accepted beside the server's own. */
 export const issuerSettings = {
   issuer: {
     flag: "--issuer <name>",
@@ -39,15 +39,15 @@ export const issuerSettings = {
 export interface IssuerSettings {
   readonly issuer: string;
   readonly jwksUrl: URL;
-  /** Undefined: the usual one. */
+  /** Undefined: the claim `scope`. */
   readonly scopeClaim: string | undefined;
-  /** Undefined: scopes are themselves. */
+  /** Undefined: each scope grants itself. */
   readonly scopeMap: ReadonlyMap<string, Scope> | undefined;
 }
 
 /**
- * The outside issuer, if there is one. Throws a `UsageError` for the first setting that is
- * wrong, or for one without those that it needs.
+ * The outside issuer, if there is one. Throws a `UsageError` for the first setting that is wrong,
+ * or if one is given without those that it needs.
  */
 export function readIssuerSettings(
   reader: SettingReader<typeof issuerSettings>,
@@ -79,7 +79,7 @@ function checkIssuer(reader: SettingReader<typeof issuerSettings>, issuer: strin
 
 function urlOf(reader: SettingReader<typeof issuerSettings>, text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  // Not quoted: it may have a password in it.
+  // Not quoted: it may contain a password.
   if (url && url.username + url.password !== "") {
     throw credentialsInJwksUrl();
   }

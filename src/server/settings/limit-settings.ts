@@ -4,7 +4,7 @@ import type { SettingReader } from "./setting-reader.js";
 
 const seconds = (ms: number) => String(ms / 1000);
 
-/** How much of anything one peer may have. */
+/** Limits on what one peer may use. */
 export const limitSettings = {
   maxTextBytes: {
     flag: "--max-text-bytes <bytes>",

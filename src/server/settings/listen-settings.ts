@@ -7,7 +7,7 @@ import { halfACertificate, modeWithoutSocket, socketAndPort } from "./errors.js"
 import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
-/** Where the server listens, to whom, and how it stops. */
+/** Where the server listens, for whom, and how it stops. */
 export const listenSettings = {
   host: {
     flag: "--host <address>",
@@ -86,7 +86,7 @@ export interface ListenSettings {
   readonly allowedOrigins: readonly string[];
   /** Undefined: not given. */
   readonly allowedHosts: readonly string[] | undefined;
-  /** The hosts that are answered for. Undefined: every one. */
+  /** The hosts that the server answers for. Undefined: every one. */
   readonly answeredHosts: readonly string[] | undefined;
   readonly trustedProxies: readonly string[];
   /** Milliseconds. */

@@ -71,7 +71,7 @@ export interface LogSettings {
 function readEngine(reader: SettingReader<typeof logSettings>): "file" | "memory" {
   const words = ["file", "memory", "level"] as const;
   const engine = reader.oneOf("log", words, "file, memory or nats://host:port");
-  // What the engine for one machine was called when it was LevelDB.
+  // The name of the engine for one machine when it was LevelDB.
   return engine === "level" ? "file" : engine;
 }
 
@@ -84,7 +84,7 @@ export function readLogSettings(
   const nats = isNatsAddress(log) ? readNatsSettings(natsReader, log) : undefined;
   const windowMs = reader.milliseconds("dedupeWindow", 1, 7 * 86_400)!;
   if (nats !== undefined && windowMs <= nats.timeoutMs) {
-    // A post is tried again for that long: a later attempt would be stored as another message.
+    // A post is repeated for that long: a later attempt would be stored as another message.
     throw shortDedupeWindow();
   }
   const maxAgeMs = reader.milliseconds("retainSeconds", 1, 1e10);

@@ -3,7 +3,7 @@ import { halfANatsCertificate, invalidNatsAddress, twoNatsLogins } from "./error
 import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
-/** How to get into NATS, and which stream is the log. For `--log nats://…` alone. */
+/** How to connect to NATS, and which stream is the log. Only for `--log nats://…`. */
 export const natsSettings = {
   natsStream: {
     flag: "--nats-stream <name>",
@@ -67,14 +67,14 @@ export interface NatsSettings {
   readonly timeoutMs: number;
 }
 
-/** Whether a value of `--log` says where NATS is. */
+/** Whether a value of `--log` is an address of NATS. */
 export function isNatsAddress(log: string): boolean {
   return /^(nats|tls):\/\//.test(log);
 }
 
 /**
- * Throws a `UsageError` for the first that is wrong. What `log`, the value of `--log`, has
- * is never in its text: there may be a password in it.
+ * Throws a `UsageError` for the first that is wrong. Its text never quotes `log`, the value of
+ * `--log`, which may contain a password.
  */
 export function readNatsSettings(
   reader: SettingReader<typeof natsSettings>,

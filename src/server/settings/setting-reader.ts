@@ -1,9 +1,9 @@
 import { type GivenSettings, type SettingTable, wrongSetting } from "./setting.js";
 
 /**
- * Reads the settings of one table from what was given, with their defaults. Each method
- * throws a `UsageError` that names the setting if its value cannot be; undefined is for
- * a setting that was not given and has no default.
+ * Reads the settings of one table from the given values, with their defaults. Each method throws a
+ * `UsageError` that names the setting if its value is invalid; undefined means that the setting was
+ * not given and has no default.
  */
 export class SettingReader<Table extends SettingTable> {
   readonly #table: Table;
@@ -14,7 +14,7 @@ export class SettingReader<Table extends SettingTable> {
     this.#given = given;
   }
 
-  /** Whether a yes or no is set. Default: false. */
+  /** Whether a switch is on. Default: false. */
   isSet(name: keyof Table & string): boolean {
     return this.#given[name] === true;
   }
@@ -24,7 +24,7 @@ export class SettingReader<Table extends SettingTable> {
     return this.#given[name] !== undefined;
   }
 
-  /** Text, which is not empty. */
+  /** Text that is not empty. */
   text(name: keyof Table & string): string | undefined {
     const value = this.#given[name] ?? this.#table[name]!.default;
     if (value === "") {
@@ -61,7 +61,7 @@ export class SettingReader<Table extends SettingTable> {
     return value === undefined ? undefined : value * 1000;
   }
 
-  /** Values with commas between, without the blanks around them. Not given: none. */
+  /** Values separated by commas, without the blanks around them. Not given: none. */
   list(name: keyof Table & string): readonly string[] {
     return (
       this.text(name)
@@ -70,7 +70,7 @@ export class SettingReader<Table extends SettingTable> {
     );
   }
 
-  /** Throws that a value cannot be, and what is right. */
+  /** Throws a `UsageError` that says which value is invalid and what is valid. */
   wrong(name: keyof Table & string, value: string, right: string): never {
     return wrongSetting(this.#table[name]!, value, right);
   }

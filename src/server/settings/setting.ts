@@ -1,19 +1,21 @@
 import { wrongValue } from "./errors.js";
 
-/** One setting of `chatter serve`. The command line, its --help and the checks are made from it. */
+/**
+ * One setting of `chatter serve`. The command line, its --help and the checks are derived from it.
+ */
 export interface Setting {
-  /** As commander writes it: "--port <number>". Without "<…>" it is a yes or no. */
+  /** As commander writes it: "--port <number>". Without "<…>" it is a switch. */
   readonly flag: string;
   readonly variable: string;
   readonly description: string;
-  /** Undefined: there is none, or what it means is in the description. */
+  /** Undefined: there is none, or the description explains it. */
   readonly default?: string;
 }
 
-/** Settings by name: the flag's, in camel case, as commander gives it. */
+/** Settings by name: that of the flag, in camel case, as commander returns it. */
 export type SettingTable = Readonly<Record<string, Setting>>;
 
-/** What was given for each setting, by flag or variable: text, or a boolean for a yes or no. */
+/** The given value of each setting, from a flag or a variable: text, or a boolean for a switch. */
 export type GivenSettings = Readonly<Record<string, string | boolean | undefined>>;
 
 /** Throws a `UsageError` that names the setting, its invalid value and what is valid. */
@@ -23,7 +25,7 @@ export function wrongSetting(setting: Setting, value: string, right: string): ne
   throw wrongValue({ flag, variable: setting.variable, value: shown, right });
 }
 
-/** Whether it is a yes or no, given as a flag without a value. */
+/** Whether it is a switch: a flag without a value. */
 export function isSwitch(setting: Setting): boolean {
   return !setting.flag.includes("<");
 }
@@ -32,8 +34,8 @@ export function isSwitch(setting: Setting): boolean {
 export const hidden = "(hidden)";
 
 /**
- * A value whose URLs are without the name and password, or the token, that they may have. Rather
- * a host too many is hidden, where a comma may be the password's or stand between two addresses.
+ * A value whose URLs are without the name and password, or the token, that they may have. If a
+ * comma may belong to the password or separate two addresses, one host too many is hidden.
  */
 export function withoutCredentials(value: string): string {
   const [scheme = "", ...rest] = value.split("://");

@@ -1,12 +1,12 @@
 import { type GivenSettings, hidden, isSwitch, withoutCredentials } from "./setting.js";
 import { settings } from "./settings.js";
 
-/** Holds the signing key itself: it has no flag, since process lists are public. */
+/** Holds the signing key itself: it has no flag, because process lists are public. */
 export const signingKeyVariable = "CHATTER_SIGNING_KEY";
 
-/** A setting with its value, and where that came from. */
+/** A setting with its value, and the source of that. */
 export interface SettingInForce {
-  /** Such as "--port"; null if it can be given by its variable alone. */
+  /** Such as "--port"; null if it can only be given by its variable. */
   readonly flag: string | null;
   readonly variable: string;
   /** Null: there is none. Secrets are hidden. */
@@ -14,7 +14,7 @@ export interface SettingInForce {
   readonly source: "flag" | "variable" | "default";
 }
 
-/** Every setting as it is in force, in the order of --help, whether it can be or not. */
+/** Every setting in force, in the order of --help, valid or not. */
 export function settingsInForce(
   flags: GivenSettings,
   variables: GivenSettings,

@@ -19,7 +19,7 @@ import {
 } from "./setting.js";
 import { SettingReader } from "./setting-reader.js";
 
-/** Every setting of `chatter serve`, in the order in which --help shows them. */
+/** Every setting of `chatter serve`, in the order of --help. */
 export const settings: SettingTable = {
   ...listenSettings,
   ...logSettings,
@@ -58,8 +58,8 @@ export function checkSettings(given: GivenSettings, signingKey?: string): ServeS
 }
 
 /**
- * The settings that the environment gives. An empty variable is as good as none. Throws a
- * `UsageError` for a yes or no that is neither.
+ * The settings that the environment gives. An empty variable counts as not set. Throws a
+ * `UsageError` for a switch that is neither on nor off.
  *
  * @param warn called with what is ignored
  */

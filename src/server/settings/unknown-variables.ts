@@ -1,4 +1,4 @@
-/** A variable that looks as if it were a setting. */
+/** A variable that looks like a setting. */
 export interface UnknownVariable {
   readonly name: string;
   /** A known variable that it may be a misspelling of. */
@@ -6,7 +6,7 @@ export interface UnknownVariable {
 }
 
 /**
- * What Kubernetes sets in every pod for a service that is called "chatter", or
+ * The variables that Kubernetes sets in every pod for a service that is called "chatter", or
  * "chatter-something": CHATTER_SERVICE_HOST, CHATTER_PORT_8080_TCP_ADDR.
  */
 const ofKubernetes = [
@@ -15,13 +15,13 @@ const ofKubernetes = [
   /_PORT_\d{1,5}_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?$/,
 ];
 
-/** The tests' own, which may be set where a server is tried out. */
+/** Variables of the tests, which may be set where a server is tried out. */
 const ofTests = "CHATTER_TEST_";
 
 /** How many letters may differ from a known name. */
 const maxDistance = 2;
 
-/** The variables called CHATTER_… that nobody reads, in order of their names. */
+/** The variables called CHATTER_… that nothing reads, in order of their names. */
 export function findUnknownVariables(
   environment: NodeJS.ProcessEnv,
   known: readonly string[],
@@ -46,7 +46,7 @@ function nearestOf(name: string, known: readonly string[]): string | undefined {
   return nearest.distance <= maxDistance ? nearest.other : undefined;
 }
 
-/** How many letters have to be added, dropped or changed to make the one of the other. */
+/** How many letters have to be added, dropped or changed to turn one into the other. */
 function distanceOf(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

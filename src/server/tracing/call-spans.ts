@@ -13,7 +13,7 @@ import {
 import { type Call, type CallObserver, codeName } from "../service/call/call.js";
 import { reasonOf } from "../service/call/errors.js";
 
-/** Codes that are a server's fault, as OpenTelemetry's conventions for RPC have them. */
+/** Codes that are a server's fault, according to OpenTelemetry's conventions for RPC. */
 const faults = new Set([
   Code.Unknown,
   Code.DeadlineExceeded,
@@ -29,13 +29,13 @@ const headerGetter = {
 };
 
 /**
- * A span for each call, which continues the client's trace if its headers tell one, by the
- * global API of OpenTelemetry: without an SDK that is registered there, next to nothing is
- * done and nothing is kept.
+ * A span for each call, which continues the client's trace if its headers name one, through the
+ * global API of OpenTelemetry: without an SDK that is registered there, next to nothing is done and
+ * nothing is kept.
  */
 export function createCallSpans(): CallObserver {
   const tracer = trace.getTracer("chatter");
-  /** Of calls under way whose trace somebody records, here or elsewhere. */
+  /** The spans of calls in progress whose trace somebody records, here or elsewhere. */
   const spans = new WeakMap<Call, { readonly span: Span; readonly context: Context }>();
   return {
     started(call, header) {
@@ -92,7 +92,7 @@ function attributesOf(call: Call) {
   };
 }
 
-/** Success has a number in gRPC, and nothing in Connect. */
+/** Success has a number in gRPC, but none in Connect. */
 function codeAttribute(call: Call, code: Code | undefined) {
   if (isGrpc(call)) {
     return { "rpc.grpc.status_code": code ?? 0 };

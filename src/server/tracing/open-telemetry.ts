@@ -13,7 +13,7 @@ import { sdkMissing } from "./errors.js";
 
 /** OpenTelemetry's SDK, which sends the spans to where its variables say. */
 export interface Tracing {
-  /** Sends what is left, but takes no longer than this, in milliseconds. Never rejects. */
+  /** Sends the remaining spans, but takes no longer than this, in milliseconds. Never rejects. */
   close(withinMs: number): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export interface Tracing {
  * `OTEL_SDK_DISABLED` is true or another SDK is registered already. It reads the variables
  * itself. Only traces: Chatter has its own metrics and log.
  *
- * Rejects with `failed_precondition` if the SDK, a package of its own, is not installed.
+ * Rejects with `failed_precondition` if the SDK, an optional package, is not installed.
  */
 export async function startTracing(
   environment: NodeJS.ProcessEnv,
@@ -56,9 +56,7 @@ export async function startTracing(
   };
 }
 
-/**
- * Loads the SDK if it is wanted, and starts nothing. Rejects as `startTracing` does.
- */
+/** Loads the SDK if it is wanted, without starting it. Rejects as `startTracing` does. */
 export async function requireTracing(
   environment: NodeJS.ProcessEnv,
 ): Promise<typeof import("@opentelemetry/sdk-node") | undefined> {
@@ -95,15 +93,15 @@ function namesService({ OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES }: NodeJS.Pr
   );
 }
 
-/** What the SDK has to say, such as that nobody takes its spans. */
+/** Messages of the SDK, for example that nobody receives its spans. */
 function diagLogger(logger: Logger): DiagLogger {
   const warn = (text: string) => logger.warn({ detail: text }, "OpenTelemetry");
   return { error: warn, warn, info() {}, debug() {}, verbose() {} };
 }
 
 /**
- * Knows no context but the root. The SDK's own follows every promise of the process, which
- * costs each message; here a call has its span at hand, and nobody else asks for one.
+ * Knows no context but the root. The SDK's own follows every promise of the process, which costs
+ * each message; here a call has its span at hand, and nobody else asks for one.
  */
 const rootContext: ContextManager = {
   active: () => ROOT_CONTEXT,

@@ -1,6 +1,6 @@
 /**
  * The next result of a body. A chunk may be marked as the last one: then the consumer of the body
- * need not read on, and wait for the end.
+ * need not continue reading, and wait for the end.
  */
 export type ChunkResult = IteratorResult<Uint8Array> & { readonly isLast?: boolean };
 

@@ -22,14 +22,14 @@ export class FairTurns<T> {
   #count = 0;
   /** In this turn. */
   #handed = 0;
-  /** Whether anything was ever begun at once: then it has to be known when a turn is over. */
+  /** Whether anything ever began at once: then the end of each turn must be known. */
   #isEntered = false;
   #turn: NodeJS.Immediate | undefined;
 
   /**
    * @param perTurn how many items pass in one turn
    * @param hand gets an item; it must not throw. It returns false if there was nothing to do: then
-   *   another item gets its place
+   * another item gets its place
    * @param turnMs more items pass, as many at a time, until the turn has used this many
    *   milliseconds of CPU time, including the promises of items. Default: 0, no more
    */
@@ -41,7 +41,7 @@ export class FairTurns<T> {
 
   /**
    * Takes a place in this turn, if there is a free one and no item waits, for work that then begins
-   * at once. Returns whether it got one.
+   * at once. Returns whether there was one.
    */
   enter(): boolean {
     this.#isEntered = true;
@@ -151,14 +151,14 @@ export class FairTurns<T> {
     }
   }
 
-  /** Still within the turn: promises and ticks come before anything that the process hears. */
+  /** Still within the turn: promises and ticks come before any event of the process. */
   #handUntil(turn: CpuTime): void {
     this.#handSome();
     if (!this.#isWaiting) {
       this.#endTurn();
       return;
     }
-    // A tick that a promise asks for comes when all promises have run.
+    // A tick that a promise requests comes when all promises have run.
     queueMicrotask(() =>
       process.nextTick(() => {
         if (this.#isWaiting && turn.isBelow(this.#turnMs)) {
@@ -195,8 +195,9 @@ export class FairTurns<T> {
 }
 
 /**
- * CPU time of the process from now on: while other processes run, it stands still. A system call
- * costs as much as a cheap call, so it is made only when the clock allows for a different result.
+ * The CPU time that the process uses from now on: it stands still while other processes run. A
+ * system call costs as much as a cheap call, so it is made only when the clock allows for a
+ * different result.
  */
 class CpuTime {
   readonly #start = cpuMs();

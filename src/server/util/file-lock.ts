@@ -3,12 +3,12 @@ import { constants, fstatSync } from "node:fs";
 import { stat } from "node:fs/promises";
 
 /*
- * A lock on an open file, which the operating system takes back however the process ends.
- * Node cannot ask for one itself, but:
+ * A lock on an open file, which the operating system releases however the process ends. Node cannot
+ * take one itself, but:
  *
  * - Linux: `flock -n 3`, run with the file as its descriptor 3. The lock belongs to the open
  *   file, which stays open here. It comes with util-linux and busybox.
- * - macOS and BSD: a flag of open(). Windows: one that shares the file with nobody.
+ * - macOS and BSD: a flag of open(). Windows: a flag that shares the file with nobody.
  */
 
 /** O_EXLOCK of macOS and BSD; libuv's flag for a file that is shared with nobody on Windows. */
@@ -18,16 +18,16 @@ const exclusiveFlags: Partial<Record<NodeJS.Platform, number>> = {
   win32: 0x1000_0000,
 };
 
-/** To be given to `open` for a file that is to be locked; it may fail with one of `busyCodes`. */
+/** Flags for `open` that lock the file; it may fail with one of `busyCodes`. */
 export const lockFlags = exclusiveFlags[process.platform] ?? 0;
 
-/** What `open` with `lockFlags` fails with if somebody else has the lock. */
+/** The errors of `open` with `lockFlags` if another process has the lock. */
 export const busyCodes: readonly (string | undefined)[] =
   lockFlags === 0 ? [] : ["EAGAIN", "EBUSY"];
 
 /**
- * Locks a file that was opened with `lockFlags`. Resolves with whether this has the lock now;
- * undefined if this machine has no means. Rejects if it cannot be tried.
+ * Locks a file that was opened with `lockFlags`. Resolves with whether this process has the lock
+ * now; undefined if this machine has no means. Rejects if the attempt fails.
  */
 export function lockFile(fd: number): Promise<boolean | undefined> {
   if (lockFlags !== 0) {
@@ -48,7 +48,7 @@ export function lockFile(fd: number): Promise<boolean | undefined> {
   });
 }
 
-/** Whether the open file is the one that is at a path now. Rejects never. */
+/** Whether the open file is the one at a path now. Never rejects. */
 export async function isSameFile(fd: number, path: string): Promise<boolean> {
   try {
     const { ino, dev } = await stat(path, { bigint: true });

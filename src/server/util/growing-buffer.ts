@@ -1,23 +1,23 @@
 const none = new Uint8Array(0);
 
-/** How many bytes the first buffer has room for at least, or for all that is to come. */
+/** Minimum capacity of the first buffer in bytes, or all that is announced. */
 const leastCapacity = 1024;
 
 /**
- * Bytes that come in chunks, copied into one buffer as they come: it holds no chunk, however
- * small they are, and no more than twice what has come. It grows by doubling, so that the whole
- * costs two copies at most.
+ * Bytes that arrive in chunks, copied into one buffer as they arrive: it holds no chunks, however
+ * small they are, and no more than twice what has arrived. It grows by doubling, so that everything
+ * is copied twice at most.
  */
 export class GrowingBuffer {
   #buffer: Uint8Array = none;
   #length = 0;
 
-  /** How many bytes have come. */
+  /** How many bytes have arrived. */
   get length(): number {
     return this.#length;
   }
 
-  /** What has come; good until the next change. */
+  /** What has arrived; valid until the next change. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
   }
@@ -26,7 +26,7 @@ export class GrowingBuffer {
    * Adds a chunk.
    *
    * @param announced how many bytes there will be in all, if that is known: no room is made for
-   *   more. A promise alone gets no room: nothing need come.
+   * more. An announcement alone gets no room, because nothing need arrive.
    */
   append(chunk: Uint8Array, announced = Number.POSITIVE_INFINITY): void {
     const needed = this.#length + chunk.length;
@@ -40,7 +40,7 @@ export class GrowingBuffer {
     this.#length = needed;
   }
 
-  /** Gives what has come away, and is empty again. */
+  /** Returns what has arrived, and is empty again. */
   take(): Uint8Array {
     const { bytes } = this;
     this.clear();

@@ -7,7 +7,7 @@ import { writableByOthers } from "./errors.js";
  * The content of a file that grants permissions. Rejects with `failed_precondition`, naming the
  * file and its mode, if its group or the world may write it; else as `readFile` of `node:fs`.
  *
- * Symbolic links are followed: the mode of their target counts. That of the folder does not.
+ * Symbolic links are followed: the mode of their target counts. The mode of the folder does not.
  *
  * @param source names the file in the error: `users file "users.json"`
  */

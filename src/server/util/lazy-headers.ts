@@ -1,10 +1,10 @@
 /**
- * Header fields as Node has them: names in lower case. Those of HTTP/2 that begin with ":" are no
- * headers.
+ * Header fields as Node has them: names in lower case. The fields of HTTP/2 that begin with ":" are
+ * not headers.
  */
 export type Fields = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Names and values that Headers would keep as they are, and that are safe as a property. */
+/** Names and values that Headers would keep unchanged, and that are safe as a property. */
 const plainName = /^(?!__proto__$|set-cookie$)[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const plainValue = /^(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?$/;
 

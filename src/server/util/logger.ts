@@ -1,4 +1,4 @@
-/** What Chatter writes its log lines to. A pino logger will do. */
+/** Where Chatter writes its log lines. A pino logger fits. */
 export interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

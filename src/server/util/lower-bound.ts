@@ -1,6 +1,6 @@
 /**
- * Finds by halving the first index from `low` on for which a condition holds; `high` if it holds
- * for none before that. Where it holds for an index, it holds for all that follow.
+ * Binary search for the first index from `low` on for which a condition holds; `high` if it holds
+ * for none before that. If it holds for an index, it holds for all that follow.
  */
 export function lowerBound(low: number, high: number, holds: (index: number) => boolean): number {
   let from = low;
@@ -15,7 +15,7 @@ export function lowerBound(low: number, high: number, holds: (index: number) => 
   return from;
 }
 
-/** The same for a condition that has to be read. */
+/** The same for an asynchronous condition. */
 export async function lowerBoundAsync(
   low: number,
   high: number,

@@ -2,11 +2,11 @@ import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
- * Makes a folder, mode 0700, and those that lead to it, if they are not there. Resolves to
- * the first one that was made; undefined if there was none to make. Rejects as `mkdir`.
+ * Creates a folder, mode 0700, and its parents, if they do not exist. Resolves to the first one
+ * that was created; undefined if all existed. Rejects as `mkdir`.
  *
- * Not by the `recursive` of `mkdir`: where a folder is there that takes no other one, such
- * as /proc, that never comes back, and of a file system that is read-only it says ENOENT.
+ * Not with the `recursive` of `mkdir`: in a folder that accepts no others, such as /proc, that
+ * never returns, and on a read-only file system it reports ENOENT.
  */
 export async function makeFolder(path: string): Promise<string | undefined> {
   try {

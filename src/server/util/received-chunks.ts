@@ -1,12 +1,12 @@
 import { GrowingBuffer } from "./growing-buffer.js";
 
-/** Shorter chunks are copied together: a list of them would take more than they do. */
+/** Shorter chunks are copied together: a list of them would take more memory than they do. */
 const shortBytes = 8 * 1024;
 
 /**
- * Chunks of a body between two turns: given in one. One that is alone is given as it is, long
- * ones are copied once, and short ones are collected as they come, so that nothing is held but
- * bytes.
+ * Chunks of a body between two turns, delivered as one. A single chunk is passed on unchanged, long
+ * ones are copied once, and short ones are collected as they arrive, so that nothing but bytes is
+ * held.
  */
 export class ReceivedChunks {
   #chunks: Uint8Array[] = [];
@@ -31,8 +31,8 @@ export class ReceivedChunks {
   }
 
   /**
-   * Gives all that has come, or some of the first of it if that is more than `most` bytes: never
-   * more than those. To be called if there is something.
+   * Returns everything that has arrived, or the first part of it if that is more than `most` bytes:
+   * never more than those. Call it only if there is something.
    */
   take(most = Number.POSITIVE_INFINITY): Uint8Array {
     this.#endShort();
@@ -44,7 +44,7 @@ export class ReceivedChunks {
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
   }
 
-  /** Lets go of buffers of which the chunks are but a part. */
+  /** Releases buffers of which the chunks are only a part. */
   compact(): void {
     this.#endShort();
     this.#chunks = this.#chunks.map((chunk) => Buffer.from(chunk));
@@ -71,7 +71,7 @@ export class ReceivedChunks {
   #beginShort(): GrowingBuffer {
     const short = new GrowingBuffer();
     if (this.#chunks.at(-1)!.length < shortBytes) {
-      short.append(this.#chunks.pop()!); // The first, which may be short too.
+      short.append(this.#chunks.pop()!); // The first one, which may be short too.
     }
     return short;
   }

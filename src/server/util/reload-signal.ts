@@ -1,11 +1,11 @@
 const listeners = new Set<() => void>();
 
 /**
- * Calls the listener at each SIGHUP, by which operators ask for files to be read again.
- * Returns a function that unsubscribes.
+ * Calls the listener at each SIGHUP, by which operators ask for files to be read again. Returns a
+ * function that unsubscribes.
  *
- * On a terminal SIGHUP says that the terminal was closed: there it ends the program, as it
- * does any other, and nobody is called.
+ * On a terminal, SIGHUP means that the terminal was closed: there it ends the program, as it does
+ * any other, and the listener is not called.
  */
 export function onReloadSignal(listener: () => void): () => void {
   if (process.stdin.isTTY) {

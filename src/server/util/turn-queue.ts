@@ -1,6 +1,6 @@
 /**
- * Delivers what it is given, in order, a bounded number in each turn of the event loop: what
- * comes in hundreds at once does not keep everybody else waiting until the last is done.
+ * Delivers items in order, a limited number in each turn of the event loop: when hundreds come at
+ * once, nobody else has to wait until the last one is done.
  */
 export class TurnQueue<T> {
   readonly #waiting = new Set<T>();
@@ -10,7 +10,7 @@ export class TurnQueue<T> {
 
   /**
    * @param perTurn how many are delivered in one turn
-   * @param take takes one; it must not throw
+   * @param take gets one; it must not throw
    */
   constructor(perTurn: number, take: (item: T) => void) {
     this.#perTurn = perTurn;
@@ -18,20 +18,20 @@ export class TurnQueue<T> {
   }
 
   /**
-   * To be delivered at the end of this turn, or of one that follows. One that waits keeps its
-   * place.
+   * Adds an item, to be delivered at the end of this turn or of a later one. An item that already
+   * waits keeps its place.
    */
   add(item: T): void {
     this.#waiting.add(item);
     this.#turn ??= setImmediate(this.#onTurn);
   }
 
-  /** Not to be delivered any more. */
+  /** Removes an item. */
   delete(item: T): void {
     this.#waiting.delete(item);
   }
 
-  /** Delivers all that wait, now. */
+  /** Delivers all waiting items now. */
   flush(): void {
     clearImmediate(this.#turn);
     this.#turn = undefined;

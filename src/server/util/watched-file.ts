@@ -2,33 +2,33 @@ import { stat } from "node:fs/promises";
 
 export interface WatchedFileOptions<T> {
   /**
-   * Reads what is in the file, or in the files. What it rejects with says what is wrong
-   * there, and nothing that is secret.
+   * Reads the content of the file, or files. Its error says what is wrong there, and nothing that
+   * is secret.
    */
   readonly load: () => Promise<T>;
-  /** Called once for each fault, while it lasts. What was there before stays. */
+  /** Called once for each fault while it lasts. The previous content stays. */
   readonly onError: (error: unknown) => void;
-  /** How often it is looked whether a file is another one, in milliseconds. Default: 1000. */
+  /** How often to check whether a file has changed, in milliseconds. Default: 1000. */
   readonly intervalMs?: number;
 }
 
-/** What is in a file, read again whenever that changes. */
+/** The content of a file, read again whenever it changes. */
 export interface WatchedFile<T> {
-  /** What the file had when it was right last. */
+  /** The content of the file when it was last valid. */
   readonly value: T;
   /** Calls the listener after each change of `value`. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
   /** Reads the file now, changed or not. Never rejects: `onError` is called with what is wrong. */
   reload(): Promise<void>;
-  /** Stops watching. The process may end without it. */
+  /** Stops watching. The watch does not keep the process alive. */
   close(): void;
 }
 
 /**
- * Reads some files that belong together, and again when one of them changes: was written,
- * replaced, or comes by way of a symbolic link that leads elsewhere now. They are looked at
- * by name, since what notifies of changes does not on every file system. Rejects as `load`
- * does if they are wrong at the start.
+ * Reads some files that belong together, and again when one of them changes: it was written or
+ * replaced, or a symbolic link to it leads elsewhere now. They are polled by name, because change
+ * notifications do not work on every file system. Rejects as `load` does if they are invalid at the
+ * start.
  *
  * @param paths the files
  */
@@ -53,10 +53,10 @@ export async function watchFile<T>(
       (error: unknown) => ({ error }),
     );
     if (closed || state !== (await stateOf(paths))) {
-      return; // It was written meanwhile, perhaps half of it was read: the next look decides.
+      return; // It was written meanwhile, perhaps only half of it was read: the next check decides.
     }
     if ("error" in outcome) {
-      // Tried again at each look, since the reason may be one that passes by itself.
+      // Tried again at each check, because the cause may pass by itself.
       const fault = `${state} ${outcome.error}`;
       if (always || fault !== reported) {
         onError(outcome.error);
@@ -72,7 +72,7 @@ export async function watchFile<T>(
     }
   }
 
-  /** One look at a time, however slow the file system is. */
+  /** One check at a time, however slow the file system is. */
   function lookOnce(always: boolean): Promise<void> {
     looking ??= look(always).finally(() => {
       looking = undefined;
@@ -100,7 +100,7 @@ export async function watchFile<T>(
   };
 }
 
-/** Differs when a file does: written or replaced, it has another time, size or number. */
+/** Differs when a file does: a written or replaced one has another time, size or inode number. */
 async function stateOf(paths: readonly string[]): Promise<string> {
   const states = paths.map((path) =>
     stat(path, { bigint: true }).then(

@@ -1,5 +1,5 @@
 /**
- * A response's body that is there at once and in one chunk: its writer can send it with the
+ * A response's body that is available at once and in one chunk: its writer can send it with the
  * headers, and need not ask for more.
  */
 export class WholeBody implements AsyncIterable<Uint8Array> {

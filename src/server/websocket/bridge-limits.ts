@@ -3,16 +3,16 @@ import type { LimitName } from "../limits/limits.js";
 import type { Unread } from "../limits/unread-bytes.js";
 import type { UploadTimeouts } from "../limits/upload-timeouts.js";
 
-/** What keeps the clients of a bridge within bounds that are not of one socket alone. */
+/** Limits on the clients of a bridge beyond those of a single socket. */
 export interface SocketGuards {
   /**
-   * Whose token a tunnelled call has; undefined if it has no valid one. Nothing more is read
-   * until this is known, and little without one.
+   * Whose token a tunnelled call has; undefined if it has no valid one. Nothing more is read until
+   * this is known, and little without one.
    */
   identify(header: Headers): Promise<string | undefined>;
-  /** Counts what a connection has received and not used yet. */
+  /** Counts what a connection has received and not processed yet. */
   unreadOf(request: IncomingMessage): Unread;
-  /** Ends tunnelled calls that neither side moves. */
+  /** Ends tunnelled calls in which neither side makes progress. */
   readonly idle: UploadTimeouts;
   /** Called each time something is refused. */
   onRefused(limit: LimitName): void;

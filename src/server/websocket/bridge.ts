@@ -45,20 +45,20 @@ export interface WebSocketBridgeOptions extends ConnectionOptions {
   /** Context values for the calls of one request. Default: none. */
   readonly contextValues?: (request: IncomingMessage) => ContextValues;
   /**
-   * Pages of these origins may connect, besides those of the same host and clients that
-   * are no browser: "https://app.example". Default: none.
+   * Pages of these origins may connect, besides those of the same host and clients that are not
+   * browsers: "https://app.example". Default: none.
    */
   readonly origins?: readonly string[];
-  /** Says before anything else why a request gets no WebSocket. Default: none is refused so. */
+  /** Says first of all why a request gets no WebSocket. Default: none is refused like this. */
   readonly refuse?: (request: IncomingMessage) => HttpAnswer | undefined;
   /**
-   * Settings for single endpoints, by path. They stand before those of the route, and
-   * these before those of the bridge, key by key (`socket` option by option).
+   * Settings for single endpoints, by path. They take precedence over those of the route, and these
+   * over those of the bridge, key by key (`socket` option by option).
    */
   readonly endpoints?: Readonly<Record<string, ConnectionOptions>>;
   /** Milliseconds between the tunnel's heartbeats. Default: 20,000. */
   readonly heartbeatMs?: number;
-  /** Bounds that are not of one socket alone. Default: none; those of a socket always hold. */
+  /** Limits beyond those of a single socket. Default: none; those of a socket always apply. */
   readonly guards?: SocketGuards;
   /** Called with each `Origin` that was refused. Default: nothing is called. */
   readonly onRefusedOrigin?: (origin: string) => void;
@@ -70,28 +70,28 @@ export interface WebSocketBridgeOptions extends ConnectionOptions {
 
 export interface CloseOptions {
   /**
-   * How long calls may run on before they are ended with `unavailable`, in milliseconds.
-   * Default: 0. Handlers that end by themselves (by a router's `shutdownSignal`) need it.
+   * How long calls may continue before they are ended with `unavailable`, in milliseconds. Default:
+   * 0. Handlers that end by themselves (by a router's `shutdownSignal`) need it.
    */
   readonly endAfterMs?: number;
   /** When sockets that are still open are destroyed, in milliseconds. Default: 10,000. */
   readonly deadlineMs?: number;
 }
 
-/** Connect handlers, and routes of other dialects, behind the upgrades of a node server. */
+/** Connect handlers, and routes of other dialects, behind the upgrades of a Node server. */
 export interface WebSocketBridge {
   /**
-   * The listener for "upgrade" of a node server, http, https, or http2 with `allowHTTP1`.
-   * It answers every upgrade request, also those to other protocols.
+   * The listener for "upgrade" of a Node server, http, https, or http2 with `allowHTTP1`. It
+   * answers every upgrade request, also those to other protocols.
    */
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** Number of calls that are running. */
   readonly openCalls: number;
-  /** Number of connections that were upgraded or are about to be, closing ones among them. */
+  /** Number of connections that were upgraded or are about to be, including closing ones. */
   readonly openSockets: number;
   /**
-   * Takes no more upgrades (503), ends the calls with `unavailable`, closes their sockets
-   * with 1001 and resolves when all are closed, at the deadline at the latest.
+   * Accepts no more upgrades (503), ends the calls with `unavailable`, closes their sockets with
+   * 1001 and resolves when all are closed, at the deadline at the latest.
    */
   close(options?: CloseOptions): Promise<void>;
 }
@@ -103,10 +103,10 @@ interface Endpoint {
 }
 
 /**
- * Makes the bridge from WebSockets to Connect handlers, of any service. Give every `upgrade` of the
- * server to it: it answers also those that it refuses.
+ * Makes the bridge from WebSockets to Connect handlers, of any service. Pass every `upgrade` of the
+ * server to it: it also answers those that it refuses.
  *
- * Throws a TypeError for options that cannot be: see `createRouteTable` and `origins`.
+ * Throws a TypeError for invalid options: see `createRouteTable` and `origins`.
  *
  * @example
  * ```ts
@@ -230,7 +230,7 @@ function createEndpoints(options: WebSocketBridgeOptions): ReadonlyMap<string, E
         ...own?.socket,
         noServer: true,
         clientTracking: false,
-        // Left to itself ws chooses what was offered first, which may be a token.
+        // By default, ws chooses what was offered first, which may be a token.
         handleProtocols: () => route.protocol ?? false,
       }),
     });

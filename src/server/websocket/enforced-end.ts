@@ -19,10 +19,10 @@ import { EnvelopeTracker, isConnectStream } from "./envelope-tracker.js";
 const endStreamSerialization = createEndStreamSerialization(undefined);
 
 /**
- * Runs a handler of the Connect protocol so that its call ends, even if the method does
- * not listen to its signal: when `forced` is aborted, the rest of the response is an error
- * with the signal's reason, as the handler itself would have put it. The method is left to
- * itself. In the middle of a message no error can be put; the body then rejects with it.
+ * Runs a handler of the Connect protocol so that its call ends, even if the method ignores its
+ * signal: when `forced` is aborted, the rest of the response is an error with the signal's reason,
+ * as the handler itself would have encoded it. The method is left alone. In the middle of a message
+ * there can be no error; the body then rejects with it.
  */
 export async function runToEnforcedEnd(
   handler: UniversalHandlerFn,
@@ -74,7 +74,7 @@ async function* enforced(
   }
 }
 
-/** What the promise resolves to; undefined if the signal is aborted before. */
+/** The promise's result; undefined if the signal is aborted before. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   let unsubscribe = () => {};
   const aborted = new Promise<undefined>((resolve) => {

@@ -3,16 +3,14 @@ export function isConnectStream(contentType: string | null | undefined): content
   return contentType?.startsWith("application/connect+") === true;
 }
 
-/** Follows a body of envelopes, however it is cut. */
+/** Finds the envelopes in a body, however it is divided into chunks. */
 export class EnvelopeTracker {
   readonly #onFlags: (flags: number, offset: number) => void;
   readonly #prefix = new Uint8Array(5);
   #prefixLength = 0;
   #payload = 0;
 
-  /**
-   * `onFlags` is called with each envelope's first byte, and where it is in the bytes that pass.
-   */
+  /** `onFlags` is called with each envelope's first byte, and its offset in the bytes that pass. */
   constructor(onFlags: (flags: number, offset: number) => void) {
     this.#onFlags = onFlags;
   }

@@ -5,8 +5,8 @@ import { defineTunnelFault } from "../../protocol/errors.js";
 import type { HttpAnswer } from "./http-answer.js";
 
 /*
- * What the two WebSocket dialects have beside the errors of every wire. An error's code is seen
- * as the close code 4000 and the code's number, unless it is said otherwise.
+ * The errors that the two WebSocket dialects have besides those of every wire. An error's code is
+ * seen as the close code 4000 plus the number of the code, unless it is stated otherwise.
  */
 
 /** Defines why a handshake is refused. */

@@ -3,13 +3,13 @@ import { type Inbound, inboundTurns, unknownBytesAtOnce } from "../service/call/
 import type { Message } from "./message.js";
 import type { MessageStore } from "./message-store.js";
 
-/** What a queue asks of the source that fills it. */
+/** What a queue asks of its source. */
 export interface QueueSource {
-  /** The queue holds its limit or more: bring no more for now. */
+  /** The queue has reached its limit: bring no more for now. */
   pause(): void;
   /** There is room again. */
   resume(): void;
-  /** All that was queued is read, or let go. */
+  /** Everything that was queued has been read or released. */
   drained(): void;
 }
 
@@ -19,15 +19,15 @@ interface Waiter {
 }
 
 /**
- * Messages between a source that pushes and one reader that pulls, bounded in bytes. What was
- * pushed is read first, then the end, or the failure: a source that breaks off is never
- * taken for one that ended.
+ * Messages between a source that pushes and one reader that pulls, limited in bytes. Pushed
+ * messages are read first, then the end, or the error: a source that breaks off is never mistaken
+ * for one that ended.
  *
- * A reader that waits is given what came in the turn of its connection. One without a valid token
- * takes a turn for all that it reads: it may have sent many small things that cost much.
+ * A reader that waits gets messages in the turn of its connection. One without a valid token takes
+ * a turn for everything that it reads: it may have sent many small messages that cost much.
  */
 export class IncomingQueue implements AsyncIterableIterator<Message, undefined>, Inbound {
-  /** What the messages come by. */
+  /** The connection that the messages come by. */
   readonly connection: object;
   readonly #source: QueueSource;
   readonly #store: MessageStore;
@@ -51,17 +51,17 @@ export class IncomingQueue implements AsyncIterableIterator<Message, undefined>,
     return this.#store.isEmpty;
   }
 
-  /** What waits for the reader, in bytes. */
+  /** The size of the messages that wait for the reader, in bytes. */
   get bytes(): number {
     return this.#store.bytes;
   }
 
-  /** Whether the source was asked to bring no more. */
+  /** Whether the source was asked to pause. */
   get isFull(): boolean {
     return this.#paused;
   }
 
-  /** Its connection has become known: it no longer waits among those that are not. */
+  /** Its connection has become known: it no longer waits among the unknown ones. */
   takeTurnAgain(): void {
     if (this.#isQueued) {
       inboundTurns.delete(this);
@@ -89,7 +89,7 @@ export class IncomingQueue implements AsyncIterableIterator<Message, undefined>,
     }
   }
 
-  /** The turn has come of what waits here. */
+  /** It is the turn of the messages that wait here. */
   deliver(): void {
     this.#isQueued = false;
     const message = this.#waiters.length > 0 ? this.#shift() : undefined;
@@ -98,7 +98,7 @@ export class IncomingQueue implements AsyncIterableIterator<Message, undefined>,
     }
   }
 
-  /** Lets go of buffers of which the messages are but a part: for a reader that takes its time. */
+  /** Releases buffers of which the messages are only a part: for a slow reader. */
   compact(): void {
     this.#store.compact();
   }
@@ -131,13 +131,13 @@ export class IncomingQueue implements AsyncIterableIterator<Message, undefined>,
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
-  /** As {@link fail}, but what is queued is let go. */
+  /** As {@link fail}, but queued messages are released. */
   discard(error: unknown): void {
     this.#clear();
     this.fail(error);
   }
 
-  /** The reader wants no more: what is queued is let go, and what comes is not kept. */
+  /** The reader wants no more: queued messages are released, and later ones are dropped. */
   return(): Promise<IteratorResult<Message, undefined>> {
     this.#clear();
     this.end();
@@ -150,7 +150,7 @@ export class IncomingQueue implements AsyncIterableIterator<Message, undefined>,
 
   #finish(end: { readonly error?: unknown }): void {
     this.#end ??= end;
-    // What has come is on its way to the reader when its connection is gone, not behind others.
+    // When the connection is gone, what has arrived goes to the reader at once, not behind others.
     while (this.#waiters.length > 0 && !this.#store.isEmpty) {
       this.deliver();
     }
@@ -191,7 +191,8 @@ export class IncomingQueue implements AsyncIterableIterator<Message, undefined>,
     this.#source.drained();
   }
 
-  // Resumes at half the limit, so that a slow reader does not switch the socket with every item.
+  // Resumes at half the limit, so that a slow reader does not pause and resume the socket for every
+  // item.
   #regulate(): void {
     if (!this.#paused && this.#store.bytes >= this.#limit) {
       this.#paused = true;

@@ -20,59 +20,59 @@ import { textFrames } from "./text-frames.js";
 
 export interface MessageSocketOptions {
   /**
-   * Sees each message as it comes, before it is queued and even if the queue is full;
-   * returns whether to queue it. Default: every message is queued.
+   * Sees each message as it arrives, before it is queued and even if the queue is full; returns
+   * whether to queue it. Default: every message is queued.
    */
   readonly keep?: (message: Message, socket: MessageSocket) => boolean;
   /**
-   * Whether what was received before the socket dropped, and not read yet, is still to be
-   * handled, so that the call's signal waits for it (5 s at most). Gets the close code,
-   * 1006 for a cut. Default: unless the client cancelled (4001).
+   * Whether messages that were received before the socket dropped, and have not been read yet, are
+   * still handled, so that the call's signal waits for it (5 s at most). Gets the close code, 1006
+   * if the connection was cut. Default: unless the client cancelled (4001).
    */
   readonly finishes?: (closeCode: number) => boolean;
   /**
-   * Called with how many bytes of a message have come that is not whole yet, each time that more
-   * have. Default: nobody.
+   * Called with the number of bytes of an incomplete message that have arrived, each time it grows.
+   * Default: nothing is called.
    */
   readonly onHalfSent?: (bytes: number, socket: MessageSocket) => void;
   /**
-   * Called when the peer is made to wait, since as much as may be waits for the reader, and when it
-   * no longer is. Default: nobody.
+   * Called when the peer has to wait, because the queue for the reader is full, and when it no
+   * longer has to. Default: nothing is called.
    */
   readonly onStopped?: (isStopped: boolean, socket: MessageSocket) => void;
-  /** Whether messages that are queued may be joined: they are chunks of one body. Default: no. */
+  /** Whether queued messages may be joined: they are chunks of one body. Default: no. */
   readonly joins?: boolean;
 }
 
-/** How many bytes of messages may wait for their reader before the peer is made to wait. */
+/** How many bytes of messages may wait for their reader before the peer has to wait. */
 export const queueLimit = readAheadBytes;
 
-/** While closing, no more is read of a message than this: it would have to be kept. */
+/** While closing, no more of a message is read than this: it would have to be kept. */
 const closingBytes = 64 * 1024;
 
-/** How many bytes may come, with messages waiting all the while, before these are copied. */
+/** How many bytes may arrive, with messages waiting all the while, before these are copied. */
 const compactBytes = 2 * queueLimit;
 
 const finishMs = 5_000;
 const refusedCloseMs = 2_000;
-/** The same where nothing more is read, and what is held is to be let go. */
+/** The same when nothing more is read, and memory is to be released. */
 const stoppedCloseMs = 250;
 
 /**
- * A WebSocket as both dialects use it: messages are pulled from a bounded queue, sends
- * wait until the system has taken them, and the end is reported once.
+ * A WebSocket as both dialects use it: messages are pulled from a bounded queue, sends wait until
+ * the system has taken them, and the end is reported once.
  */
 export class MessageSocket {
   /**
-   * The peer's messages. It ends when the dialect calls its `end()` and rejects with
-   * `canceled` (or what was wrong with the peer's frames) if the socket dropped before,
-   * in both cases after what was queued.
+   * The peer's messages. It ends when the dialect calls its `end()`, and rejects with `canceled`
+   * (or what was wrong with the peer's frames) if the socket dropped before, in both cases after
+   * the queued messages.
    */
   readonly incoming: IncomingQueue;
 
   /**
-   * Aborted at once when the peer is gone, or going: what is sent from then on is lost.
-   * The call's own signal may wait until what was received has been handled.
+   * Aborted at once when the peer is gone, or going: anything sent from then on is lost. The call's
+   * own signal may wait until received messages have been handled.
    */
   readonly left: AbortSignal;
 
@@ -97,16 +97,16 @@ export class MessageSocket {
   #isStopped = false;
   #isRefused = false;
   #readAhead = queueLimit;
-  /** What of `unread` is this socket's. */
+  /** How much of `unread` belongs to this socket. */
   #counted = 0;
-  /** Bytes that came since there was nothing to be read. */
+  /** Bytes that have arrived since there was nothing to be read. */
   #sinceDrained = 0;
   #finishTimer: NodeJS.Timeout | undefined;
   #cutTimer: NodeJS.Timeout | undefined;
 
   /**
-   * `transport` is the socket of the upgrade, `onDrop` is called once with why the socket dropped,
-   * `closing` is aborted when the bridge closes, `unread` counts what waits here.
+   * `transport` is the socket of the upgrade, `onDrop` is called once with the reason why the
+   * socket dropped, `closing` is aborted when the bridge closes, `unread` counts what waits here.
    */
   constructor(
     socket: WebSocket,
@@ -138,7 +138,7 @@ export class MessageSocket {
     const store = options.joins ? new BodyChunks() : new MessageList();
     this.incoming = new IncomingQueue(queueLimit, source, store, transport);
     socket.on("message", (data, binary) => this.#receive(data, binary));
-    // A frame that is not allowed: ws has sent the close, with its code, already.
+    // A frame that is not allowed: ws has already sent the close, with its code.
     socket.on("error", (error) => {
       this.#cutSoon();
       this.#drop(frameError(error));
@@ -150,7 +150,7 @@ export class MessageSocket {
     transport.on("data", (chunk: Buffer) => this.#received(chunk.length));
   }
 
-  /** How many bytes may wait in {@link incoming} before the peer is made to wait. */
+  /** How many bytes may wait in {@link incoming} before the peer has to wait. */
   set readAhead(bytes: number) {
     this.#readAhead = bytes;
     this.incoming.limit = bytes;
@@ -187,15 +187,15 @@ export class MessageSocket {
   }
 
   /**
-   * Sends texts as {@link send} does. They are framed once for all sockets that are sent the
-   * same array: framing is most of what a message to many readers costs.
+   * Sends texts as {@link send} does. They are framed once for all sockets that are sent the same
+   * array: framing is most of the cost of a message to many readers.
    */
   sendTexts(texts: readonly string[]): Promise<void> {
     const socket = this.#socket;
     if (texts.length === 0 || socket.extensions !== "" || socket.readyState !== socket.OPEN) {
       return this.send(texts);
     }
-    // Past ws, which without extensions holds nothing back that would have to go first.
+    // Bypasses ws, which without extensions holds nothing back that would have to be sent first.
     return new Promise((resolve, reject) => {
       this.#transport.write(textFrames(texts), (error) =>
         error ? reject(clientLeft()) : resolve(),
@@ -204,8 +204,8 @@ export class MessageSocket {
   }
 
   /**
-   * Closes a call that has ended: with 1000, and the peer may take its time, until the bridge
-   * closes: then it is 1001, and a peer that does not answer is cut after 2 s.
+   * Closes a call that has ended, with 1000. The peer may take its time until the bridge closes:
+   * then it is 1001, and a peer that does not answer is cut off after 2 s.
    */
   end(reason = ""): void {
     this.incoming.discard(callOver());
@@ -221,8 +221,8 @@ export class MessageSocket {
   }
 
   /**
-   * Closes with a code and an error: its text is the reason (123 bytes of it at most), and
-   * the call ends with it. A peer that does not answer the close is cut after 2 s.
+   * Closes with a code and an error: its text is the reason (123 bytes of it at most), and the call
+   * ends with it. A peer that does not answer the close is cut off after 2 s.
    */
   fail(code: number, error: ConnectError): void {
     this.#startClose(code, error.rawMessage);
@@ -230,7 +230,7 @@ export class MessageSocket {
     this.#drop(error);
   }
 
-  /** As {@link fail}, but what waits is let go, and nothing more is read. */
+  /** As {@link fail}, but waiting messages are released, and nothing more is read. */
   refuse(error: ConnectError, code: number = closeCodes.connect + error.code): void {
     this.#stopReading();
     this.incoming.discard(error);
@@ -242,13 +242,13 @@ export class MessageSocket {
     this.#regulate();
   }
 
-  /** The call is over: whoever left, nothing waits for its signal any more. */
+  /** The call is over: even if the peer left, nothing waits for its signal any more. */
   dispose(): void {
     clearTimeout(this.#finishTimer);
   }
 
   #receive(data: RawData, binary: boolean): void {
-    // The peer may send on until it has read our close.
+    // The peer may continue sending until it has read our close.
     if (this.#closing || this.left.aborted) {
       return;
     }
@@ -258,7 +258,7 @@ export class MessageSocket {
     }
   }
 
-  /** Messages were made of what came, and something is left, or waits. */
+  /** Messages were made of what arrived, and something is left, or waits. */
   #received(bytes: number): void {
     const halfSent = this.#count();
     this.#sinceDrained = this.incoming.drained ? 0 : this.#sinceDrained + bytes;
@@ -273,7 +273,9 @@ export class MessageSocket {
     }
   }
 
-  /** Counts what waits here, by the chunk. Returns how much has come of a message half sent. */
+  /**
+   * Counts what waits here, chunk by chunk. Returns how much has arrived of an incomplete message.
+   */
   #count(): number {
     const halfSent = halfSentOn(this.#socket);
     const change = this.incoming.bytes + halfSent.cost - this.#counted;
@@ -295,8 +297,8 @@ export class MessageSocket {
   }
 
   #regulate(): void {
-    // While closing the peer's own close must be read, which lies behind all it sent: unless
-    // there is too much of that.
+    // While closing, the peer's own close must be read, which comes after everything that it sent:
+    // unless there is too much of that.
     const isStopped = this.#isRefused || (!this.#closing && (this.#isHeld || this.incoming.isFull));
     if (isStopped === this.#isStopped) {
       return;
@@ -323,7 +325,7 @@ export class MessageSocket {
     }
     this.incoming.fail(error);
     this.#left.abort(error);
-    // A turn later at least: what came in the same packet is only on its way to the reader.
+    // A turn later at least: what came in the same packet is still on its way to the reader.
     this.#finishTimer = setTimeout(() => {
       if (finish && !this.incoming.drained) {
         this.#finishTimer = setTimeout(() => this.#onDrop(error), finishMs);
@@ -364,6 +366,6 @@ function clip(reason: string): string {
   const bytes = Buffer.from(reason);
   return bytes.length <= 123
     ? reason
-    : // As a stream: of a character that is cut in two nothing is left.
+    : // Decoded as a stream, so that a character that is cut in two is dropped.
       `${new TextDecoder().decode(bytes.subarray(0, 117), { stream: true })}…`;
 }

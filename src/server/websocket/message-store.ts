@@ -4,21 +4,21 @@ import type { Message } from "./message.js";
 
 /** Where messages wait for their reader. */
 export interface MessageStore {
-  /** What they hold, in bytes: empty messages are not free. */
+  /** Their cost in memory, in bytes: empty messages are not free. */
   readonly bytes: number;
   readonly isEmpty: boolean;
   push(message: Message): void;
   /**
-   * The next one, or several that were joined, of which `most` bytes are given at a time; undefined
-   * if there is none.
+   * The next message, or several that were joined, of which `most` bytes are returned at a time;
+   * undefined if there is none.
    */
   shift(most?: number): Message | undefined;
   clear(): void;
-  /** Lets go of buffers of which the messages are but a part. */
+  /** Releases buffers of which the messages are only a part. */
   compact(): void;
 }
 
-/** Messages that stay apart. */
+/** Messages that stay separate. */
 export class MessageList implements MessageStore {
   #messages: Message[] = [];
   #bytes = 0;
@@ -57,7 +57,10 @@ export class MessageList implements MessageStore {
   }
 }
 
-/** Chunks of one body: where it is cut means nothing, so that all that wait are one message. */
+/**
+ * Chunks of one body: their boundaries mean nothing, so all waiting chunks are joined into one
+ * message.
+ */
 export class BodyChunks implements MessageStore {
   readonly #chunks = new ReceivedChunks();
 

@@ -1,4 +1,4 @@
-/** One whole WebSocket message. */
+/** One complete WebSocket message. */
 export interface Message {
   readonly data: Buffer;
   /** False for text, which is valid UTF-8. */

@@ -10,12 +10,12 @@ export function wantsWebSocket(request: IncomingMessage): boolean {
 }
 
 /**
- * Gives a request with an `Upgrade` to something else than a WebSocket back to its server.
+ * Returns a request with an `Upgrade` to another protocol than WebSocket to its server.
  *
- * Once a node server has a listener for "upgrade", every such request lands there (`curl
- * --http2` and Java's HttpClient offer h2c with each), though HTTP lets a server pass over
- * the offer. So the headers are written anew without it, put back before what follows, and the
- * connection handed to the server as if it were new.
+ * Once a Node server has a listener for "upgrade", it gets every such request (`curl --http2` and
+ * Java's HttpClient offer h2c with each), though HTTP lets a server ignore the offer. So the
+ * headers are rewritten without it and put back before what follows, and the connection is passed
+ * to the server as if it were new.
  */
 export function passOtherUpgradeOn(request: IncomingMessage, socket: Duplex, head: Buffer): void {
   const server = (socket as Duplex & { server?: Server | TlsServer }).server;
@@ -30,8 +30,8 @@ export function passOtherUpgradeOn(request: IncomingMessage, socket: Duplex, hea
 }
 
 /**
- * Calls back when the requests before, of a client that pipelines, have their answers: the
- * server writes those of a new connection only to a socket that has no other.
+ * Calls back when earlier requests of a client that pipelines have their answers: the server writes
+ * those of a new connection only to a socket that has no other.
  */
 function whenAnswered(socket: Duplex, callback: () => void): void {
   const response = (socket as Duplex & { _httpMessage?: ServerResponse | null })._httpMessage;
@@ -39,7 +39,7 @@ function whenAnswered(socket: Duplex, callback: () => void): void {
     callback();
     return;
   }
-  // Node let go of the socket: nobody else would be notified of these.
+  // Node has released the socket: nobody else would be notified of these.
   const onError = () => socket.destroy();
   const onDrain = () => response.emit("drain");
   socket.on("error", onError).on("drain", onDrain);

@@ -2,29 +2,29 @@ import type { WebSocket } from "ws";
 import { chunkCost } from "../limits/unread-bytes.js";
 
 /**
- * What the receiver of `ws` keeps of a message that has not come whole. `ws` has no way to ask
- * for it; a test fails if it keeps it elsewhere one day.
+ * What the receiver of `ws` keeps of an incomplete message. `ws` has no API for it; a test fails if
+ * a later version keeps it elsewhere.
  */
 interface Receiver {
-  /** Of the frame that has not come whole. */
+  /** Of the incomplete frame. */
   readonly _bufferedBytes: number;
   readonly _buffers: readonly unknown[];
-  /** Of the frames before it, of the same message. */
+  /** Of earlier frames of the same message. */
   readonly _messageLength: number;
   readonly _fragments: readonly unknown[];
 }
 
-/** A message of which a part has come. */
+/** A message of which only a part has arrived. */
 export interface HalfSent {
-  /** How many bytes of it have come. */
+  /** How many bytes of it have arrived. */
   readonly bytes: number;
-  /** What they cost, with what each of their chunks costs. */
+  /** Their cost in memory, including that of each chunk. */
   readonly cost: number;
 }
 
 const nothing: HalfSent = { bytes: 0, cost: 0 };
 
-/** The message that has begun on a socket and is not whole yet. */
+/** The message that has begun on a socket and is not complete yet. */
 export function halfSentOn(socket: WebSocket): HalfSent {
   const { _receiver } = socket as unknown as { readonly _receiver: Receiver };
   const bytes = _receiver._bufferedBytes + _receiver._messageLength;

@@ -4,11 +4,11 @@ import type { ConfigureConnection } from "./route.js";
 export interface PingPolicyOptions {
   /** Milliseconds between pings. Default: 25,000, under the idle limit of common proxies. */
   readonly intervalMs?: number;
-  /** How many pings in a row may go unanswered before the peer is cut. Default: 2. */
+  /** How many pings in a row may be unanswered before the peer is cut off. Default: 2. */
   readonly missed?: number;
 }
 
-/** Why a call ends whose peer was cut because it answered no pings. */
+/** The reason why a call ends whose peer was cut off because it answered no pings. */
 export class SilentPeer extends ConnectError {
   constructor(missed: number) {
     super(`the client left ${missed} pings in a row unanswered`, Code.Unavailable);
@@ -16,8 +16,8 @@ export class SilentPeer extends ConnectError {
 }
 
 /**
- * A hook that pings a connection and cuts a peer that answers no more: its call is
- * cancelled with `unavailable`.
+ * A hook that pings a connection and cuts off a peer that stops answering: its call is cancelled
+ * with `unavailable`.
  *
  * ```ts
  * createWebSocketBridge({ handlers, configure: pingPolicy({ intervalMs: 10_000 }) });
@@ -32,12 +32,12 @@ export function pingPolicy(options: PingPolicyOptions = {}): ConfigureConnection
       unanswered = 0;
     };
     const timer = setInterval(() => {
-      // A ping that waits behind other output (the peer is slow) was not put to it yet.
+      // A ping that waits behind other output (the peer is slow) has not reached the peer yet.
       if (!sent) {
         return;
       }
-      // While we do not read (our handler is slow) no answer can be seen. The ping is sent
-      // all the same: it fails if the peer is gone, which is not seen otherwise.
+      // While we do not read (our handler is slow) no answer can be seen. The ping is sent all the
+      // same: it fails if the peer is gone, which would not be noticed otherwise.
       const counts = !socket.isPaused;
       if (counts && unanswered >= missed) {
         call.cancel(new SilentPeer(missed));

@@ -6,7 +6,7 @@ import { handlerNotOnGet, noHandler, twoRoutes } from "./errors.js";
 import type { HttpAnswer } from "./http-answer.js";
 import type { MessageSocket, MessageSocketOptions } from "./message-socket.js";
 
-/** The options of `ws` that a connection can be given. */
+/** The options of `ws` that a connection can have. */
 export type SocketOptions = Pick<
   ServerOptions,
   | "maxPayload"
@@ -19,7 +19,7 @@ export type SocketOptions = Pick<
   | "WebSocket"
 >;
 
-/** One call as its configure hook sees it. */
+/** One call, as its configure hook sees it. */
 export interface ConfiguredCall {
   /** The request that was upgraded. */
   readonly request: IncomingMessage;
@@ -30,8 +30,8 @@ export interface ConfiguredCall {
 }
 
 /**
- * Sets a new connection up, after its handshake and before its first message. What it
- * starts it ends at the socket's "close". If it throws, the socket is closed with 1011.
+ * Sets up a new connection, after its handshake and before its first message. It must end what it
+ * starts at the socket's "close". If it throws, the socket is closed with 1011.
  */
 export type ConfigureConnection = (socket: WebSocket, call: ConfiguredCall) => void;
 
@@ -43,7 +43,7 @@ export interface ConnectionOptions {
   readonly configure?: ConfigureConnection;
 }
 
-/** An upgrade request that passed the common front, for the route to accept or refuse. */
+/** An upgrade request that passed the common checks, for the route to accept or refuse. */
 export interface Upgrade {
   readonly request: IncomingMessage;
   /**
@@ -51,9 +51,9 @@ export interface Upgrade {
    * closes (`unavailable`), or by {@link cancel}. Its reason is a ConnectError.
    */
   readonly signal: AbortSignal;
-  /** Aborted before, when the bridge begins to close; a call that runs has time to end. */
+  /** Aborted earlier, when the bridge begins to close; a running call has time to end. */
   readonly closing: AbortSignal;
-  /** Counts what the client has sent that is not used yet. */
+  /** Counts what the client has sent that is not processed yet. */
   readonly unread: Unread;
   /** The client has shown a valid token: what it sends has its share of each turn. */
   authenticated(): void;
@@ -74,28 +74,28 @@ export interface AcceptOptions extends MessageSocketOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** One path that may be upgraded, and what stands behind it. */
+/** A path that may be upgraded, and what handles it. */
 export interface WebSocketRoute extends ConnectionOptions {
   /** As in the request, without the query: "/subscribe". */
   readonly path: string;
-  /** The subprotocol that must be offered. Default: none may be. */
+  /** The subprotocol that must be offered. Default: none may be offered. */
   readonly protocol?: string;
   /**
-   * The verb. A handshake is a GET; a path with another verb is known to the table, so
-   * that an upgrade there gets 405, and must not have a handler.
+   * The HTTP method. A handshake is a GET; the table also has paths with other methods, which must
+   * not have a handler: an upgrade there gets 405.
    */
   readonly method: string;
   /**
-   * Serves one upgrade: accepts or refuses, and resolves when the call is over and its
-   * socket closing. A rejection is a fault of the route: 500 before the handshake, 1011
-   * after it, and it goes to the bridge's `onError`.
+   * Serves one upgrade: accepts or refuses it, and resolves when the call is over and its socket is
+   * closing. A rejection is a fault of the route: 500 before the handshake, 1011 after it, and
+   * `onError` of the bridge is called with it.
    */
   readonly handle?: (upgrade: Upgrade) => Promise<void>;
 }
 
 /**
- * The table of routes by path. Throws a TypeError for two routes of one path, for a
- * handler that is bound to another verb than GET, and for a GET route without one.
+ * The table of routes by path. Throws a TypeError for two routes with the same path, for a handler
+ * that is bound to another method than GET, and for a GET route without one.
  */
 export function createRouteTable(
   routes: readonly WebSocketRoute[],

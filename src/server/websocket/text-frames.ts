@@ -7,9 +7,9 @@ const longMark = 127;
 const made = new WeakMap<readonly string[], Buffer>();
 
 /**
- * Text messages as the frames that a server sends (RFC 6455, 5.2), one after the other. A
- * server's frames are the same on all sockets without extensions: those of one array are
- * made once, for everybody who is sent it.
+ * Text messages as frames of a server (RFC 6455, 5.2), one after the other. A server's frames are
+ * the same on all sockets without extensions: those of one array are made once, for everybody who
+ * is sent it.
  */
 export function textFrames(texts: readonly string[]): Buffer {
   let frames = made.get(texts);

@@ -19,12 +19,12 @@ interface CallEnvironment {
   readonly guards: SocketGuards | undefined;
 }
 
-/** One upgrade request on its way through a route, to the close of its socket. */
+/** One upgrade request on its way through a route, until its socket closes. */
 export class UpgradedCall implements Upgrade {
   readonly request: IncomingMessage;
   /** False once the route is done, though the socket may still be closing. */
   running = true;
-  /** Counts what its client has sent that is not used yet. */
+  /** Counts what its client has sent that is not processed yet. */
   readonly unread: Unread;
 
   readonly #transport: Duplex;
@@ -43,13 +43,13 @@ export class UpgradedCall implements Upgrade {
     this.#environment = env;
     this.unread = env.guards?.unreadOf(request) ?? uncounted;
     if (!env.guards) {
-      this.authenticated(); // Where nobody knows tokens, any is valid.
+      this.authenticated(); // Where tokens are not checked, any is valid.
     }
-    // Between node, which let go of the socket, and ws, which has not taken it yet.
+    // Between Node, which has released the socket, and ws, which does not have it yet.
     transport.on("error", this.#onTransportError);
     this.#closed = new Promise((resolve) => {
       const onClose = () => {
-        // Once accepted, the message socket tells when the call ends.
+        // Once accepted, the message socket reports the end of the call.
         if (this.#messages === undefined) {
           this.cancel(clientLeft(" before the upgrade"));
         }

@@ -1,9 +1,9 @@
 /**
- * The words of a claim, as identity providers write them: a text with blanks between them, a list
- * of texts, or an object whose names they are, those of false and null left out.
+ * The words of a claim, as identity providers write them: a text of words separated by spaces, a
+ * list of texts, or an object whose keys are the words, except those with the value false or null.
  *
- * @param path the claim's name, or the names that lead to it, with dots between:
- *   `realm_access.roles`. A name may have dots of its own: the longest that is there counts
+ * @param path the claim's name, or the names that lead to it, separated by dots:
+ * `realm_access.roles`. A name may contain dots: the longest existing one counts
  */
 export function claimWords(claims: object, path: string): string[] {
   const claim = find(claims, path);

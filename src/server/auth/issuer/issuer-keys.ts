@@ -5,13 +5,16 @@ import { issuerKeysUnavailable, issuerUnreachable } from "../errors.js";
 export interface IssuerKeysOptions {
   /** Where the issuer publishes its keys, a JSON Web Key Set. */
   readonly url: URL;
-  /** Called when they cannot be fetched, with where and why: that is nothing to callers. */
+  /**
+   * Called with the URL and the reason when they cannot be fetched: callers do not get to see
+   * these.
+   */
   readonly onError: (error: unknown) => void;
-  /** After how many milliseconds they are fetched again. Default: 600,000 (10 minutes). */
+  /** Milliseconds after which they are fetched again. Default: 600,000 (10 minutes). */
   readonly refreshMs?: number;
   /**
-   * How many milliseconds lie between two fetches at least, whatever keys tokens name.
-   * Default: 30,000; as long as there are no keys at all 5,000.
+   * Minimum interval between two fetches, whatever keys tokens name, in milliseconds. Default:
+   * 30,000, or 5,000 while there are no keys at all.
    */
   readonly cooldownMs?: number;
   /** How long a fetch may take, in milliseconds. Default: 5,000. */
@@ -21,11 +24,11 @@ export interface IssuerKeysOptions {
 /** The public keys of an outside issuer. */
 export interface IssuerKeys {
   /**
-   * The key that a token names. It waits for a fetch only if there is no such key. Rejects
-   * with `unavailable` if the issuer could not be asked for it.
+   * The key that a token names. It waits for a fetch only if the key is unknown. Rejects with
+   * `unavailable` if the issuer could not be asked for it.
    */
   readonly find: JWTVerifyGetKey;
-  /** Has the keys fetched if they are old, and waits for nothing. */
+  /** Fetches the keys in the background if they are old. */
   freshen(): void;
   /** Calls the listener when the issuer has other keys than before. */
   onChange(listener: () => void): void;
@@ -35,8 +38,8 @@ export interface IssuerKeys {
 const maxBytes = 512 * 1024;
 
 /**
- * Fetches an issuer's keys at once, again when they are old, and when a token names one that
- * is not among them. While the issuer is away those that were fetched last are good.
+ * Fetches an issuer's keys at once, again when they are old, and when a token names an unknown one.
+ * While the issuer is unavailable, the last fetched keys stay valid.
  */
 export function createIssuerKeys({
   url,
@@ -45,8 +48,8 @@ export function createIssuerKeys({
   cooldownMs = 30_000,
   timeoutMs = 5_000,
 }: IssuerKeysOptions): IssuerKeys {
-  // When to fetch is decided here: jose's own cool-down counts from the last success, so that
-  // an issuer that is away would be asked again for every token.
+  // When to fetch is decided here: jose's own cool-down counts from the last success, so an
+  // unavailable issuer would be asked again for every token.
   const remote = createRemoteJWKSet(url, {
     cacheMaxAge: Number.POSITIVE_INFINITY,
     cooldownDuration: Number.POSITIVE_INFINITY,
@@ -77,7 +80,7 @@ export function createIssuerKeys({
     }
   }
 
-  /** Resolves when there is nothing newer to be had now. */
+  /** Resolves when nothing newer can be had now. */
   async function update(leastMs: number): Promise<void> {
     if (!fetching && performance.now() - triedAt >= leastMs) {
       fetching = fetchKeys().finally(() => {
@@ -115,7 +118,7 @@ export function createIssuerKeys({
   };
 }
 
-/** As `fetch`, but with an end to what is read. */
+/** Like `fetch`, but with a limit on what is read. */
 async function fetchBounded(url: string, options: RequestInit): Promise<Response> {
   const response = await fetch(url, options);
   const chunks: Uint8Array[] = [];
@@ -132,8 +135,8 @@ async function fetchBounded(url: string, options: RequestInit): Promise<Response
   });
 }
 
-/** Of what `fetch` and jose reject with. */
+/** The reason of an error from `fetch` or jose. */
 function reasonOf({ message, cause }: Error): string {
   const { code } = (cause ?? {}) as NodeJS.ErrnoException;
-  return typeof code === "string" ? code : message; // A DOMException's is a number.
+  return typeof code === "string" ? code : message; // The code of a DOMException is a number.
 }

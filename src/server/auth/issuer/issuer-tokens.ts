@@ -13,7 +13,7 @@ import type { IssuerKeys } from "./issuer-keys.js";
 export interface IssuerTokensOptions {
   /** The `iss` of the tokens, exactly. */
   readonly issuer: string;
-  /** What must be the `aud`, or in it. */
+  /** The value that `aud` must have, or contain. */
   readonly audience: string;
   readonly keys: IssuerKeys;
   /**
@@ -21,7 +21,10 @@ export interface IssuerTokensOptions {
    * "scope".
    */
   readonly scopeClaim?: string;
-  /** What a word of that claim allows; others allow nothing. Default: scopes are themselves. */
+  /**
+   * The scopes that a word of that claim grants; other words grant nothing. Default: each scope
+   * grants itself.
+   */
   readonly scopeMap?: ReadonlyMap<string, Scope>;
 }
 
@@ -64,7 +67,7 @@ export function createIssuerTokens({
   scopeClaim = "scope",
   scopeMap,
 }: IssuerTokensOptions): IssuerTokens {
-  // Replaced, not emptied: a token that is being checked by the keys of before goes with them.
+  // Replaced, not cleared: a token that is being checked with the old keys is forgotten with them.
   let verified = createVerifiedTokens();
   keys.onChange(() => {
     verified = createVerifiedTokens();
@@ -91,7 +94,7 @@ export function createIssuerTokens({
     checkSubject(subject);
     const expiresAt = exp! * 1000;
     if (expiresAt <= Date.now()) {
-      throw new Error("the token has expired"); // The tolerance is not for this.
+      throw new Error("the token has expired"); // The tolerance does not apply here.
     }
     return Object.freeze({
       subject,
@@ -133,8 +136,8 @@ export function createIssuerTokens({
 }
 
 /**
- * Whom a token of an issuer is for: "login.example.com:8f14e45f". No account of Chatter's own
- * has a colon in its name, so that nobody of outside is taken for one.
+ * The subject of a token of an issuer: "login.example.com:8f14e45f". No account of Chatter's own
+ * has a colon in its name, so no outsider can be mistaken for one.
  */
 export function subjectOf(issuer: string, sub: string): string {
   const name = issuer.replace(/^https?:\/\//, "");

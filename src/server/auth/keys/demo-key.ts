@@ -13,19 +13,19 @@ import {
 import { parseSigningKeys, type SigningKey } from "./signing-key.js";
 import { type WatchedSigningKeys, watchSigningKeys } from "./signing-keys.js";
 
-/** Where the demo's key is kept. */
+/** The path of the demo's key. */
 export function demoKeyPath(dataDir: string): string {
   return join(dataDir, "signing-key");
 }
 
 /**
- * The demo's keys: an HS256 key, made once and kept in the data directory as `signing-key`,
- * mode 0600, so that tokens outlive a restart, or what `chatter key rotate` has made of it.
- * The directory is made if it is not there.
+ * The demo's keys: an HS256 key, created once and kept in the data directory as `signing-key`, mode
+ * 0600, so that tokens outlive a restart, or what `chatter key rotate` has made of it. The
+ * directory is created if it does not exist.
  *
- * Rejects with `failed_precondition` if the file can be read by others. It was made 0600,
- * so that is an accident or worse, whoever read it can make tokens, and a new one costs
- * nothing but a login: better refused than repaired.
+ * Rejects with `failed_precondition` if others can read the file. It was created with mode 0600, so
+ * that is an accident or worse: whoever read it can make tokens. A new key costs nothing but a
+ * login, so the file is refused and not repaired.
  */
 export async function loadOrCreateDemoKeys(dataDir: string): Promise<readonly SigningKey[]> {
   const path = demoKeyPath(dataDir);
@@ -43,7 +43,7 @@ export async function loadOrCreateDemoKeys(dataDir: string): Promise<readonly Si
   }
 }
 
-/** The demo's keys, as they are at any time, and otherwise as {@link loadOrCreateDemoKeys}. */
+/** The demo's keys, kept up to date with the file; otherwise as {@link loadOrCreateDemoKeys}. */
 export async function watchDemoKeys(
   dataDir: string,
   onError: (error: unknown) => void,
@@ -72,7 +72,7 @@ async function load(path: string): Promise<readonly SigningKey[] | undefined> {
   try {
     const source = `signing key ${JSON.stringify(path)}`;
     const { mode } = await file.stat();
-    // Windows has no such modes and shows every file as readable by all.
+    // Windows has no such modes, and shows every file as readable by everyone.
     if (process.platform !== "win32" && (mode & 0o077) !== 0) {
       throw signingKeyExposed({ source, mode: `0${(mode & 0o777).toString(8)}` });
     }
@@ -83,8 +83,8 @@ async function load(path: string): Promise<readonly SigningKey[] | undefined> {
 }
 
 async function create(path: string): Promise<readonly SigningKey[]> {
-  // Written whole beside its place and then linked there, which fails if there is a file
-  // already: of two processes that start together, both get the key of the first one.
+  // Written completely under another name and then linked to its path, which fails if a file
+  // already exists: of two processes that start together, both get the key of the first one.
   const draft = `${path}.${randomBytes(8).toString("hex")}.tmp`;
   const file = await open(draft, "wx", 0o600);
   try {

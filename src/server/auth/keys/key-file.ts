@@ -5,20 +5,20 @@ import { parseStoredKeys } from "./signing-key.js";
 import { signingKeyAt } from "./signing-keys.js";
 import { algorithmOf, makeStoredKey, type SigningAlgorithm, type StoredKey } from "./stored-key.js";
 
-/** What a key of a file does: sign, wait until it signs, or check tokens of before. */
+/** The role of a key in a file: it signs, waits until it signs, or only checks older tokens. */
 export interface KeyState {
   readonly id: string;
   readonly algorithm: SigningAlgorithm;
   readonly state: "waits" | "signs" | "retired";
-  /** In milliseconds since 1970; 0 if it has always. */
+  /** In milliseconds since 1970; 0 if it has always signed. */
   readonly signsFrom: number;
-  /** Since when another one signs; undefined if none does. */
+  /** The time from which another key signs; undefined if none does. */
   readonly retiredAt: number | undefined;
 }
 
 /**
- * The keys of a file, in its order. Rejects with `not_found` if there is no such file, with
- * `failed_precondition` saying what is wrong with it.
+ * The keys of a file, in its order. Rejects with `not_found` if the file does not exist, or with
+ * `failed_precondition` if it is invalid.
  */
 export async function listKeys(path: string): Promise<KeyState[]> {
   const file = keyFile(path);
@@ -26,8 +26,8 @@ export async function listKeys(path: string): Promise<KeyState[]> {
 }
 
 /**
- * Makes a key set with one key, and resolves to its id. Rejects with `already_exists` if
- * there is such a file.
+ * Creates a key set with one key, and resolves to its id. Rejects with `already_exists` if the file
+ * exists.
  */
 export async function createKeyFile(path: string, algorithm: SigningAlgorithm): Promise<string> {
   const file = keyFile(path);
@@ -49,9 +49,9 @@ export interface RotateOptions {
 }
 
 /**
- * Adds a key that will sign in place of the one that does now, whose tokens are accepted as
- * before. A file with one key becomes a key set. Resolves to the new key's id. Rejects as
- * {@link listKeys}, and with `unavailable` if another process is changing the file.
+ * Adds a key that will sign in place of the current one, whose tokens are still accepted. A file
+ * with one key becomes a key set. Resolves to the new key's id. Rejects as {@link listKeys}, and
+ * with `unavailable` if another process is changing the file.
  */
 export async function rotateKey(
   path: string,
@@ -73,7 +73,7 @@ export async function rotateKey(
  * Removes keys, whose tokens are refused from then on, and resolves to their ids. Rejects
  * with `failed_precondition` if one of them signs, and as {@link rotateKey}.
  *
- * @param isChosen which keys go
+ * @param isChosen which keys to remove
  */
 export async function removeKeys(
   path: string,
@@ -104,7 +104,7 @@ function statesOf(keys: readonly StoredKey[]): KeyState[] {
   });
 }
 
-/** When the first one began that signs in its place. */
+/** When the first key began to sign in its place. */
 function retirementOf(key: StoredKey, keys: readonly StoredKey[], now: number): number {
   const later = keys.filter((other) => other !== key && signingKeyAt([key, other], now) === other);
   return Math.min(...later.map(({ signsFrom }) => signsFrom));

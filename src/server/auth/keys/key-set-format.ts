@@ -2,26 +2,26 @@ import { createPrivateKey } from "node:crypto";
 import { type Fail, failureOf, isRecord, parseJson, timeOf } from "../json-record.js";
 import { algorithmOf, type StoredKey, storedKeyPair, storedSecret } from "./stored-key.js";
 
-/** No file has more: a token without `kid` is tried with each. */
+/** No file has more keys: a token without `kid` is tried with each. */
 const maxKeys = 100;
 const maxIdLength = 200;
 
 /**
- * Whether a file's bytes, as Latin-1, are a key set, or mean to be one: an object of JSON, a
- * list of them, perhaps after a byte order mark. No secret of random text begins so.
+ * Whether a file's bytes, as Latin-1, are a key set, or are meant to be one: a JSON object, or a
+ * list of objects, perhaps after a byte order mark. No secret of random text begins like this.
  */
 export function isKeySet(text: string): boolean {
   return /^(?:\xef\xbb\xbf)?\s*(?:\{\s*["}]|\[\s*\{)/.test(text);
 }
 
 /**
- * The keys of a JSON Web Key Set (RFC 7517) with their private parts, and since when each
+ * The keys of a JSON Web Key Set (RFC 7517) with their private parts, and the time from which each
  * signs:
  *
  *     { "keys": [{ "kty", "kid", …, "signs_from": "2025-01-31T12:00:00.000Z" }, …] }
  *
- * Throws `failed_precondition`, beginning with `source`, that names the place and what is
- * wrong there. Nothing of a key is quoted.
+ * Throws `failed_precondition` that begins with `source` and says what is wrong where. No part of a
+ * key is quoted.
  */
 export function parseKeySet(text: string, source: string): StoredKey[] {
   const fail = failureOf(source);
@@ -59,7 +59,7 @@ export function formatKeySet(keys: readonly StoredKey[]): string {
   return `${JSON.stringify(content, undefined, 2)}\n`;
 }
 
-/** Fields that are not known are passed over, as RFC 7517 has it. */
+/** Unknown fields are ignored, as RFC 7517 requires. */
 function parseKey(entry: unknown, source: string, fail: Fail): StoredKey {
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
     return fail("is not an object");

@@ -14,15 +14,15 @@ import {
   storedSecret,
 } from "./stored-key.js";
 
-/** What tokens are signed and checked with. Shown anywhere, it tells nothing of the secret. */
+/** What tokens are signed and checked with. Printing it reveals nothing about the secret. */
 export interface SigningKey {
   /** The `kid` of the tokens that it signs. */
   readonly id: string;
-  /** Tells this key from every other, and nothing of the secret. */
+  /** Distinguishes this key from every other, and reveals nothing about the secret. */
   readonly thumbprint: string;
   /** The `alg` of every token, and the only one that is accepted. */
   readonly algorithm: SigningAlgorithm;
-  /** Since when it signs, unless another one has since; in milliseconds since 1970. */
+  /** The time from which it signs, unless a later key does; in milliseconds since 1970. */
   readonly signsFrom: number;
   readonly sign: webcrypto.CryptoKey;
   /** The same secret (HS256), or the public key (EdDSA). */
@@ -42,12 +42,12 @@ export interface PublicKey {
 }
 
 /**
- * The keys in a file: a secret of at least 32 bytes (HS256), an Ed25519 private key in PEM
- * (EdDSA), or a set of such keys as `chatter key` makes it. Rejects with `not_found` if the
- * file is not there, with `failed_precondition` saying what is wrong with it.
+ * The keys in a file: a secret of at least 32 bytes (HS256), an Ed25519 private key in PEM (EdDSA),
+ * or a set of such keys as `chatter key` makes it. Rejects with `not_found` if the file does not
+ * exist, or with `failed_precondition` if it is invalid.
  *
- * A file that others may read is taken: mounted secrets often are like that. One that others may
- * write is not.
+ * A file that others may read is accepted, because mounted secrets often are readable. One that
+ * others may write is not.
  */
 export async function readSigningKeys(path: string): Promise<readonly SigningKey[]> {
   const source = `signing key file ${JSON.stringify(path)}`;
@@ -72,12 +72,12 @@ export async function parseSigningKeys(
   return Promise.all(parseStoredKeys(bytes, source).map(importKey));
 }
 
-/** The one key of a place that has no more, as {@link readSigningKeys}. */
+/** The only key in a file that must have just one, as {@link readSigningKeys}. */
 export async function readSigningKey(path: string): Promise<SigningKey> {
   return onlyOne(await readSigningKeys(path), `signing key file ${JSON.stringify(path)}`);
 }
 
-/** The one key of a place that has no more, as {@link parseSigningKeys}. */
+/** The only key in a content that must have just one, as {@link parseSigningKeys}. */
 export async function parseSigningKey(
   content: Buffer | string,
   source: string,
@@ -86,15 +86,15 @@ export async function parseSigningKey(
 }
 
 /**
- * The keys in a file's content, with their secrets. Of a secret the bytes are taken as they
- * are but for one line end after them. Throws as {@link parseSigningKeys}.
+ * The keys in a file's content, with their secrets. The bytes of a secret are used unchanged,
+ * without a final line end. Throws as {@link parseSigningKeys}.
  */
 export function parseStoredKeys(content: Buffer, source: string): StoredKey[] {
   const text = content.toString("latin1");
   if (isKeySet(text)) {
     return parseKeySet(content.toString(), source);
   }
-  // A public key or a certificate is public: taken for a secret, anyone could make tokens.
+  // A public key or a certificate is public: if it were used as a secret, anyone could make tokens.
   return text.includes("-----BEGIN ")
     ? [storedKeyPairFromPem(text, source)]
     : [storedSecret(content.subarray(0, text.replace(/\r?\n$/, "").length), source)];

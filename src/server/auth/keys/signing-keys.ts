@@ -3,7 +3,7 @@ import { readSigningKeys, type SigningKey } from "./signing-key.js";
 
 /** The keys of a server: the tokens of each are accepted, one of them signs. */
 export interface SigningKeys {
-  /** In any order. Without any, there is no token. */
+  /** In any order. Without keys, no token is valid. */
   readonly list: readonly SigningKey[];
   /** Calls the listener when `list` has changed. Returns a function that unsubscribes. */
   onChange?(listener: () => void): () => void;
@@ -14,8 +14,8 @@ export type WatchedSigningKeys = SigningKeys &
   Pick<WatchedFile<readonly SigningKey[]>, "onChange" | "reload" | "close">;
 
 /**
- * The key that signs at a time: that which began last. Before any has begun it is the first
- * one to begin, of several that begin together the last in the list.
+ * The key that signs at a given time: the one that began last. Before any has begun, it is the
+ * first one to begin; of several that begin together, the last in the list.
  */
 export function signingKeyAt<Key extends { readonly signsFrom: number }>(
   keys: readonly Key[],
@@ -29,11 +29,11 @@ export function signingKeyAt<Key extends { readonly signsFrom: number }>(
 }
 
 /**
- * The keys in a file, as they are at any time: it is read again within a second of its
- * change. Of a file that is wrong the keys of before stay. Rejects as `readSigningKeys` does
- * if it is wrong at the start.
+ * The keys in a file, kept up to date: it is read again within a second of its change. If it
+ * becomes invalid, the previous keys stay. Rejects as `readSigningKeys` does if it is invalid at
+ * the start.
  *
- * @param onError called with what is wrong with a changed file; it has nothing of a key in it
+ * @param onError called with what is wrong with a changed file; the error has no part of a key
  * @param load how the file is read. Default: as `readSigningKeys` does
  */
 export async function watchSigningKeys(

@@ -9,18 +9,21 @@ import {
 } from "node:crypto";
 import { notAKeyPair, shortSecret } from "./errors.js";
 
-/** What tokens can be signed by: a secret (HS256), or a key pair of Ed25519 (EdDSA). */
+/** What tokens can be signed with: a secret (HS256), or a key pair of Ed25519 (EdDSA). */
 export const signingAlgorithms = ["EdDSA", "HS256"] as const;
 
 export type SigningAlgorithm = (typeof signingAlgorithms)[number];
 
-/** A key as it is kept in files, secret and all. */
+/** A key as it is stored in files, including its secret. */
 export interface StoredKey {
   /** The `kid` of the tokens that it signs. */
   readonly id: string;
-  /** Tells this key from every other, and nothing of the secret. The id, unless one is given. */
+  /**
+   * Distinguishes this key from every other, and reveals nothing about the secret. The id, unless
+   * one is given.
+   */
   readonly thumbprint: string;
-  /** Since when it signs, unless another one has since; in milliseconds since 1970. */
+  /** The time from which it signs, unless a later key does; in milliseconds since 1970. */
   readonly signsFrom: number;
   readonly jwk: SecretJwk | KeyPairJwk;
 }
@@ -41,39 +44,39 @@ export interface KeyPairJwk {
 
 const minSecretBytes = 32;
 
-/** A new key that nobody has. */
+/** A new random key. */
 export function makeStoredKey(algorithm: SigningAlgorithm, signsFrom: number): StoredKey {
   const key =
     algorithm === "HS256"
       ? storedSecret(randomBytes(minSecretBytes), "the new key")
       : storedKeyPair(generateKeyPairSync("ed25519").privateKey, "the new key");
-  // On a command line such an id would be taken for an option.
+  // On a command line, such an id would be parsed as an option.
   return key.id.startsWith("-") ? makeStoredKey(algorithm, signsFrom) : { ...key, signsFrom };
 }
 
 /**
- * A secret to be kept. Throws `failed_precondition`, beginning with `source`, if it has
- * less than 32 bytes.
+ * A secret in stored form. Throws `failed_precondition`, beginning with `source`, if it has less
+ * than 32 bytes.
  */
 export function storedSecret(secret: Buffer, source: string): StoredKey {
   if (secret.length < minSecretBytes) {
     throw shortSecret({ source, bytes: secret.length, least: minSecretBytes });
   }
-  // Cannot be turned back, and is in every token that the secret signs.
+  // Cannot be reversed, and is in every token that the secret signs.
   const thumbprint = createHmac("sha256", secret).update("chatter key id").digest("base64url");
   const jwk: SecretJwk = { kty: "oct", k: secret.toString("base64url") };
   return { id: thumbprint, thumbprint, signsFrom: 0, jwk };
 }
 
 /**
- * A key pair to be kept. Throws `failed_precondition`, beginning with `source`, if it is not a
+ * A key pair in stored form. Throws `failed_precondition`, beginning with `source`, if it is not a
  * valid one of Ed25519.
  */
 export function storedKeyPair(privateKey: KeyObject, source: string): StoredKey {
   if (privateKey.asymmetricKeyType !== "ed25519") {
     throw notAKeyPair({ source, fault: `is a key of the type ${privateKey.asymmetricKeyType}` });
   }
-  // The public half is made from the private one, whatever was said of it.
+  // The public half is computed from the private one, whatever was given.
   const { x } = createPublicKey(privateKey).export({ format: "jwk" }) as { x: string };
   const { d } = privateKey.export({ format: "jwk" }) as { d: string };
   // RFC 7638.

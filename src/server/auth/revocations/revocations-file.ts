@@ -9,8 +9,8 @@ import { formatRevocations, parseRevocations } from "./revocations-format.js";
  *
  *     { "tokens": [{ "id": JTI, "expires_at" }, …], "users": [{ "name", "before" }, …] }
  *
- * Rejects with `not_found` if there is no such file, with `failed_precondition` saying
- * what is wrong with it.
+ * Rejects with `not_found` if the file does not exist, or with `failed_precondition` if it is
+ * invalid.
  */
 export async function readRevocationsFile(path: string): Promise<RevocationList> {
   const file = revocationsFile(path);
@@ -22,9 +22,9 @@ export async function readRevocationsFile(path: string): Promise<RevocationList>
 }
 
 /**
- * Revokes one token. The file is made if it is not there; tokens in it that have expired
- * are dropped. Rejects with `unavailable` if another process is changing the file, and as
- * {@link readRevocationsFile}.
+ * Revokes one token. The file is created if it does not exist; expired tokens are dropped from it.
+ * Rejects with `unavailable` if another process is changing the file, and as {@link
+ * readRevocationsFile}.
  */
 export async function revokeToken(path: string, token: RevokedToken): Promise<void> {
   await changeRevocations(path, ({ tokens, users }) => ({
@@ -34,9 +34,9 @@ export async function revokeToken(path: string, token: RevokedToken): Promise<vo
 }
 
 /**
- * Revokes all tokens that the account has now. Resolves when the second is over in which it
- * was called: tokens say the second of their issue only, so one of the same second, but
- * issued afterwards, would be revoked too. Otherwise as {@link revokeToken}.
+ * Revokes all tokens that the account has now. Resolves at the end of the second in which it was
+ * called: tokens state only the second in which they were issued, so a token issued later in the
+ * same second would be revoked too. Otherwise as {@link revokeToken}.
  */
 export async function revokeUser(path: string, name: string): Promise<void> {
   const before = (Math.floor(Date.now() / 1000) + 1) * 1000;

@@ -4,8 +4,8 @@ import { checkSubject } from "../names.js";
 import type { RevocationList, RevokedToken, RevokedUser } from "./revocations.js";
 
 /**
- * The revocations in the text of a file. Throws `failed_precondition`, beginning with
- * `source`, that names the place and what is wrong there.
+ * The revocations in the text of a file. Throws `failed_precondition` that begins with `source` and
+ * says what is wrong where.
  */
 export function parseRevocations(text: string, source: string): RevocationList {
   const fail = failureOf(source);

@@ -22,17 +22,20 @@ export interface RevocationList {
   readonly users: readonly RevokedUser[];
 }
 
-/** Knows what was revoked. */
+/** Looks up revocations. */
 export interface Revocations {
-  /** Whether the token that says this was revoked. */
+  /** Whether the token with these claims was revoked. */
   has(identity: Identity): boolean;
-  /** From when on tokens of this subject are accepted, in milliseconds since 1970. Default: 0. */
+  /**
+   * The time from which tokens of this subject are accepted, in milliseconds since 1970. Default:
+   * 0.
+   */
   acceptedFrom?(subject: string): number;
   /** Calls the listener when more may have been revoked. Returns a function that unsubscribes. */
   onChange?(listener: () => void): () => void;
 }
 
-/** These revocations, to look up. Of two with one name the later one counts. */
+/** Makes the revocations searchable. Of two with one name, the later one counts. */
 export function createRevocations({ tokens, users }: RevocationList): Revocations {
   const ids = new Set(tokens.map(({ id }) => id));
   const times = new Map<string, number>();

@@ -9,12 +9,12 @@ export type WatchedRevocations = Revocations &
   Pick<WatchedFile<Revocations>, "onChange" | "reload" | "close">;
 
 /**
- * The revocations in a file, as they are at any time: it is read again within a second of
- * its change. If there is no file at the start, nothing is revoked until there is one; if it
- * goes later, or is wrong, what was revoked stays so. Rejects with `failed_precondition` if
- * it is wrong at the start.
+ * The revocations in a file, kept up to date: it is read again within a second of its change. If
+ * the file does not exist at the start, nothing is revoked until it does; if it disappears later,
+ * or becomes invalid, the previous revocations stay. Rejects with `failed_precondition` if it is
+ * invalid at the start.
  *
- * @param onError called with what is wrong with the file, and that it is not there
+ * @param onError called with what is wrong with the file, or that it is missing
  */
 export async function watchRevocationsFile(
   path: string,

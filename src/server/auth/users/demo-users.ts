@@ -3,8 +3,8 @@ import { createUsers, type Users } from "./users.js";
 /**
  * The demo's one account: goa, password rocks, which may read and write.
  *
- * Its hash is stored, so that a start waits for none, and is a cheap one: the password
- * is in the documentation, there is nothing to protect.
+ * The hash is stored, so that a start need not compute one, and is a cheap one: the password is in
+ * the documentation, so there is nothing to protect.
  */
 export function demoUsers(): Users {
   return createUsers([

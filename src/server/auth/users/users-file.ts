@@ -8,8 +8,8 @@ import { formatUsers, parseUsers } from "./users-format.js";
  *
  *     { "users": [{ "name", "password_hash", "scopes": […], "created_at" }, …] }
  *
- * Rejects with `not_found` if there is no such file, with `failed_precondition` saying
- * what is wrong with it.
+ * Rejects with `not_found` if the file does not exist, or with `failed_precondition` if it is
+ * invalid.
  */
 export async function readUsersFile(path: string): Promise<User[]> {
   const file = usersFile(path);
@@ -22,7 +22,7 @@ export interface AddUserOptions {
 }
 
 /**
- * Adds an account to a users file, which is made if it is not there.
+ * Adds an account to a users file, which is created if it does not exist.
  *
  * Rejects with `already_exists` if there is an account of this name, with `unavailable` if
  * another process is changing the file, and as {@link readUsersFile}.

@@ -8,8 +8,8 @@ import type { User } from "./users.js";
 const fields = ["name", "password_hash", "scopes", "created_at"];
 
 /**
- * The accounts in the text of a users file. Throws `failed_precondition`, beginning with
- * `source`, that names the place and what is wrong there. Password hashes are never quoted.
+ * The accounts in the text of a users file. Throws `failed_precondition` that begins with `source`
+ * and says what is wrong where. Password hashes are never quoted.
  */
 export function parseUsers(text: string, source: string): User[] {
   const fail = failureOf(source);

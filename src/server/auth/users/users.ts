@@ -24,8 +24,8 @@ export interface Users {
   /** The account of this name, compared exactly. */
   find(name: string): User | undefined;
   /**
-   * What the password of an unknown user is checked against, so that the answer takes as
-   * long: a hash that nothing fits, as costly as the costliest account's.
+   * The hash that the password of an unknown user is checked against, so that the answer takes as
+   * long: no password matches it, and it costs as much as the costliest account's.
    */
   readonly dummyHash: string;
   /**
@@ -45,8 +45,8 @@ export interface NewUser {
 }
 
 /**
- * An account made now, its password hashed. Rejects with `invalid_argument` if the name,
- * the password or a scope cannot be.
+ * A new account with its password hashed. Rejects with `invalid_argument` if the name, the password
+ * or a scope is not valid.
  */
 export async function newUser({ name, password, scopes, cost }: NewUser): Promise<User> {
   checkUserName(name);
@@ -59,7 +59,7 @@ export async function newUser({ name, password, scopes, cost }: NewUser): Promis
   };
 }
 
-/** These accounts, to look up by name. Of two with one name the last one counts. */
+/** Makes the accounts searchable by name. Of two with one name, the last one counts. */
 export function createUsers(list: readonly User[]): Users {
   // A map, so that "__proto__" is a name like any other.
   const byName = new Map(list.map((user) => [user.name, user]));

@@ -6,11 +6,11 @@ import { readUsersFile } from "./users-file.js";
 export type WatchedUsers = Users & Pick<WatchedFile<Users>, "onChange" | "reload" | "close">;
 
 /**
- * The accounts in a users file, as they are at any time: it is read again within a second of
- * its change. Of a file that is wrong the accounts of before stay. Rejects as
- * `readUsersFile` does if it is wrong at the start.
+ * The accounts in a users file, kept up to date: it is read again within a second of its change. If
+ * it becomes invalid, the previous accounts stay. Rejects as `readUsersFile` does if it is invalid
+ * at the start.
  *
- * @param onError called with what is wrong with a changed file; it has no hashes in it
+ * @param onError called with what is wrong with a changed file; the error has no hashes
  */
 export async function watchUsersFile(
   path: string,

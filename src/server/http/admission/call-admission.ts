@@ -36,7 +36,7 @@ export interface CallAdmissionOptions {
  * there are, calls with a token do not wait for them.
  *
  * A call through a trusted proxy has the address of its client. It counts as known if it has a
- * token: the connection is shared by all clients.
+ * token, because all clients share the connection.
  */
 export class CallAdmission {
   readonly #options: CallAdmissionOptions;

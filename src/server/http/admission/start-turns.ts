@@ -2,7 +2,7 @@ import { FairTurns } from "../../util/fair-turns.js";
 
 /** A call, a request or an upgrade that is to begin. */
 export interface Beginning {
-  /** What it came by: a socket, or a session of HTTP/2. */
+  /** The socket, or the HTTP/2 session, that it came by. */
   readonly connection: object;
   /**
    * Begins it. Returns false if it has already ended: then another one gets its place in this turn.

@@ -6,14 +6,14 @@ import type { CallAdmission } from "./call-admission.js";
 type Serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
 /**
- * Serves streams in their turns. Those whose reset came in the same packet are over by then, and
- * cost next to nothing; of a session whose streams wait no more is read for the moment.
+ * Serves streams in their turns. Streams whose reset came in the same packet have ended by then,
+ * and cost next to nothing; while streams of a session wait, no more is read from it.
  */
 export function createStreamAdmission(admission: CallAdmission, serve: Serve): Serve {
   return (stream, headers) => {
     const { session } = stream;
     if (!session || stream.closed) {
-      stream.on("error", ignore); // Over already: it cannot be answered.
+      stream.on("error", ignore); // It has ended: it cannot be answered.
       return;
     }
     const hasBegun = admission.call({

@@ -1,7 +1,7 @@
 import type { UpgradeListener } from "../node-listeners.js";
 import type { CallAdmission } from "./call-admission.js";
 
-/** Upgrades connections in their turns: of a thousand that come at once, a few at a time. */
+/** Upgrades connections in their turns: if a thousand come at once, a few at a time. */
 export function createUpgradeListener(
   upgrade: UpgradeListener,
   admission: CallAdmission,

@@ -6,27 +6,27 @@ import type { Clients } from "../clients.js";
 import type { RequestListener } from "../node-listeners.js";
 
 /**
- * When this much waits on a connection, no more is read from it: a client that sends on is stopped
- * by TCP. The last read may bring up to 64 KiB more.
+ * When this many bytes wait on a connection, no more is read from it: TCP stops a client that goes
+ * on sending. The last read may bring up to 64 KiB more.
  */
 const pauseAt = { requests: 256, headerBytes: 32 * 1024 };
 
-/** Maximum number of requests that wait on one connection; a client that sends more is cut. */
+/** Maximum number of requests that wait on one connection; a client that sends more is cut off. */
 const maxWaiting = 1000;
 
-/** What a request that waits holds besides its headers, in bytes. */
+/** The memory of a waiting request besides its headers, in bytes. */
 const requestCost = 2048;
 
 export interface PipeliningOptions extends Clients {
   /**
    * The connection is cut when nothing moves on it for this time while requests wait, in
-   * milliseconds: while nothing is read, nobody sees that the client has left.
+   * milliseconds: while nothing is read, nobody notices that the client has left.
    */
   readonly waitMs: number;
   readonly onRefused: Limits["onRefused"];
 }
 
-/** The requests of one connection that wait. */
+/** The waiting requests of one connection. */
 interface Waiting {
   count: number;
   headerBytes: number;
@@ -34,10 +34,10 @@ interface Waiting {
 }
 
 /**
- * A client of HTTP/1 may send requests before it has its answers. They are served one after
- * the other, so that one connection does not keep the others waiting, and that none is begun
- * whose client has left: of the responses that wait Node would not tell. Those that wait are
- * counted as unread; a client that sends too much ahead is not read from until its turn comes.
+ * An HTTP/1 client may send requests before it has its answers. They are served one after the
+ * other, so that one connection does not keep the others waiting, and so that none is begun whose
+ * client has left: Node would not report that for responses that wait. Waiting requests are counted
+ * as unread; a client that sends too far ahead is not read from until its turn comes.
  */
 export function withPipelining(
   serve: RequestListener,
@@ -55,7 +55,7 @@ export function withPipelining(
       socket.once("close", () => opened.unread.end());
       socket.on("resume", () => {
         if (isFull(opened)) {
-          socket.pause(); // Node reads on when a method takes the body of the request before.
+          socket.pause(); // Node resumes when a method takes the body before.
         }
       });
     }
@@ -69,7 +69,7 @@ export function withPipelining(
     }
     const { socket } = request;
     if (socket.destroyed) {
-      return; // Cut, with more requests in the same packet.
+      return; // Cut off, with more requests in the same packet.
     }
     const waiting = waitingOn(request as IncomingMessage);
     const bytes = headerBytesOf(request as IncomingMessage);

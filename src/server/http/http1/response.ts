@@ -10,13 +10,13 @@ import { nodeTrailers } from "../headers.js";
  */
 const shortBytes = 16 * 1024;
 
-/** How long a client that has its answer may go on sending, in milliseconds. */
+/** How long a client that has its answer may continue sending, in milliseconds. */
 const lingerMs = 1000;
 
 /**
- * Writes a handler's response. Resolves when all of it is handed over, or the client is
- * gone: connect-node's own function waits for ever for a client that left while it took
- * nothing, and what waits behind it (the method, its deadline) would stay.
+ * Writes a handler's response. Resolves when all of it is handed over, or the client is gone:
+ * connect-node's own function waits for ever for a client that left while it was not reading, and
+ * whatever waits for it (the method, its deadline) would stay.
  */
 export async function writeResponse(
   result: UniversalServerResponse,
@@ -86,8 +86,8 @@ function addTrailers(response: ServerResponse, { trailer }: UniversalServerRespo
 }
 
 /**
- * What a client of HTTP/1 still sends when it has its answer is let through for a while, then
- * its connection is cut: there is no way to say that nobody reads it, and it may never end.
+ * What an HTTP/1 client still sends after it has its answer is accepted and dropped for a while,
+ * then its connection is cut: there is no way to report that nobody reads it, and it may never end.
  */
 export function endUpload(
   request: IncomingMessage | Http2ServerRequest,

@@ -11,40 +11,40 @@ import { endSession } from "./session-end.js";
 import { restSession } from "./session-reading.js";
 
 /*
- * HTTP/2 frames that cost their sender nothing. Node and nghttp2 bound most of them by
- * themselves: empty DATA frames and others that are not allowed, CONTINUATION frames, answers
- * that the peer does not read. They do not bound PING and SETTINGS of a peer that reads the
- * answers. Resets of streams nghttp2 does bound (1,000 at once, 33 a second), but then Node
- * keeps a connection on which nothing goes on, so that our bound is a little below.
+ * HTTP/2 frames that cost their sender nothing. Node and nghttp2 limit most of them: empty DATA
+ * frames and forbidden ones, CONTINUATION frames, answers that the peer does not read. They do not
+ * limit PING and SETTINGS frames of a peer that reads the answers. nghttp2 does limit resets of
+ * streams (1,000 at once, 33 a second), but Node then keeps a connection on which nothing happens,
+ * so our limit is slightly lower.
  */
 
-/** Clients that measure their way send a PING each round trip: on one machine, thousands. */
+/** Clients that measure their bandwidth send a PING each round trip: on one machine, thousands. */
 const pings = { burst: 10_000, perSecond: 10_000 };
-/** Clients send one, and some a second when they know more of their way. */
+/** Clients send one at the start, and a few a second as they learn more about their connection. */
 const settings = { burst: 100, perSecond: 10 };
 
 const resets = { burst: 950, perSecond: 30 };
 /** Of a connection that has shown no valid token, which may have 100 streams. */
 const unknownResets = { burst: 200, perSecond: 30 };
 
-/** How many DATA frames in a row are counted, and the fewest bytes that each has on average. */
+/** How many DATA frames in a row are counted, and the minimum average size of each in bytes. */
 const dataFrames = { counted: 10_000, leastBytes: 3 };
-/** How many are read before the others have their turn: they take some milliseconds. */
+/** How many are read before the other sessions have their turn: they take some milliseconds. */
 const dataFramesAtOnce = 1024;
 
-/** How many bad frames, and refused streams, a session may have: clients have none. */
+/** How many invalid frames and refused streams a session may have: real clients have none. */
 const maxBadFrames = 100;
 
-/** What a session holds for itself, and for each stream: in bytes. */
+/** The memory of a session, and of each of its streams, in bytes. */
 const sessionBytes = 10 * 1024 * 1024;
 const streamBytes = 2 * 1024;
 
-/** The options of Node's HTTP/2 server that bound what a session may do. */
+/** The options of Node's HTTP/2 server that limit what a session may do. */
 export function sessionOptions({ maxConnectionStreams }: Limits) {
   return {
     maxSessionInvalidFrames: maxBadFrames,
     maxSessionRejectedStreams: maxBadFrames,
-    // In megabytes. Node's own 10 are too few for 20,000 streams.
+    // In megabytes. Node's default of 10 is too low for 20,000 streams.
     maxSessionMemory: Math.ceil((sessionBytes + maxConnectionStreams * streamBytes) / 1e6),
   };
 }
@@ -76,8 +76,8 @@ export function endFloods(server: Http2Server, { onRefused }: Pick<Limits, "onRe
 }
 
 /**
- * What takes the bytes of each DATA frame of a session from Node, and counts the frames: a few
- * bytes in each cost their sender little, and the server as much as a whole message does.
+ * A function that takes the bytes of each DATA frame of a session from Node, and counts the frames:
+ * frames of a few bytes cost their sender little, and the server as much as a whole message does.
  */
 function countPushes(session: ServerHttp2Session, end: (session: ServerHttp2Session) => void) {
   let frames = 0;
@@ -101,8 +101,8 @@ function countPushes(session: ServerHttp2Session, end: (session: ServerHttp2Sess
 }
 
 /**
- * A listener, one for all sessions, that calls back with a session which was counted more often
- * than `burst` times at once, and `perSecond` times a second.
+ * A listener, one for all sessions, that calls back with a session that exceeds `burst` times at
+ * once and `perSecond` times a second.
  */
 function whenTooMany(
   { burst, perSecond }: { readonly burst: number; readonly perSecond: number },

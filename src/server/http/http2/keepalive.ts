@@ -4,29 +4,29 @@ import { endSession } from "./session-end.js";
 
 /** How often a session is pinged, in milliseconds. */
 const intervalMs = 25_000;
-/** How many pings in a row a session may leave unanswered before it is gone. */
+/** How many pings in a row a session may leave unanswered before it is considered gone. */
 const missedPings = 2;
-/** How many are pinged in one turn of the event loop. */
+/** How many sessions are pinged in one turn of the event loop. */
 const pingedAtOnce = 100;
 
 export interface KeepaliveOptions {
   /** Milliseconds between pings. Default: 25,000. */
   readonly pingIntervalMs?: number;
-  /** Called for each session that is destroyed because its peer answers no pings. */
+  /** Called for each session that is destroyed because its peer does not answer pings. */
   readonly onSilent?: () => void;
 }
 
 /**
- * Pings every HTTP/2 session, and destroys those whose peer has gone without a word: a
- * stream without traffic would otherwise stay open for ever. A session that was destroyed,
- * for whatever reason, has until the next ping to send what it has written; then its connection
- * is cut, which would otherwise stay open until a peer that does not read has read all.
+ * Pings every HTTP/2 session, and destroys those whose peer has silently gone: otherwise a stream
+ * without traffic would stay open for ever. A session that was destroyed, for whatever reason, has
+ * until the next ping to send what it has written; then its connection is cut, which would
+ * otherwise stay open until a peer that does not read has read everything.
  */
 export function keepSessionsAlive(
   server: Http2Server,
   { pingIntervalMs = intervalMs, onSilent }: KeepaliveOptions = {},
 ): void {
-  /** Of each session, how many pings in a row its peer has not answered. */
+  /** For each session, how many pings in a row its peer has not answered. */
   const unanswered = new Map<ServerHttp2Session, number>();
   const sockets = new WeakMap<ServerHttp2Session, Socket>();
   /** The connection that becomes a session next. */
@@ -72,7 +72,8 @@ export function keepSessionsAlive(
     }
   }
 
-  // A session does not give its socket away: Node makes it of the connection, there and then.
+  // A session does not expose its socket: Node creates the session from the connection
+  // synchronously.
   server.prependListener("connection", (socket) => {
     latest = socket;
   });

@@ -26,7 +26,7 @@ export function endSession(
   }
   ending.add(session);
   setImmediate(() => {
-    // Its types require an error first; its documentation does not.
+    // Node's types require an error first; its documentation does not.
     session.destroy(code as never);
   });
   return true;

@@ -20,11 +20,11 @@ import { nodeTrailers } from "../headers.js";
 import { readBody } from "../request-body.js";
 
 /*
- * From an HTTP/2 stream to a handler and back, in place of Node's compatibility layer for
- * HTTP/1, whose request and response objects cost more a message than the rest together.
+ * From an HTTP/2 stream to a handler and back, in place of Node's compatibility layer for HTTP/1,
+ * whose request and response objects cost more for each message than everything else together.
  */
 
-/** How long a client that has its answer may go on sending, in milliseconds. */
+/** How long a client that has its answer may continue sending, in milliseconds. */
 const lingerMs = 1000;
 
 /**
@@ -34,7 +34,7 @@ const lingerMs = 1000;
 const departures = new TurnQueue<StreamCall>(20, (call) => call.leave());
 
 /**
- * Runs a handler for a stream. What fails ends the stream, and is reported unless its client left.
+ * Runs a handler for a stream. A failure ends the stream, and is reported unless its client left.
  */
 export function handleStream(
   handler: UniversalHandlerFn,
@@ -71,15 +71,15 @@ function requestOf(
 }
 
 /**
- * What is held of a call as long as it lasts: not its request, nor what an async function
- * would hold while it waits, which is a KiB for each of tens of thousands of idle streams.
+ * What is kept of a call while it lasts: not its request, nor what an async function would hold
+ * while it waits, which is a KiB for each of tens of thousands of idle streams.
  */
 class StreamCall implements Wire {
-  /** Of the request's signal, which is aborted when the client leaves before it has its answer. */
+  /** For the request's signal, which is aborted when the client leaves before it has its answer. */
   readonly abort = new LazyAbort();
   #isAnswered = false;
   #isFull = false;
-  /** What is still to be sent. */
+  /** What has not been sent yet. */
   #body: AsyncIterator<Uint8Array> | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #onError: ErrorReport["onError"];
@@ -100,7 +100,7 @@ class StreamCall implements Wire {
         this.#release();
       }
     });
-    stream.on("error", ignore); // "close" follows, and tells the call.
+    stream.on("error", ignore); // "close" follows, and notifies the call.
   }
 
   /** Sends a response; resolves when its headers are sent. */
@@ -114,7 +114,8 @@ class StreamCall implements Wire {
       return;
     }
     this.#body = response.body?.[Symbol.asyncIterator]();
-    // The headers are sent with the first chunk, which of most streams is empty and there at once.
+    // The headers are sent with the first chunk, which for most streams is empty and available at
+    // once.
     const first = (await this.#body?.next()) ?? { done: true, value: undefined };
     if (!this.#stream.destroyed) {
       sendHeaders(this.#stream, response);
@@ -191,9 +192,9 @@ function sendHeaders(stream: ServerHttp2Stream, response: UniversalServerRespons
 }
 
 /**
- * Ends a stream with its answer. What its client still sends is let through for a while,
- * then the client is notified that nobody reads it (RFC 9113, 8.1): notified at once, it would take
- * the answer for cut off.
+ * Ends a stream with its answer. What its client still sends is accepted and dropped for a while,
+ * then the client is notified that nobody reads it (RFC 9113, 8.1): if it were notified at once, it
+ * would consider the answer incomplete.
  */
 export function endStream(stream: ServerHttp2Stream, body: string | Uint8Array = ""): void {
   stream.end(body);

@@ -8,11 +8,11 @@ import { connectionAddress } from "./stream.js";
  * WebSockets over HTTP/2 (RFC 8441): an extended CONNECT opens one as a stream of an existing
  * connection. Browsers do so over TLS if the server's HTTP/2 settings offer it.
  *
- * To the bridge, such a stream looks like the socket of an upgrade over HTTP/1.1: it gets the
- * request that would have come, and the response headers that it writes become those of the stream.
+ * To the bridge, such a stream looks like the socket of an upgrade over HTTP/1.1: it gets an
+ * equivalent request, and the response headers that it writes become those of the stream.
  */
 
-/** Over HTTP/1.1, the key proves that the server knows WebSockets. Here, CONNECT does that. */
+/** Over HTTP/1.1, the key proves that the server supports WebSockets. Here, CONNECT does that. */
 const anyKey = Buffer.alloc(16).toString("base64");
 
 /** Headers of HTTP/1.1's handshake, which have no meaning on a stream. */
@@ -49,7 +49,7 @@ export function asUpgrade(
   return { request, socket };
 }
 
-/** Makes the stream's headers of the head that is written first. */
+/** Converts the head that is written first into the stream's headers. */
 function answerByHeaders(stream: ServerHttp2Stream): void {
   const { write, end } = stream;
   /** Responds, and returns what follows the head. */
@@ -79,7 +79,7 @@ function answerByHeaders(stream: ServerHttp2Stream): void {
   });
 }
 
-/** The connection that the socket of an upgrade is, or is a stream of. */
+/** The connection under the socket of an upgrade: the socket itself, or that of its stream. */
 export function connectionOf(socket: Duplex): object | undefined {
   return "session" in socket ? (socket as ServerHttp2Stream).session : socket;
 }

@@ -1,6 +1,6 @@
 /** How a file of the page can be sent. */
 export interface PageEncoding {
-  /** Of the header content-encoding. */
+  /** The value of the header content-encoding. */
   readonly name: string;
   /** Suffix of the compressed file's name. */
   readonly suffix: string;

@@ -5,7 +5,7 @@ import type { RoutedHandler } from "../router.js";
 import { acceptedEncoding } from "./page-encoding.js";
 import { loadPageFiles, type PageFile } from "./page-files.js";
 
-/** The files by their paths. No other files are ever read, so no path can lead elsewhere. */
+/** The files by path. No other files are ever read, so no path can escape. */
 const files = [
   { path: "/", name: "index.html", type: "text/html; charset=utf-8" },
   { path: "/page.js", name: "page.js", type: "text/javascript; charset=utf-8" },
@@ -14,9 +14,9 @@ const files = [
 ] as const;
 
 /**
- * Nothing but the page's own files and the server that they come from. 'self' is the
- * server's WebSockets too, in Safari from 16 on. Text that is to become markup or a script
- * is an error where browsers know trusted types.
+ * Nothing but the page's own files and their server. 'self' includes the server's WebSockets, in
+ * Safari since version 16. Where browsers support trusted types, inserting text as markup or script
+ * is an error.
  */
 const contentSecurityPolicy = [
   "default-src 'none'",

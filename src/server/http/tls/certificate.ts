@@ -11,7 +11,7 @@ import {
   unusableCertificate,
 } from "../errors.js";
 
-/** What a TLS server shows, and the key that belongs to it. */
+/** The certificate that a TLS server presents, and its key. */
 export interface Certificate {
   /** PEM: the server's certificate, then those that lead to a root. */
   readonly cert: string | Buffer;
@@ -25,18 +25,18 @@ export interface CertificateFiles {
   readonly keyFile: string;
 }
 
-/** A certificate that was read and fits its key. */
+/** A certificate that was read and matches its key. */
 export interface CheckedCertificate extends Certificate {
-  /** Whom it is for, as in "DNS:chatter.example, IP Address:192.0.2.1". */
+  /** The names that it is for, as in "DNS:chatter.example, IP Address:192.0.2.1". */
   readonly names: string;
   readonly validFrom: Date;
   readonly validTo: Date;
 }
 
 /**
- * Reads a certificate and its key. Rejects with `failed_precondition`, saying which file
- * is wrong and why: it cannot be read, is not PEM, has a passphrase, or the two do not
- * belong together. A certificate that has expired is taken: that is for its user to tell.
+ * Reads a certificate and its key. Rejects with `failed_precondition`, saying which file is wrong
+ * and why: it cannot be read, is not PEM, has a passphrase, or the two do not match. An expired
+ * certificate is accepted: the caller may report it.
  */
 export async function readCertificate(files: CertificateFiles): Promise<CheckedCertificate> {
   const certSource = `the certificate file ${JSON.stringify(files.certFile)}`;
@@ -52,7 +52,7 @@ export async function readCertificate(files: CertificateFiles): Promise<CheckedC
   try {
     createSecureContext({ cert, key });
   } catch (cause) {
-    // Such as a chain that breaks off in the middle, or a key that is too short.
+    // For example, an incomplete chain, or a key that is too short.
     throw unusableCertificate({ file: certSource, reason: (cause as Error).message, cause });
   }
   return {

@@ -9,7 +9,7 @@ export function createTls(certificate: Certificate): Server {
   });
 }
 
-/** New connections get this certificate; those that are open keep theirs. */
+/** New connections get this certificate; open connections keep theirs. */
 export function renewCertificate(tls: Server, certificate: Certificate): void {
   tls.setSecureContext(contextOf(certificate));
 }

@@ -11,11 +11,11 @@ export type WatchedCertificate = Pick<
 >;
 
 /**
- * The certificate in two files, read again when they change and at SIGHUP. As long as they
- * do not fit each other, such as when one of them is written already and the other is not,
- * the one before stays, and the log says why.
+ * The certificate in two files, read again when they change and at SIGHUP. While they do not match,
+ * for example when only one of them has been written yet, the previous one stays, and the server
+ * log says why.
  *
- * Rejects as `readCertificate` does if they are wrong at the start.
+ * Rejects as `readCertificate` does if they are invalid at the start.
  */
 export async function watchCertificate(
   files: CertificateFiles,
@@ -48,7 +48,7 @@ export async function watchCertificate(
   };
 }
 
-/** A server whose clock is wrong must start too; its clients say for themselves what they take. */
+/** A server whose clock is wrong must start too; its clients decide what they accept. */
 function tellOfDates({ names, validFrom, validTo }: CheckedCertificate, logger: Logger): void {
   const now = Date.now();
   if (now > validTo.getTime()) {

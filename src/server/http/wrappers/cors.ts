@@ -65,7 +65,7 @@ export function withCors(route: Route, { origins, handlers, onRefused }: CorsOpt
     if (origins.size === 0) {
       return found;
     }
-    // Also without an origin the answer would be another one with it: caches must know.
+    // Without an origin, too, because the answer depends on it: caches must know.
     return withHeaders(found, {
       vary: "Origin",
       ...(isAllowed && {

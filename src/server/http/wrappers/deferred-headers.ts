@@ -8,8 +8,8 @@ import type {
  * The same handler; if its client streams and is answered once, the response's headers are sent
  * with the answer, not when the call is accepted.
  *
- * Some proxies read no more of a request over HTTP/1.1 when its response has begun. Those in
- * Go lose a part of it: what arrives has a gap in the middle.
+ * Some proxies read no more of a request over HTTP/1.1 once its response has begun. Those in Go
+ * lose a part of it: what arrives has a gap in the middle.
  */
 export function withDeferredHeaders(handler: UniversalHandler): UniversalHandler {
   if (handler.method.methodKind !== "client_streaming") {

@@ -8,8 +8,8 @@ import { bidirectionalNeedsHttp2, unsupportedContentType } from "../errors.js";
 import type { PlainResponse } from "../plain-response.js";
 
 /**
- * The same handler, whose refusals by status alone (the protocols have no error for a
- * request that speaks none of them) say in a line of text what would be right.
+ * The same handler, but refusals that would have only a status (the protocols have no error for a
+ * request that speaks none of them) say in a line of text what is right.
  */
 export function withErrorText(handler: UniversalHandler): UniversalHandler {
   async function explain(request: UniversalServerRequest): Promise<UniversalServerResponse> {

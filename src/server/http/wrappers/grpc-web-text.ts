@@ -3,7 +3,7 @@ import { notBase64 } from "../errors.js";
 
 /*
  * gRPC-Web's text form: the body in base64, of which any part may end with padding. The official
- * client asks for it where it reads a stream, since XMLHttpRequest gives it text as it comes.
+ * client uses it to read streams, because XMLHttpRequest delivers only text while it arrives.
  */
 
 /** How content types of the text form begin. */

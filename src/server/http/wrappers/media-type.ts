@@ -62,8 +62,8 @@ function withType({ header }: UniversalServerRequest, type: string): Headers {
 }
 
 /**
- * A content type in lower case, without blanks and without parameters, but for a charset that is
- * not UTF-8: that is left for the handler to refuse.
+ * A content type in lower case, without blanks and without parameters, except a charset that is not
+ * UTF-8: the handler refuses that.
  */
 function normalizeMediaType(given: string): string {
   const [type = "", ...parameters] = given.split(";");

@@ -7,9 +7,9 @@ import { identityKey, unreadKey, wireKey } from "./context.js";
 import type { MethodAccess } from "./method-access.js";
 
 /**
- * Checks the token and its scope before the method is entered, and tells the method who
- * calls. Methods of other services, mounted beside Chatter's, need a token of any scope, unless
- * `access` says otherwise.
+ * Checks the token and its scope before the method is entered, and tells the method who calls.
+ * Methods of other services, mounted beside Chatter's, need a token of any scope, unless `access`
+ * says otherwise.
  */
 export function createAccessInterceptor(auth: Auth, access: MethodAccess): Interceptor {
   return (next) => async (request) => {

@@ -9,9 +9,9 @@ function causeOf({ cause }: ConnectError): string | undefined {
 }
 
 /**
- * Logs one line a call when it ends: what was called, how, by whom, from where, the code,
- * the duration in milliseconds and how many messages went either way; never what is in
- * them. The cause of an error is logged here and never sent.
+ * Logs one line for each call when it ends: the method, the protocol, the caller, the client's
+ * address, the code, the duration in milliseconds and how many messages went either way; never
+ * their contents. The cause of an error is logged here and never sent.
  */
 export function createCallLog(logger: Pick<Logger, "info" | "error">): CallObserver {
   return {

@@ -3,15 +3,15 @@ import { Code, type ConnectError, type ContextValues, createContextKey } from "@
 import type { CallProtocol } from "./context.js";
 import { identityKey } from "./context.js";
 
-/** What is seen of each call: by the log, the metrics, the traces. */
+/** Observes calls: the log, the metrics and the traces do. */
 export interface CallObserver {
-  /** A call has begun; it is not known yet who calls. `header` is the request's. */
+  /** A call has begun; the caller is not known yet. `header` is the request's. */
   started?(call: Call, header: Headers): void;
-  /** Runs what the call's method is entered by. */
+  /** Runs the function that enters the call's method. */
   around?<T>(call: Call, run: () => T): T;
-  /** Something worth telling of a long call, a few times a call at most. */
+  /** An event in a long call that is worth recording, a few times a call at most. */
   noted?(call: Call, what: string, details: Readonly<Record<string, string | number>>): void;
-  /** The call is over, by this error if there is one. */
+  /** The call is over, with this error if there is one. */
   ended?(call: Call, error: ConnectError | undefined): void;
 }
 
@@ -23,13 +23,13 @@ export interface MessageCount {
 
 /** One call, from its first interceptor to its end. */
 export class Call implements MessageCount {
-  /** How many messages its client has sent, as far as they are read. */
+  /** How many messages its client has sent, as far as they have been read. */
   received = 0;
-  /** How many messages were handed to the wire. */
+  /** How many messages were passed to the wire. */
   sent = 0;
   /** By `performance.now()`. */
   readonly startedAt = performance.now();
-  /** Of the span that is recorded for it, if one is. */
+  /** The context of the span that is recorded for it, if there is one. */
   traceId: string | undefined;
   #state: "new" | "begun" | "ended" = "new";
   readonly #values: ContextValues;
@@ -38,7 +38,7 @@ export class Call implements MessageCount {
   constructor(
     readonly method: DescMethod,
     readonly protocol: CallProtocol,
-    /** In its log line and its response header. */
+    /** The id in its log line and its response header. */
     readonly requestId: string,
     /** The address of its client; empty if there is none. */
     readonly peer: string,
@@ -54,7 +54,7 @@ export class Call implements MessageCount {
     return `${this.method.parent.typeName}/${this.method.name}`;
   }
 
-  /** Who calls, once the token is checked. */
+  /** The caller, once the token is checked. */
   get user(): string | undefined {
     return this.#values.get(identityKey)?.subject;
   }
@@ -70,7 +70,7 @@ export class Call implements MessageCount {
     }
   }
 
-  /** Runs what the method is entered by, as its observers want it. */
+  /** Runs the function that enters the method, as its observers require. */
   run<T>(enter: () => T): T {
     return this.#observers.reduceRight<() => T>(
       (inner, observer) => (observer.around ? () => observer.around!(this, inner) : inner),
@@ -78,14 +78,14 @@ export class Call implements MessageCount {
     )();
   }
 
-  /** Tells something of a long call. To be called a few times a call at most. */
+  /** Records an event in a long call. Call it a few times a call at most. */
   note(what: string, details: Readonly<Record<string, string | number>> = {}): void {
     for (const observer of this.#observers) {
       observer.noted?.(this, what, details);
     }
   }
 
-  /** The call is over, by this error if there is one. The first end counts. */
+  /** The call is over, with this error if there is one. The first end counts. */
   end(error: ConnectError | undefined): void {
     if (this.#state !== "begun") {
       return;

@@ -9,26 +9,26 @@ import { unguardedMethod } from "./errors.js";
  * The context values of a call, which pass from its protocol to its method.
  */
 
-/** What a call comes by. */
+/** The connection that a call comes by. */
 export interface Wire {
   /**
-   * Cuts the call's stream or connection. Called when a call has ended but its peer does not
-   * take the rest, which says why.
+   * Cuts the call's stream or connection. Called with the reason when a call has ended but its peer
+   * does not take the rest.
    */
   cut(): void;
   /** The call has shown a valid token. */
   authenticated?(): void;
   /**
-   * Whether an empty text that comes by it is one that was sent: protobuf cannot tell it from a
-   * field that is missing. Default: false.
+   * Whether an empty text that comes by it was sent explicitly: protobuf cannot distinguish it from
+   * a missing field. Default: false.
    */
   readonly sendsEmptyTexts?: boolean;
   /**
-   * The rooms that the client has named for all its posts before it sends any: one is right, and
-   * none means `main`. Default: each post names its own.
+   * The rooms that the client has named for all its posts before it sends any: there should be one,
+   * and none means `main`. Default: each post names its own.
    */
   readonly postRooms?: readonly string[] | undefined;
-  /** Of the request's signal. */
+  /** Aborts the request's signal. */
   readonly abort?: LazyAbort;
 }
 
@@ -37,10 +37,10 @@ export const wireKey = createContextKey<Wire | undefined>(undefined, {
   description: "the call's wire",
 });
 
-/** How a call came, as logs, metrics and traces name it. */
+/** How a call came, as logs, metrics and traces call it. */
 export type CallProtocol = "connect" | "grpc" | "grpc-web" | "websocket-tunnel" | "websocket-plain";
 
-/** Set by wires whose protocol the request's headers do not tell. */
+/** Set by wires whose protocol the request's headers do not show. */
 export const wireProtocol = createContextKey<CallProtocol | undefined>(undefined, {
   description: "the protocol of the call's wire",
 });
@@ -51,8 +51,8 @@ export const unreadKey = createContextKey<Unread>(uncounted, {
 });
 
 /**
- * When the call's time is over, by `performance.now()`. Set for calls that go past Connect, and
- * for deadlines that its timer cannot keep; it aborts the signal of all others.
+ * When the call's time is over, by `performance.now()`. Set for calls that bypass Connect, and for
+ * deadlines that its timer cannot keep; for all others, it aborts the signal.
  */
 export const deadlineKey = createContextKey<number | undefined>(undefined, {
   description: "when the call's time is over",
@@ -80,13 +80,13 @@ export function callerOf(context: Pick<HandlerContext, "values">): Identity {
   return identity;
 }
 
-/** Request and response header: names a call in logs, here and at whoever called. */
+/** Request and response header: an id that names a call in logs, here and at the caller. */
 export const requestIdHeader = "x-request-id";
 
-/** Printable ASCII without blanks, so that it can stand in any log, and not too much of it. */
+/** Printable ASCII without blanks, so that it fits into any log, and not too long. */
 const sane = /^[\x21-\x7e]{1,128}$/;
 
-/** The request's own id if it has a sane one, else a new one. */
+/** The request's own id if it is acceptable, else a new one. */
 export function requestIdOf(header: Headers): string {
   const given = header.get(requestIdHeader);
   return given !== null && sane.test(given) ? given : randomUUID();

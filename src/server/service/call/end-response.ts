@@ -12,9 +12,9 @@ import {
   type UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
 
-/** What a call ends with. */
+/** How a call ends. */
 export interface End {
-  /** Undefined if it went well. */
+  /** Undefined if it succeeded. */
   readonly error?: unknown;
   readonly header: Headers;
   readonly trailer: Headers;
@@ -24,23 +24,23 @@ const endKey = createContextKey<End | undefined>(undefined, {
   description: "what the call ends with",
 });
 
-/** What Connect needs to know of a request to end its call as the protocol has it. */
+/** What Connect needs to know about a request to end its call in its protocol. */
 export interface EndingRequest {
-  /** The content type, and the compressions that are accepted. */
+  /** The content type, and the accepted compressions. */
   readonly header: Readonly<Record<string, string>>;
   /** One valid message. */
   readonly body: Uint8Array;
 }
 
 /**
- * Makes the response of a call that ends, in the protocol of its request: with its error where the
+ * Makes the response of a call that ends, in the protocol of its request: with the error where the
  * protocol has it, and no messages.
  */
 export type Ending = (request: EndingRequest, end: End) => Promise<UniversalServerResponse>;
 
 /**
- * The endings of a method that reads, or of a unary one that fails: Connect makes them, from a
- * method that does nothing but end.
+ * The endings of a method that reads, or of a unary one that fails: Connect makes them, by running
+ * a method that only ends.
  *
  * @param options those of the router that has the real method
  */

@@ -151,8 +151,8 @@ export const clientLeftError = defineError(Code.Canceled, "the client left<detai
 export const serverStopping = defineError(Code.Unavailable, "the server is stopping");
 
 /**
- * What a peer may know of an error: a ConnectError as it is, an abort as `canceled`,
- * anything else as "internal error", with the reason kept as the cause.
+ * What a peer may know about an error: a ConnectError as it is, an abort as `canceled`, anything
+ * else as "internal error", with the reason kept as the cause.
  */
 export function asConnectError(reason: unknown): ConnectError {
   if (reason instanceof ConnectError) {
@@ -172,8 +172,8 @@ export function isServerFault({ code, rawMessage }: ConnectError): boolean {
 const serverFaults: ReadonlySet<Code> = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
 
 /**
- * The error of a call whose message could not be read, and whose method was not entered: what
- * Connect has no name for is the client's fault too.
+ * The error of a call whose message could not be read, and whose method was not entered: an error
+ * that is unknown to Connect is the client's fault too.
  */
 export function asRefusal(error: ConnectError): ConnectError {
   return error.code === Code.Internal && error.rawMessage === internalError.text
@@ -181,11 +181,14 @@ export function asRefusal(error: ConnectError): ConnectError {
     : asConnectError(error);
 }
 
-/** What Connect's pipeline says of a message, in words that its sender can use, and every wire. */
+/**
+ * What Connect's pipeline says about a message, in words that its sender understands, on every
+ * wire.
+ */
 function inOurWords(error: ConnectError): ConnectError {
   const { code, rawMessage } = error;
   if (!rawMessage.isWellFormed()) {
-    // gRPC could not write it otherwise.
+    // gRPC could not encode it otherwise.
     return withChanges(error, { text: rawMessage.toWellFormed() });
   }
   if (code === Code.Internal && rawMessage.startsWith("parse binary: ")) {
@@ -198,27 +201,27 @@ function inOurWords(error: ConnectError): ConnectError {
   return error;
 }
 
-/** In characters: what a client sent may be quoted, a header for instance. */
+/** In characters: what a client sent may be quoted, for example a header. */
 const maxReasonLength = 1_000;
 
 /**
- * What an error says, for logs and traces: what readers of JSON say ends with a piece of the
+ * The text of an error, for logs and traces: errors of JSON parsers end with a piece of the
  * message, which only its sender may see.
  */
 export function reasonOf({ rawMessage }: ConnectError): string {
   return cutReason(rawMessage.replace(/^(cannot decode .*? from JSON): .*/s, "$1"));
 }
 
-/** No longer than a line of the log should be. */
+/** As long as a line of the log may be. */
 export function cutReason(reason: string): string {
   return reason.length > maxReasonLength ? `${reason.slice(0, maxReasonLength)}…` : reason;
 }
 
-/** Compared by identity: `instanceof` of Connect's errors goes by their shape. */
+/** Compared by identity: `instanceof` of Connect's errors compares their shape. */
 const clientLeftErrors = new WeakSet<ConnectError>();
 
 /**
- * What a call ends with if nobody takes its answer any more.
+ * The error of a call whose answer nobody takes any more.
  *
  * @param details follow "the client left", such as " before the upgrade". Default: nothing
  */
@@ -228,14 +231,14 @@ export function clientLeft(details = ""): ConnectError {
   return error;
 }
 
-/** Whether an error is one of `clientLeft`: nobody is there to receive it. */
+/** Whether an error was made by `clientLeft`: nobody is there to receive it. */
 export function isClientLeft(error: unknown): boolean {
   return clientLeftErrors.has(error as ConnectError);
 }
 
 const stopping = serverStopping();
 
-/** What every stream ends with when the server stops: always the same object. */
+/** The error of every stream when the server stops: always the same object. */
 export function stoppingError(): ConnectError {
   return stopping;
 }

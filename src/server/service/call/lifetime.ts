@@ -11,12 +11,12 @@ import type { CallEnd, OpenCall, OpenCalls } from "./open-calls.js";
 
 /** How long a method may take to end by itself after its signal; then the call is cut. */
 const graceMs = 250;
-/** How long the wire may then take to say so to its peer; then it is cut too. */
+/** How long the wire may then take to notify its peer; then it is cut too. */
 const wireGraceMs = 500;
 const never = Number.POSITIVE_INFINITY;
 
 export interface LifetimeOptions {
-  /** Has every call from its start to its end, and tells it when the server stops. */
+  /** Has every call from its start to its end, and notifies it when the server stops. */
   readonly calls: OpenCalls;
   /** Aborted when the server stops; calls then end by themselves or with their connection. */
   readonly stopping: AbortSignal;
@@ -30,8 +30,8 @@ export interface LifetimeOptions {
 /** Controls how long a call lasts, for its method. */
 export interface CallLifetime extends CallEnd {
   /**
-   * The call is not over at once, though it is unary: it counts as a stream of its user until it
-   * ends. Throws `resource_exhausted` if there are too many.
+   * The call lasts, though it is unary: it counts as a stream of its user until it ends. Throws
+   * `resource_exhausted` if there are too many.
    */
   lasts(user: string): void;
 }
@@ -70,7 +70,7 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
     const deadlineMs = (contextValues.get(deadlineKey) ?? never) - performance.now();
     const { maxStreamAgeMs } = options.limits;
     const ageMs = request.stream && maxStreamAgeMs > 0 ? withJitter(maxStreamAgeMs) : never;
-    // The first of them ends the call: one timer is enough.
+    // The earliest of them ends the call: one timer is enough.
     const first = Math.min(deadlineMs, expiryMs, ageMs);
     if (first === never) {
       // It ends by itself, or with its client.
@@ -108,7 +108,7 @@ class Lifetime implements OpenCall, CallLifetime {
   readonly #options: LifetimeOptions;
   readonly #identity: Identity | undefined;
   readonly #wire: Wire | undefined;
-  /** Among the user's streams. */
+  /** Counted among the user's streams. */
   #place: string | undefined;
 
   constructor(
@@ -125,7 +125,7 @@ class Lifetime implements OpenCall, CallLifetime {
     this.#wire = wire;
     this.#place = place;
 
-    // There may be tens of thousands, and a signal takes a KiB: one for both, if it can be.
+    // There may be tens of thousands, and a signal takes a KiB: both share one if possible.
     this.#abort = own ?? new LazyAbort();
     options.calls.enter(this);
     const source = outer ?? this.#abort;
@@ -137,12 +137,12 @@ class Lifetime implements OpenCall, CallLifetime {
     }
   }
 
-  /** Aborted at the deadline, when the client leaves, when the token ends, at a stop. */
+  /** Aborted at the deadline, when the client leaves, when the token ends, or at a stop. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** For the deadlines that Connect does not look after. */
+  /** For the deadlines that Connect does not keep. */
   timeOutAfter(ms: number): void {
     this.#endTimer = setTimeout(
       () => (ms > maxTimerMs ? this.timeOutAfter(ms - maxTimerMs) : this.abort(timedOut())),
@@ -150,7 +150,7 @@ class Lifetime implements OpenCall, CallLifetime {
     );
   }
 
-  /** After a time in milliseconds, in its turn, with this reason. */
+  /** After a time in milliseconds, when its turn comes, with this reason. */
   endAfter(ms: number, reason: () => ConnectError): void {
     this.#endTimer = setTimeout(
       () =>
@@ -183,7 +183,7 @@ class Lifetime implements OpenCall, CallLifetime {
     }
   }
 
-  /** The call is over: nothing of it stays behind. */
+  /** The call is over: releases everything that belongs to it. */
   end(): void {
     if (this.#ended) {
       return;
@@ -240,7 +240,7 @@ class Lifetime implements OpenCall, CallLifetime {
 }
 
 /**
- * The messages of a call, which end with its lifetime. No generator: it would hold a KiB for
+ * The messages of a call, which end with its lifetime. Not a generator: that would hold a KiB for
  * each of the calls that last for days.
  */
 class UntilCut<T> implements AsyncIterableIterator<T> {

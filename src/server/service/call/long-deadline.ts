@@ -14,8 +14,8 @@ const connectTimeout = "connect-timeout-ms";
 const grpcTimeout = "grpc-timeout";
 
 /**
- * The same handler, for deadlines more than 24.8 days off as well: Connect's own timer would
- * end such a call at once. It does not see them; the call's lifetime keeps them.
+ * The same handler, which also supports deadlines more than 24.8 days away: Connect's own timer
+ * would end such a call at once. Connect does not see them; the call's lifetime keeps them.
  */
 export function withLongDeadlines(handler: UniversalHandler): UniversalHandler {
   function kept(request: UniversalServerRequest): Promise<UniversalServerResponse> {
@@ -33,7 +33,7 @@ export function withLongDeadlines(handler: UniversalHandler): UniversalHandler {
   return Object.assign(kept, handler);
 }
 
-/** How far off the deadline is, in milliseconds, if it is further than timers go. */
+/** The deadline's distance in milliseconds, if it is longer than timers can be. */
 function longTimeoutOf(header: Headers): number | undefined {
   const forGrpc = header.get(grpcTimeout);
   const forConnect = header.get(connectTimeout);
@@ -44,6 +44,6 @@ function longTimeoutOf(header: Headers): number | undefined {
   const { error, timeoutMs } = isGrpc
     ? parseGrpcTimeout(forGrpc, maxTimerMs)
     : parseConnectTimeout(forConnect, maxTimerMs);
-  // An invalid timeout is for Connect to refuse.
+  // Connect refuses invalid timeouts.
   return error && timeoutMs;
 }

@@ -6,7 +6,10 @@ import { Health } from "../../../gen/health/v1/health_pb.js";
 import { LogService } from "../../../gen/log_pb.js";
 import type { FullScope } from "../../auth/scopes.js";
 
-/** Which tokens the methods of mounted services need. A method that it does not name needs any. */
+/**
+ * Which tokens the methods of mounted services need. A method that is not listed needs a token of
+ * any scope.
+ */
 export interface RouteAccess {
   /** Anyone may call these methods, or all methods of these services, without a token. */
   open(...of: readonly (DescMethod | DescService)[]): void;
@@ -17,7 +20,7 @@ export interface RouteAccess {
 /** The requirements of each method: Chatter's own, and mounted ones. */
 export class MethodAccess implements RouteAccess {
   readonly #open = new Set<DescMethod>();
-  /** For any room: which one is in the request. */
+  /** For any room: the request names the room. */
   readonly #scopes = new Map<DescMethod, FullScope>();
 
   constructor() {

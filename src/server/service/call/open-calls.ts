@@ -8,7 +8,7 @@ const tickMs = 20;
 /** Calls that end in one turn of the event loop when their tokens do. */
 const endsPerTurn = 20;
 
-/** The calls that are under way, so that a stop can ask them to end and wait for them. */
+/** The calls in progress, so that a stop can ask them to end and wait for them. */
 export class OpenCalls {
   readonly #open = new Set<OpenCall>();
   readonly #ending = new TurnQueue<CallEnd>(endsPerTurn, (call) => {
@@ -19,7 +19,7 @@ export class OpenCalls {
   readonly #reasons = new Map<CallEnd, unknown>();
   #waiting: (() => void)[] = [];
 
-  /** How many calls are under way. */
+  /** How many calls are in progress. */
   get count(): number {
     return this.#open.size;
   }
@@ -40,9 +40,9 @@ export class OpenCalls {
   }
 
   /**
-   * Asks all calls under way to end: a few at once; many spread over time, so that their
-   * clients do not come back in the same instant, 500 a second, or faster if all are to be
-   * asked within `spreadMs` milliseconds.
+   * Asks all calls in progress to end: a few at once; many spread over time, so that their clients
+   * do not all return in the same instant, 500 a second, or faster if all are to be asked within
+   * `spreadMs` milliseconds.
    */
   stop(spreadMs: number): void {
     const calls = this.#open.values();
@@ -63,7 +63,7 @@ export class OpenCalls {
     tell(this.#open.size > fewCalls && spreadMs > 0 ? 1 : Number.POSITIVE_INFINITY);
   }
 
-  /** Has all calls under way look whether their token was revoked. */
+  /** Makes all calls in progress check whether their token was revoked. */
   recheck(): void {
     for (const call of this.#open) {
       call.recheck();
@@ -72,14 +72,14 @@ export class OpenCalls {
 
   /**
    * Ends a call in one of the next turns of the event loop. The streams of a user, who may have
-   * thousands, often end together: a few a turn, so that others are served meanwhile.
+   * thousands, often end together: a few end in each turn, so that others are served meanwhile.
    */
   endInTurn(call: CallEnd, reason: unknown): void {
     this.#reasons.set(call, reason);
     this.#ending.add(call);
   }
 
-  /** Resolves when no call is under way. */
+  /** Resolves when no call is in progress. */
   async none(): Promise<void> {
     if (this.#open.size > 0) {
       await new Promise<void>((resolve) => {
@@ -89,16 +89,16 @@ export class OpenCalls {
   }
 }
 
-/** Ends a call before its time. */
+/** Ends a call early. */
 export interface CallEnd {
-  /** The first reason counts; a call that is over is not touched. */
+  /** The first reason counts; a call that is over is left alone. */
   abort(reason: unknown): void;
 }
 
-/** Called by its methods: to add a listener to an abort signal takes longer the more there are. */
+/** Called by its methods: adding a listener to an abort signal takes longer the more there are. */
 export interface OpenCall extends CallEnd {
-  /** The call is to end, since all are. */
+  /** The call must end, because all must. */
   stop(): void;
-  /** The call is to end in its turn if its token was revoked. */
+  /** The call must end in its turn if its token was revoked. */
   recheck(): void;
 }

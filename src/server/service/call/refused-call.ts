@@ -18,9 +18,9 @@ import type { Call } from "./call.js";
 import { asRefusal, refusedCall } from "./errors.js";
 
 /**
- * The response to a call that Connect refused without entering its interceptors, as it does
- * for a unary message that cannot be read. The call begins and ends here, with the error that
- * is in the response, which says it in our words.
+ * The response to a call that Connect refused without entering its interceptors, as it does for a
+ * unary message that cannot be read. The call begins and ends here, with the error of the response
+ * in Chatter's own words.
  */
 export async function answerRefused(
   response: UniversalServerResponse,
@@ -51,7 +51,7 @@ function errorIn(response: UniversalServerResponse, last: Uint8Array): ConnectEr
   return error ?? refusedCall();
 }
 
-/** Connect compresses a long error of a unary call for a client that takes it. */
+/** Connect compresses a long error of a unary call if the client accepts that. */
 function uncompressed(bytes: Uint8Array, header: Headers | undefined): Uint8Array {
   switch (header?.get("content-encoding")) {
     case "gzip":

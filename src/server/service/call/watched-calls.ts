@@ -14,9 +14,8 @@ import { answerRefused } from "./refused-call.js";
 import { requestWith } from "./request.js";
 
 /**
- * The same handler, whose calls can be watched: each has a {@link Call} in its context
- * values, and its id in the response header, beside the one that says that it is Chatter who
- * answers.
+ * The same handler, but its calls can be observed: each has a {@link Call} in its context values,
+ * and its id in the response header, beside the header that marks answers of Chatter.
  */
 export function withCalls(
   handler: UniversalHandler,
@@ -39,7 +38,7 @@ export function withCalls(
         request.contextValues ? request : requestWith(request, { contextValues: values }),
       );
     } catch (reason) {
-      // The wire is reset, for there is no answer. The call is seen all the same.
+      // The wire is reset, because there is no answer. The call is observed all the same.
       if (!call.hasBegun) {
         call.begin(request.header);
       }
@@ -49,8 +48,8 @@ export function withCalls(
     const header = response.header ?? new Headers();
     header.set(requestIdHeader, call.requestId);
     header.set(chatterHeader, chatterHeaderValue);
-    // What Connect refuses before its interceptors is a call all the same, if it speaks a
-    // protocol at all.
+    // A call that Connect refuses before its interceptors is observed too, if it speaks a protocol
+    // at all.
     return call.hasBegun || response.body === undefined
       ? { ...response, header }
       : answerRefused({ ...response, header }, call, request.header);
@@ -67,9 +66,9 @@ function protocolOf(header: Headers): CallProtocol {
 }
 
 /**
- * Begins and ends each {@link Call}, and counts its messages as far as they go through
- * Connect; encoded ones are counted where they are made and split. To be the first
- * interceptor. To the peer, what is not a ConnectError is "internal error".
+ * Begins and ends each {@link Call}, and counts its messages if they go through Connect; encoded
+ * ones are counted where they are made and split. It must be the first interceptor. The peer sees
+ * any error that is not a ConnectError as "internal error".
  */
 export function createCallInterceptor(): Interceptor {
   return (next) => async (request) => {
@@ -111,8 +110,8 @@ function countReceived<T>(messages: AsyncIterable<T>, count: MessageCount): Asyn
 }
 
 /**
- * The same messages, counted and each made as the observers want it, and the call ended with
- * them. No generator: it would hold a KiB for each of the calls that last for days.
+ * The same messages, counted, each produced as the observers require, and the call ends with them.
+ * Not a generator: that would hold a KiB for each of the calls that last for days.
  */
 class Watched<T> implements AsyncIterableIterator<T> {
   readonly #messages: AsyncIterator<T>;

@@ -4,8 +4,8 @@ import { unreadKey } from "./context.js";
 import { requestWith } from "./request.js";
 
 /**
- * A unary handler that gets its message in one chunk, put together in one buffer and counted
- * while it comes.
+ * A unary handler that gets its message in one chunk, collected in one buffer and counted while it
+ * arrives.
  *
  * @param maxBytes of the message
  */
@@ -16,7 +16,7 @@ export function withWholeMessage(handler: UniversalHandler, maxBytes: number): U
   const collected = (request: UniversalServerRequest) => {
     const body = request.body as AsyncIterable<Uint8Array>;
     if (!(Symbol.asyncIterator in body)) {
-      return handler(request); // An adapter of another kind has read it already.
+      return handler(request); // An adapter of another kind has already read it.
     }
     const unread = request.contextValues?.get(unreadKey);
     const hasEnvelopes = /^application\/grpc/.test(request.header.get("content-type") ?? "");

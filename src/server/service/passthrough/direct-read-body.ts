@@ -5,9 +5,7 @@ import type { End, Ending } from "../call/end-response.js";
 import { clientLeft, isClientLeft } from "../call/errors.js";
 import type { PassthroughWire } from "./stream-io.js";
 
-/**
- * Batches of envelopes that a method hands over, and where it is notified that they are through.
- */
+/** Batches of envelopes from a method, with a callback for when they are sent. */
 interface Sending {
   readonly batches: AsyncIterator<Uint8Array>;
   resolve(): void;
@@ -15,28 +13,28 @@ interface Sending {
 }
 
 /**
- * The response body of a call that reads: what its method hands over as batches of encoded
- * messages, or gives as messages, then what the call ends with.
+ * The response body of a call that reads: batches of encoded messages, or single messages, from its
+ * method, then the end of the call.
  */
 export class DirectReadBody<Output extends DescMessage>
   implements AsyncIterableIterator<Uint8Array>, PassthroughWire
 {
-  /** True: the method has accepted the call. False: the call has ended before. */
+  /** True: the method has accepted the call. False: the call has ended before that. */
   readonly accepted: Promise<boolean>;
   #settle: ((accepted: boolean) => void) | undefined;
 
   #started = false;
   #messages: AsyncIterator<MessageShape<Output>> | undefined;
-  /** A message that was given as such, encoded. */
+  /** A message that was passed as an object, encoded. */
   #message: Uint8Array | undefined;
   #sending: Sending | undefined;
   #end: Promise<UniversalServerResponse> | undefined;
   #rest: AsyncGenerator<Uint8Array> | undefined;
   #wake: (() => void) | undefined;
 
-  /** Of the response; undefined once it is sent. */
+  /** The headers of the response; undefined once they are sent. */
   #header: Headers | undefined;
-  /** Of the response, and empty up to its end. */
+  /** The trailers of the response, empty until its end. */
   readonly #trailer: Headers;
   readonly #output: Output;
   readonly #ending: Ending;
@@ -73,12 +71,12 @@ export class DirectReadBody<Output extends DescMessage>
     });
   }
 
-  /** The response that ends the call, whole if nothing was accepted before. */
+  /** The response that ends the call, complete if nothing was accepted before. */
   get ended(): Promise<UniversalServerResponse> {
     return this.#end!;
   }
 
-  /** Follows the method from its call to its end. */
+  /** Runs the method from its call to its end. */
   follow(response: Promise<StreamResponse>): void {
     response.then(({ message }) => {
       this.#messages = (message as AsyncIterable<MessageShape<Output>>)[Symbol.asyncIterator]();
@@ -93,7 +91,7 @@ export class DirectReadBody<Output extends DescMessage>
   next(): Promise<IteratorResult<Uint8Array>> {
     if (!this.#started) {
       this.#started = true;
-      // Adapters send the headers with the first chunk, so the first chunk is one at once.
+      // Adapters send the headers with the first chunk, so the first chunk is available at once.
       return Promise.resolve({ done: false, value: nothing });
     }
     if (this.#sending) {
@@ -114,7 +112,7 @@ export class DirectReadBody<Output extends DescMessage>
     }).then(() => this.next());
   }
 
-  /** The wire is gone, or has all: nobody takes what follows. */
+  /** The wire is gone, or has everything: nobody takes what follows. */
   async return(): Promise<IteratorResult<Uint8Array>> {
     const sending = this.#sending;
     if (!this.#end) {
@@ -153,7 +151,7 @@ export class DirectReadBody<Output extends DescMessage>
   };
 
   readonly #onFault = (error: unknown) => {
-    this.#sending?.reject(error); // The method ends with it, and the rest says so.
+    this.#sending?.reject(error); // The method ends with it, and the rest reports that.
     this.#sending = undefined;
     return this.next();
   };
@@ -166,12 +164,12 @@ export class DirectReadBody<Output extends DescMessage>
     const header = this.#header ?? new Headers();
     const trailer = this.#trailer;
     this.#end = isClientLeft(error)
-      ? noResponse // Making one takes longer than all the rest of an end.
+      ? noResponse // Making an error takes longer than everything else at the end of a call.
       : this.#ending(
           { header: { "content-type": this.#contentType }, body: emptyMessage },
           { error, header, trailer },
         );
-    this.#sending?.batches.return?.().catch(() => {}); // The error above is what it ends with.
+    this.#sending?.batches.return?.().catch(() => {}); // The call ends with the error above.
     this.#settle?.(false);
     this.#notify();
   }
@@ -196,5 +194,5 @@ const nothing = new Uint8Array(0);
 
 const emptyMessage = encodeEnvelope(0, nothing);
 
-/** In place of what a call ends with if nobody takes it. */
+/** In place of the end of a call that nobody takes. */
 const noResponse = Promise.resolve<UniversalServerResponse>({ status: 200 });

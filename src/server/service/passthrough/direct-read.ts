@@ -26,10 +26,10 @@ import { parse, splitMessages } from "./requests.js";
 import { passthroughWire } from "./stream-io.js";
 
 /*
- * A call that reads may last for days, and there may be tens of thousands of them. Inside
- * Connect each holds its pipeline of some twenty generators: an idle subscriber takes a
- * third less without it. So the calls of the binary wires run here: the same
- * interceptors, the same method, and Connect to make what they end with.
+ * A call that reads may last for days, and there may be tens of thousands of them. Inside Connect
+ * each holds its pipeline of some twenty generators: without it, an idle subscriber takes a third
+ * less memory. So the calls of the binary wires run here, with the same interceptors and the same
+ * method; Connect makes only their ends.
  */
 
 /** Answers a call, or returns undefined if Connect must: it is JSON, compressed, or faulty. */
@@ -37,7 +37,7 @@ export type DirectRead = (
   request: UniversalServerRequest,
 ) => Promise<UniversalServerResponse> | undefined;
 
-/** A method that reads, with what its calls go through. */
+/** A method that reads, with everything that its calls go through. */
 interface Read<Method extends DescMethodServerStreaming> {
   readonly method: Method;
   readonly implementation: MethodImpl<Method>;
@@ -48,8 +48,8 @@ interface Read<Method extends DescMethodServerStreaming> {
 }
 
 /**
- * The methods that read, for the calls that need nothing of Connect's pipeline, by the
- * paths of the methods.
+ * The methods that read, for calls that do not need Connect's pipeline, by the paths of the
+ * methods.
  *
  * @param implementations answer by `respond` (wire.ts)
  * @param options those of the router that has them too
@@ -100,7 +100,7 @@ async function answer<Method extends DescMethodServerStreaming>(
   return (await body.accepted) ? { status: 200, header, body, trailer } : body.ended;
 }
 
-/** Runs the interceptors, and by the innermost the method. */
+/** Runs the interceptors, the innermost of which calls the method. */
 function invoke<Method extends DescMethodServerStreaming>(
   { method, implementation, interceptors, maxMessageBytes }: Read<Method>,
   { url, header, signal, body, contextValues = createContextValues() }: UniversalServerRequest,
@@ -153,7 +153,7 @@ function invoke<Method extends DescMethodServerStreaming>(
   });
 }
 
-/** The headers that Connect would send. What it says of compression is not made use of. */
+/** The headers that Connect would send. The compression that it offers is not used. */
 function responseHeader(
   compressions: Compression[],
   request: UniversalServerRequest,
@@ -175,7 +175,7 @@ async function* readMessages<T>(chunks: AsyncIterable<readonly T[]>): AsyncGener
   }
 }
 
-/** The one message there must be. Errors are those of Connect's own pipeline. */
+/** The only message. Errors are those of Connect's own pipeline. */
 async function single<T>(messages: AsyncIterable<T>): Promise<T> {
   let found: { message: T } | undefined;
   for await (const message of messages) {

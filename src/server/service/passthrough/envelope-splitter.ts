@@ -5,11 +5,12 @@ import { GrowingBuffer } from "../../util/growing-buffer.js";
 import { largeMessage } from "../call/errors.js";
 
 /**
- * Finds the envelopes in a body, however it is cut. Whole ones stay where they are; one that is
- * cut is put together in a buffer of its own, whose bytes are counted as unread.
+ * Finds the envelopes in a body, however it is divided into chunks. Complete ones stay in place; an
+ * envelope that spans chunks is assembled in a buffer of its own, whose bytes are counted as
+ * unread.
  */
 export class EnvelopeSplitter {
-  /** Where the envelope lies that was found last: its prefix at `start`, then `length` bytes. */
+  /** The envelope that was found last: its prefix at `start`, then `length` bytes. */
   bytes: Uint8Array = new Uint8Array(0);
   start = 0;
   length = 0;
@@ -17,48 +18,48 @@ export class EnvelopeSplitter {
   readonly #maxBytes: number;
   readonly #unread: Unread;
   readonly #partial = new GrowingBuffer();
-  /** Of the one that is cut: its prefix's, until that says more. */
+  /** The length of the incomplete one: that of its prefix, until the prefix is known. */
   #needed = envelopePrefixLength;
   #chunk: Uint8Array = this.bytes;
   #offset = 0;
   #counted = 0;
 
-  /** `maxBytes` is of one message. */
+  /** `maxBytes` limits one message. */
   constructor(maxBytes: number, unread: Unread = uncounted) {
     this.#maxBytes = maxBytes;
     this.#unread = unread;
   }
 
-  /** Whether an envelope has begun and is not whole yet. */
+  /** Whether an envelope has begun and is not complete yet. */
   get isCut(): boolean {
     return this.#partial.length > 0;
   }
 
-  /** How far the chunk is looked at: up to where the envelope ends that was found last. */
+  /** How far the chunk has been examined: up to the end of the envelope that was found last. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** What has come of the one that is cut, and what was not looked at yet. */
+  /** What has arrived of the incomplete one, and what was not examined yet. */
   get rest(): Uint8Array {
     return Buffer.concat([this.#partial.bytes, this.#chunk.subarray(this.#offset)]);
   }
 
-  /** The next chunk of the body. The one before must be through. */
+  /** The next chunk of the body. The previous one must be finished. */
   put(chunk: Uint8Array): void {
     this.#chunk = chunk;
     this.#offset = 0;
   }
 
   /**
-   * Goes on to the next envelope; false if what is left is not a whole one. Throws
+   * Moves to the next envelope; false if the rest is not a complete one. Throws
    * `resource_exhausted` for a message that is too long.
    */
   advance(): boolean {
     return this.isCut ? this.#complete() : this.#find();
   }
 
-  /** Counts what is cut now. Returns the error to end with if that is too much. */
+  /** Counts the incomplete one. Returns the error to end with if that is too much. */
   count(): ConnectError | undefined {
     const change = this.#partial.length - this.#counted;
     this.#counted += change;
@@ -69,7 +70,7 @@ export class EnvelopeSplitter {
     return undefined;
   }
 
-  /** Lets go of what is cut. */
+  /** Releases the incomplete one. */
   release(): void {
     this.#partial.clear();
     this.count();

@@ -2,12 +2,12 @@ import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
 
-/** What the headers of a call of one of the binary wires say. */
+/** The parsed headers of a call of one of the binary wires. */
 export interface RequestHead {
   readonly protocolName: "connect" | "grpc" | "grpc-web";
-  /** Of the answer. */
+  /** The content type of the response. */
   readonly contentType: string;
-  /** The header that names a compression, and the one that names those that are accepted. */
+  /** The header that names a compression, and the one that names the accepted ones. */
   readonly encodingHeader: string;
   readonly acceptEncodingHeader: string;
   /** In milliseconds; undefined: there is no deadline. */
@@ -17,10 +17,10 @@ export interface RequestHead {
 const binary = /^application\/(?:(grpc|grpc-web)(?:\+proto)?|(connect)\+proto)$/i;
 
 /**
- * Parses the headers of a call whose messages are protobuf and not compressed. Undefined for
- * every other one, and for those with a fault: these are for Connect to answer.
+ * Parses the headers of a call whose messages are protobuf and not compressed. Returns undefined
+ * for all other calls, and for invalid ones: Connect answers these.
  *
- * @param maxTimeoutMs the longest deadline that may be asked for
+ * @param maxTimeoutMs the longest deadline that clients may set
  */
 export function parseRequestHead(
   { method, header }: Pick<UniversalServerRequest, "method" | "header">,

@@ -7,23 +7,23 @@ import { compressedWithoutEncoding, incompleteEnvelope, malformedMessage } from 
 import { EnvelopeSplitter } from "./envelope-splitter.js";
 
 const compressedFlag = 1;
-/** The marks of the envelope that ends a response. One in a request is passed over. */
+/** The flags of the envelope that ends a response. One in a request is ignored. */
 const endFlags: Readonly<Record<string, number>> = { connect: 0x02, "grpc-web": 0x80 };
 
-/** What a body of envelopes is read with. */
+/** How a body of envelopes is read. */
 export interface SplitOptions {
-  /** Of one message. */
+  /** The maximum size of one message. */
   readonly maxBytes: number;
   readonly protocolName: string;
-  /** Counts the messages. Default: nobody does. */
+  /** Counts the messages. Default: they are not counted. */
   readonly count?: MessageCount | undefined;
-  /** Counts what is put together. Default: nobody does. */
+  /** Counts the bytes of incomplete messages. Default: they are not counted. */
   readonly unread?: Unread;
 }
 
 /**
- * Splits a body of envelopes, all that a chunk holds in one pass, and reads each message.
- * Errors are those of Connect's own pipeline.
+ * Splits a body of envelopes, all in a chunk in one pass, and decodes each message. Errors are
+ * those of Connect's own pipeline.
  */
 export async function* splitMessages<T>(
   body: AsyncIterable<Uint8Array>,
@@ -52,7 +52,7 @@ export async function* splitMessages<T>(
         if (count) {
           count.received += messages.length;
         }
-        yield messages; // What came before a faulty one in the same stream is stored.
+        yield messages; // What came before an invalid one in the same stream is stored.
       }
       if (failure) {
         throw failure.error;
@@ -70,10 +70,9 @@ export async function* splitMessages<T>(
 }
 
 /**
- * The same body in chunks of whole envelopes, for Connect's own pipeline: it would keep what
- * comes of a message chunk by chunk. It is cut before a message that is too long, too: from a
- * chunk that has such a one the pipeline takes no message, though what came before it is to be
- * stored.
+ * The same body in chunks of whole envelopes, for Connect's own pipeline, which would keep the
+ * parts of a message chunk by chunk. The body is also cut before a message that is too long: the
+ * pipeline takes no message from a chunk with such a message, but those before it must be stored.
  */
 export async function* wholeEnvelopes(
   body: AsyncIterable<Uint8Array>,
@@ -85,7 +84,7 @@ export async function* wholeEnvelopes(
   try {
     for await (const chunk of body) {
       if (isTooLong) {
-        yield chunk; // The pipeline has what it needs to say so.
+        yield chunk; // The pipeline has what it needs to report the error.
         continue;
       }
       let from = 0;
@@ -114,7 +113,7 @@ export async function* wholeEnvelopes(
       }
     }
     if (envelopes.isCut && !isTooLong) {
-      yield envelopes.rest; // That it is cut is the pipeline's to say.
+      yield envelopes.rest; // The pipeline reports that it is incomplete.
     }
   } finally {
     envelopes.release();
@@ -122,8 +121,8 @@ export async function* wholeEnvelopes(
 }
 
 /**
- * The same body in one chunk, for a pipeline that would collect it anyway, but chunk by chunk. A
- * body that is too long is handed on as far as it has come, for the pipeline to say so.
+ * The same body in one chunk, for a pipeline that would collect it anyway, but chunk by chunk. If a
+ * body is too long, what has arrived of it is passed on, so that the pipeline reports the error.
  */
 export async function* wholeBody(
   body: AsyncIterable<Uint8Array>,
@@ -141,7 +140,7 @@ export async function* wholeBody(
         throw tooMuch;
       }
       if (counted === chunk.length && counted <= maxBytes) {
-        only = chunk; // Not copied, if it stays alone.
+        only = chunk; // Not copied, if it is the only one.
         continue;
       }
       if (only) {
@@ -161,7 +160,7 @@ export async function* wholeBody(
   }
 }
 
-/** Reads a message by the generated schema, with the error that Connect would have given. */
+/** Decodes a message by the generated schema, with the error that Connect would have made. */
 export function parse<Desc extends DescMessage>(
   schema: Desc,
   bytes: Uint8Array,

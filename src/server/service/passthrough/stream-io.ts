@@ -6,28 +6,28 @@ import { unreadKey } from "../call/context.js";
 import { parse, splitMessages } from "./requests.js";
 
 /*
- * Methods hand their responses over as batches of envelopes that were encoded once and are
- * shared by everybody who reads them. The binary wires send them as they are: the method
- * still runs inside Connect (interceptors, deadline, auth, errors, trailers), but the bytes
- * go past its pipeline, which costs more a message than everything else together. JSON
- * cannot use them: for it the same envelopes are decoded first.
+ * Methods return their responses as batches of envelopes that were encoded once and are shared by
+ * everybody who reads them. The binary wires send them verbatim: the method still runs inside
+ * Connect (interceptors, deadline, auth, errors, trailers), but the bytes bypass its pipeline,
+ * which costs more for each message than everything else together. JSON cannot use them: there, the
+ * same envelopes are decoded first.
  */
 
-/** What the wrapper of a handler offers to the method that runs inside. */
+/** What the wrapper of a handler offers to the method that runs inside it. */
 export interface PassthroughWire {
   /** Sends these headers of the response now. */
   accept(header: Headers): void;
   /**
-   * Sends the envelopes after the headers and resolves when the last one is on its way;
+   * Sends the envelopes after the headers and resolves when the last one has been passed on;
    * rejects with the error of the iterable. Undefined if the wire cannot take them.
    */
   send?(envelopes: AsyncIterable<Uint8Array>): Promise<void>;
   /**
-   * Gives the request's body as it comes, in place of the messages that Connect would make
-   * of it. Undefined if these are JSON or compressed.
+   * Returns the request's body as it arrives, in place of the messages that Connect would make of
+   * it. Undefined if these are JSON or compressed.
    */
   takeBody?(): AsyncIterable<Uint8Array>;
-  /** Most bytes of one message of the body. */
+  /** Maximum size of one message of the body, in bytes. */
   readonly maxMessageBytes: number;
 }
 
@@ -36,16 +36,16 @@ export const passthroughWire = createContextKey<PassthroughWire | undefined>(und
 });
 
 /**
- * Sends the response headers at once. A stream calls this when its start is settled and its
- * headers are set: what is not settled by then can only be said in the trailers.
+ * Sends the response headers at once. A stream calls this when its start is settled and its headers
+ * are set: later errors can only be in the trailers.
  */
 export function accept(context: Pick<HandlerContext, "values" | "responseHeader">): void {
   context.values.get(passthroughWire)?.accept(context.responseHeader);
 }
 
 /**
- * Where a method counts the encoded messages that it answers with, batch by batch. What
- * takes the decoded path is counted there, so here it counts for nothing.
+ * Where a method counts the encoded messages that it answers with, batch by batch. On the decoded
+ * path they are counted there, so here they count for nothing.
  */
 export function sentCount({ values }: Pick<HandlerContext, "values">): MessageCount {
   const call = values.get(passthroughWire)?.send && values.get(callKey);
@@ -53,8 +53,8 @@ export function sentCount({ values }: Pick<HandlerContext, "values">): MessageCo
 }
 
 /**
- * Answers a call with encoded messages, which the method counts with {@link sentCount}: the
- * return value of a streaming method.
+ * Answers a call with encoded messages, which the method counts with {@link sentCount}: the return
+ * value of a streaming method.
  *
  * @param envelopes batches of whole envelopes, flags 0
  */
@@ -77,7 +77,7 @@ async function* decoded<Desc extends DescMessage>(
   }
 }
 
-/** In place of messages that are sent otherwise: none, and the end when they are sent. */
+/** In place of messages that are sent otherwise: none, and the end once those are sent. */
 class NoMessages implements AsyncIterableIterator<never> {
   readonly #sent: Promise<void>;
 
@@ -99,10 +99,10 @@ function noneLeft(): IteratorReturnResult<undefined> {
 }
 
 /**
- * Takes the messages of a client stream, as many at a time as one chunk of the body has.
+ * Reads the messages of a client stream, in batches of as many as one chunk of the body has.
  *
- * @param decode reads one message; null for what it does not know, which is then left to
- *   the generated schema
+ * @param decode decodes one message; null for an unusual one, which is then left to the generated
+ * schema
  */
 export async function* receive<Desc extends DescMessage, Fast>(
   context: HandlerContext,
@@ -112,7 +112,8 @@ export async function* receive<Desc extends DescMessage, Fast>(
 ): AsyncGenerator<readonly (Fast | MessageShape<Desc>)[]> {
   const wire = context.values.get(passthroughWire);
   const body = wire?.takeBody?.();
-  // If the body was taken there are none, but what Connect has against the headers is thrown.
+  // If the body was taken there are no messages, but Connect's objections to the headers are
+  // thrown.
   for await (const request of requests) {
     yield [request];
   }

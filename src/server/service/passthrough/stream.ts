@@ -16,17 +16,17 @@ import { passthroughWire } from "./stream-io.js";
 export type MessagePath = "passthrough" | "decoded";
 
 export interface PassthroughOptions {
-  /** Most bytes of one message that a client sends. */
+  /** Maximum size of one message that a client sends, in bytes. */
   readonly maxMessageBytes: number;
   /** Called with the path that the messages of each call take. */
   readonly onCall?: ((path: MessagePath) => void) | undefined;
-  /** Takes what calls it can past Connect; see `createDirectReads`. */
+  /** Takes the calls that can bypass Connect; see `createDirectReads`. */
   readonly direct?: DirectRead | undefined;
 }
 
 /**
- * Wraps a streaming handler so that its headers are sent when the method accepts the call,
- * and its encoded messages as they are.
+ * Wraps a streaming handler so that its headers are sent when the method accepts the call, and its
+ * encoded messages verbatim.
  */
 export function withPassthrough(
   handler: UniversalHandler,
@@ -68,7 +68,7 @@ export function withPassthrough(
   return Object.assign(passthroughHandler, handler);
 }
 
-/** JSON has to be made, and compressed requests to be read, message by message. */
+/** JSON must be encoded, and compressed requests decoded, message by message. */
 function messagePathOf({ header }: UniversalServerRequest, takesStream: boolean): MessagePath {
   if (/[+/]json\b/.test(header.get("content-type") ?? "")) {
     return "decoded";
@@ -140,8 +140,8 @@ class PassthroughCall {
 }
 
 /**
- * The body of an encoded response: the method's envelopes, then what the inner handler ends
- * with. The envelopes go through without a generator, which would cost more than they do.
+ * The body of an encoded response: the method's envelopes, then the end from the inner handler. The
+ * envelopes are passed on without a generator, which would cost more than they do.
  */
 class PassthroughBody implements AsyncIterableIterator<Uint8Array> {
   #started = false;
@@ -149,7 +149,7 @@ class PassthroughBody implements AsyncIterableIterator<Uint8Array> {
   #sending: { readonly to: Sending; readonly batches: AsyncIterator<Uint8Array> } | undefined;
   #rest: AsyncGenerator<Uint8Array> | undefined;
   readonly #sent: Promise<Sending>;
-  /** What the body ends with. */
+  /** The end of the body. */
   readonly #inner: Promise<UniversalServerResponse>;
   readonly #trailer: Headers;
 
@@ -174,11 +174,11 @@ class PassthroughBody implements AsyncIterableIterator<Uint8Array> {
       return this.#begin();
     }
     this.#started = true;
-    // Adapters send the headers with the first chunk, so the first chunk is one at once.
+    // Adapters send the headers with the first chunk, so the first chunk is available at once.
     return Promise.resolve({ done: false, value: new Uint8Array(0) });
   }
 
-  /** The wire is gone, or has all: nobody takes what follows. */
+  /** The wire is gone, or has everything: nobody takes what follows. */
   async return(): Promise<IteratorResult<Uint8Array>> {
     const sending = this.#sending;
     this.#sending = undefined;
@@ -213,7 +213,7 @@ class PassthroughBody implements AsyncIterableIterator<Uint8Array> {
   };
 
   readonly #onFault = (error: unknown) => {
-    this.#sending?.to.reject(error); // The method ends with it, and the rest says so.
+    this.#sending?.to.reject(error); // The method ends with it, and the rest reports that.
     return this.#goOn();
   };
 
@@ -235,7 +235,7 @@ class PassthroughBody implements AsyncIterableIterator<Uint8Array> {
   }
 }
 
-/** Lets go of a response that nobody will read. */
+/** Releases a response that nobody will read. */
 function release(inner: Promise<UniversalServerResponse>): void {
   inner.then((response) => response.body?.[Symbol.asyncIterator]().return?.()).catch(() => {}); // The call's own log line has it.
 }

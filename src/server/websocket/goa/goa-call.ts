@@ -16,10 +16,10 @@ import { GoaIntake } from "./goa-intake.js";
 import { GoaResponse } from "./goa-response.js";
 import { type GoaMethod, roomsOf } from "./methods.js";
 
-/** How long a call may take to handle what its client had sent in full when it left. */
+/** How long a call may take to handle what its client had sent completely when it left. */
 const finishMs = 5_000;
 
-/** Why a call that went well is closed, in goa's words. */
+/** The close reason of a call that succeeded, in goa's words. */
 const endReason = "server closing connection";
 
 export interface GoaOptions {
@@ -27,13 +27,13 @@ export interface GoaOptions {
   readonly contextValues: (request: IncomingMessage) => ContextValues;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
-  /** Most bytes of a client's message. */
+  /** Maximum size of a client's message, in bytes. */
   readonly maxPayload: number;
 }
 
 /**
- * Serves one upgrade request by a Connect handler: what the handler has against the call
- * before it accepts it is an HTTP status, what comes later a close code.
+ * Serves one upgrade request by a Connect handler: if the handler refuses the call before it
+ * accepts it, the client gets an HTTP status; later errors are close codes.
  */
 export async function serveGoa(
   method: GoaMethod,
@@ -50,10 +50,10 @@ export async function serveGoa(
 
   async function begin() {
     const answer = await handler({
-      // Of 1.x a handler would say that it cannot do bidi, which a WebSocket can.
+      // With 1.x a handler would say that it cannot do bidi, which a WebSocket can.
       httpVersion: "2.0",
       method: "POST",
-      // Without the query, which is read already and may have secrets.
+      // Without the query, which was parsed before and may contain secrets.
       url: callUrl(upgrade.request, handler.requestPath),
       header: headersOf(upgrade.request),
       body: request
@@ -83,7 +83,7 @@ export async function serveGoa(
   try {
     const call = await begin().catch(refusalOf);
     if (call instanceof ConnectError) {
-      // Goa's clients know another answer if there is no token at all.
+      // Goa's clients expect another answer if there is no token at all.
       const hasToken = Boolean(upgrade.request.headers.authorization);
       upgrade.refuse(hasToken ? errorAnswer(call) : missingHeader("token"));
       return;
@@ -107,12 +107,14 @@ export async function serveGoa(
   }
 }
 
-/** The one message, made when it is read: a query that cannot be read is the call's error. */
+/**
+ * The only message, made when it is read: if the query cannot be read, that is the call's error.
+ */
 async function* requestBody(message: () => Uint8Array): AsyncGenerator<Uint8Array> {
   yield encodeEnvelope(0, message());
 }
 
-/** Why the call is refused. Of a token goa's clients know one thing that can be wrong. */
+/** Why the call is refused. About a token, goa's clients know only one error. */
 function refusalOf(error: unknown): ConnectError {
   if (!(error instanceof ConnectError)) {
     throw error;
@@ -121,8 +123,8 @@ function refusalOf(error: unknown): ConnectError {
 }
 
 /**
- * The signal of the call: that of the upgrade, but later for a client that sent all it
- * wanted to and left at once, as goa's do: that is handled as if it were still there.
+ * The signal of the call: that of the upgrade, but delayed for a client that sent everything and
+ * left at once, as goa's clients do: its messages are handled as if it were still there.
  */
 function endOf(upgrade: Upgrade, intake: GoaIntake) {
   const controller = new AbortController();
@@ -137,7 +139,7 @@ function endOf(upgrade: Upgrade, intake: GoaIntake) {
   });
   return {
     signal: controller.signal,
-    /** Nothing of the call may go on, if it was not run to its end. */
+    /** The call must not continue, if it did not run to its end. */
     dispose() {
       clearTimeout(timer);
       unsubscribe();
@@ -149,7 +151,7 @@ function endOf(upgrade: Upgrade, intake: GoaIntake) {
 function headersOf(handshake: IncomingMessage): Headers {
   const headers = mergeHeaders(handshake, new Headers());
   headers.set("content-type", contentTypeStreamProto);
-  // The response is read here, and the client says nothing that could be compressed.
+  // The response is read here, and the client sends nothing that could be compressed.
   headers.delete("connect-accept-encoding");
   headers.delete("connect-content-encoding");
   return headers;

@@ -7,8 +7,8 @@ import type { HttpAnswer } from "../http-answer.js";
 import { line } from "./responses.js";
 
 /*
- * Errors over HTTP as servers write them that goa generated: the two that its design names
- * are a header and the text alone, all others are an object.
+ * Errors over HTTP in the form of servers that goa generated: the two that its design names are a
+ * header and only the text, all others are an object.
  */
 
 /** The errors of goa's design, by their code. */
@@ -17,7 +17,7 @@ const named = new Map([
   [Code.PermissionDenied, "invalid-scopes"],
 ]);
 
-/** What a call that failed before its upgrade, or a login, is answered with. */
+/** The answer to a call that failed before its upgrade, or to a failed login. */
 export function errorAnswer({ code, rawMessage, metadata }: ConnectError): HttpAnswer {
   const status = codeToHttpStatus(code);
   const name = named.get(code);
@@ -27,12 +27,12 @@ export function errorAnswer({ code, rawMessage, metadata }: ConnectError): HttpA
     : { status, headers: { ...json, "goa-error": name }, body: line(rawMessage) };
 }
 
-/** 400: a header is not there. */
+/** 400: a header is missing. */
 export function missingHeader(name: string): HttpAnswer {
   return objectAnswer(400, "missing_field", missingField({ name }).rawMessage);
 }
 
-/** Headers of every answer that is JSON. Tokens are among them: no cache may keep one. */
+/** Headers of every JSON answer. Some contain tokens: no cache may keep one. */
 export const json = { "Content-Type": "application/json", "Cache-Control": "no-store" } as const;
 
 function objectAnswer(

@@ -9,9 +9,8 @@ import type { AcceptOptions } from "../route.js";
 import { isNull, readPost } from "./parse-text.js";
 
 /**
- * What a client of goa's dialect sends, as the body of a Connect request. The handler
- * may ask for it before there is a socket: whether there will be one is the handler's to
- * say.
+ * What a client of goa's dialect sends, as the body of a Connect request. The handler may request
+ * it before there is a socket: the handler decides whether there will be one.
  */
 export class GoaIntake implements AsyncIterator<Uint8Array> {
   readonly #takesMessages: boolean;
@@ -21,12 +20,12 @@ export class GoaIntake implements AsyncIterator<Uint8Array> {
   #onAbandon: (error: ConnectError) => void = () => {};
   #left: AbortSignal | undefined;
   #fault: { readonly error: unknown } | undefined;
-  /** The client has said, by `null` or a close frame, that it sends no more. */
+  /** The client has announced, by `null` or a close frame, that it sends no more. */
   #ended = false;
 
   /**
    * @param takesMessages false for methods that take one request: the query has it
-   * @param room what messages are posted to; empty for `main`
+   * @param room the room that messages are posted to; empty for `main`
    */
   constructor(takesMessages: boolean, room: string) {
     this.#takesMessages = takesMessages;
@@ -35,15 +34,15 @@ export class GoaIntake implements AsyncIterator<Uint8Array> {
       this.#onSocket = resolve;
       this.#onAbandon = reject;
     });
-    this.#socket.catch(() => {}); // Nobody need have asked for it.
+    this.#socket.catch(() => {}); // Nobody may be waiting for it.
   }
 
-  /** Whether the client has left, but not before it had sent all that it wanted to. */
+  /** Whether the client has left after it had sent everything. */
   get leftComplete(): boolean {
     return this.#takesMessages && this.#ended && this.#left?.aborted === true;
   }
 
-  /** Accepts the upgrade and takes what comes. Throws `canceled` if the peer is gone. */
+  /** Accepts the upgrade and reads what arrives. Throws `canceled` if the peer is gone. */
   open(
     accept: (options: AcceptOptions) => MessageSocket,
     headers: AcceptOptions["headers"],
@@ -52,7 +51,7 @@ export class GoaIntake implements AsyncIterator<Uint8Array> {
       headers,
       keep: (message, from) => this.#keep(message, from),
       finishes: (code) => {
-        // Neither a cut nor a client that cancels says that it had no more to send.
+        // Neither a cut connection nor a client that cancels means that everything was sent.
         if (code !== closeCodes.cut && code !== closeCodes.canceled) {
           this.#end(socket);
         }
@@ -69,7 +68,10 @@ export class GoaIntake implements AsyncIterator<Uint8Array> {
     this.#onAbandon(callNotAccepted());
   }
 
-  /** All that has come since, at most what is queued; what precedes a faulty message first. */
+  /**
+   * Everything that has arrived since, at most what is queued; messages before an invalid one come
+   * first.
+   */
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     const { incoming } = await this.#socket;
     const texts: string[] = [];
@@ -95,7 +97,7 @@ export class GoaIntake implements AsyncIterator<Uint8Array> {
     return { done: true, value: undefined };
   }
 
-  /** Whether a message is one for the handler; closes the socket if it may not come. */
+  /** Whether a message is one for the handler; closes the socket if it is not allowed. */
   #keep({ data, binary }: Message, socket: MessageSocket): boolean {
     if (binary && !isUtf8(data)) {
       socket.fail(closeCodes.badText, malformedText());

@@ -18,8 +18,8 @@ export class GoaResponse {
   }
 
   /**
-   * Resolves when the handler has accepted the call. Rejects with the ConnectError that it
-   * refuses the call with: an accepted one begins with an empty chunk, not with its end.
+   * Resolves when the handler has accepted the call. Rejects with the handler's ConnectError if it
+   * refuses the call: an accepted one begins with an empty chunk, not with its end.
    */
   static async begin({ status, body }: UniversalServerResponse): Promise<GoaResponse> {
     if (status !== 200 || body === undefined) {
@@ -35,8 +35,8 @@ export class GoaResponse {
   }
 
   /**
-   * Sends it all, a batch at a time, and resolves to the error that the call ended with, if
-   * it did. When nobody is there to take it, the handler is still run to its end.
+   * Sends everything, a batch at a time, and resolves to the error that the call ended with, if
+   * there was one. If nobody receives it, the handler still runs to its end.
    */
   async sendTo(socket: MessageSocket, toTexts: ToTexts): Promise<ConnectError | undefined> {
     for (; !this.#chunk.done; this.#chunk = await this.#body.next()) {
@@ -51,13 +51,13 @@ export class GoaResponse {
     return undefined;
   }
 
-  /** Waits no longer for a client that does not take what it is sent. */
+  /** No longer waits for a client that does not take what it is sent. */
   cut(): void {
     this.#cut = true;
     this.#stopWaiting();
   }
 
-  /** Lets go of what was not sent. */
+  /** Releases what was not sent. */
   release(): void {
     // Not awaited: it would wait for a method that ignores its signal.
     this.#body.return?.().catch(() => {});
@@ -71,7 +71,7 @@ export class GoaResponse {
     });
   }
 
-  /** The end of the stream, if the chunk is that: the handler never joins it to messages. */
+  /** The end of the stream, if the chunk is that: the handler never joins it with messages. */
   get #end(): { readonly error?: ConnectError } | undefined {
     const { value, done } = this.#chunk;
     return !done && value.length > 0 && (value[0]! & endStreamFlag) !== 0

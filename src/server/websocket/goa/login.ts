@@ -17,8 +17,8 @@ import { loginRoute } from "./methods.js";
 import { line } from "./responses.js";
 
 /**
- * goa's login: `POST /login` with `Authorization: Basic` is answered with the token as a
- * JSON string. By whichever HTTP it comes, it is answered by the Connect handler of Login.
+ * goa's login: `POST /login` with `Authorization: Basic` is answered with the token as a JSON
+ * string. Whichever version of HTTP it comes by, the Connect handler of Login answers it.
  */
 export function createPlainLogin(handler: UniversalHandler): UniversalHandler {
   async function login(request: UniversalServerRequest): Promise<UniversalServerResponse> {
@@ -34,12 +34,12 @@ export function createPlainLogin(handler: UniversalHandler): UniversalHandler {
   });
 }
 
-/** The body says nothing, and is not to wait, unread, for the login's turn. */
+/** The body is ignored, and must not wait, unread, for the login's turn. */
 async function letThrough({ body }: UniversalServerRequest): Promise<void> {
   await (body as Partial<AsyncIterable<Uint8Array>>)[Symbol.asyncIterator]?.().return?.();
 }
 
-/** The same login as Connect has it. Of the request its headers are of interest alone. */
+/** The same login in the form of Connect. Only the headers of the request matter. */
 function toConnect(
   request: UniversalServerRequest,
   handler: UniversalHandler,

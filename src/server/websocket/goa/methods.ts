@@ -14,18 +14,18 @@ import { pingPolicy } from "../ping-policy.js";
 import type { ConfigureConnection } from "../route.js";
 import { nothing, shared, storedTexts, type ToTexts, textsOf } from "./responses.js";
 
-/** A streaming method of goa's chatter: how its WebSocket and its messages look. */
+/** A streaming method of goa's chatter: its WebSocket and its messages. */
 export interface GoaMethod {
   readonly path: string;
   /** A handshake is a GET. */
   readonly verb: string;
   readonly method: (typeof ChatterService.methods)[number];
   /**
-   * The one request of the method, by the query. Undefined: the client sends a stream,
-   * JSON strings, each the `message` of a request.
+   * The only request of the method, from the query. Undefined: the client sends a stream of JSON
+   * strings, each the `message` of a request.
    */
   readonly request?: (query: URLSearchParams) => MessageShape<DescMessage>;
-  /** What the client gets for the response messages. */
+  /** Encodes the response messages for the client. */
   readonly toTexts: (query: URLSearchParams) => ToTexts;
   /** Headers of the 101 response. */
   readonly headers?: (query: URLSearchParams) => Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ const { listener, summary, subscribe, history, echoer } = ChatterService.method;
 /** `POST /login`, which does not stream. */
 export const loginRoute = { path: "/login", verb: "POST", method: ChatterService.method.login };
 
-/** The streaming methods, one a row. What takes a query throws `invalid_argument`. */
+/** The streaming methods, one in each row. Functions that take a query throw `invalid_argument`. */
 export const goaMethods: readonly GoaMethod[] = [
   { path: "/listener", verb: "GET", method: listener, toTexts: () => nothing },
   {

@@ -1,6 +1,6 @@
 import { notJson, notJsonString, unpairedSurrogate } from "../errors.js";
 
-/** What nearly every message of a client begins with. */
+/** The beginning of nearly every message of a client. */
 const quote = 0x22;
 
 /**

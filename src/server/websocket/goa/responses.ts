@@ -2,7 +2,7 @@ import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { decodeEnvelopes, envelopeEnd, envelopePrefixLength } from "../../encoding/envelope.js";
 import { readStored, type StoredFields } from "../../encoding/stored-message.js";
 
-/** Makes the texts for a client of a batch of response messages in their envelopes. */
+/** Makes the texts for a client from a batch of response messages in their envelopes. */
 export type ToTexts = (envelopes: Uint8Array) => readonly string[];
 
 /** A value as goa writes it: JSON and a newline. */
@@ -25,8 +25,8 @@ export function textsOf<Desc extends DescMessage>(
 }
 
 /**
- * The same for stored messages and events, which are read by hand: that takes a third of the time
- * that reflection takes, and these are the messages of which there are many.
+ * The same for stored messages and events, which are parsed by hand: that takes a third of the time
+ * of reflection, and these are the most frequent messages.
  */
 export function storedTexts(toJson: (fields: StoredFields) => unknown): ToTexts {
   return (envelopes) => {
@@ -41,12 +41,12 @@ export function storedTexts(toJson: (fields: StoredFields) => unknown): ToTexts 
   };
 }
 
-/** How many bytes of envelopes the texts are kept of; they take about three times as much. */
+/** The texts of this many bytes of envelopes are kept; they take about three times as much. */
 const maxSharedBytes = 1024 * 1024;
 
 /**
- * The same, made once for all who are handed the same bytes: everybody who reads a batch
- * of the log near its head.
+ * The same, made once for all who get the same bytes: everybody who reads a batch of the log near
+ * its head.
  */
 export function shared(make: ToTexts): ToTexts {
   const made = new Map<Uint8Array, readonly string[]>();
@@ -70,5 +70,5 @@ export function shared(make: ToTexts): ToTexts {
   };
 }
 
-/** Nothing is said to the client but the end. */
+/** Only the end is reported to the client. */
 export const nothing: ToTexts = () => [];

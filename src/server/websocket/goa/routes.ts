@@ -6,7 +6,7 @@ import { goaMethods, loginRoute } from "./methods.js";
 /** Where WebSockets of goa's dialect are opened. */
 export const goaPaths: readonly string[] = goaMethods.map(({ path }) => path);
 
-/** The routes of goa's dialect, before the handlers of Chatter's methods. */
+/** The routes of goa's dialect, in front of the handlers of Chatter's methods. */
 export function createGoaRoutes(
   handlers: readonly UniversalHandler[],
   options: GoaOptions,

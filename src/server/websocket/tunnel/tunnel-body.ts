@@ -9,16 +9,15 @@ import type { MessageSocket } from "../message-socket.js";
 const creditStep = 64 * 1024;
 
 export interface RequestBodyOptions {
-  /** Called with how much credit the client is given. Undefined: it does not heed any. */
+  /** Called with the credit that the client is given. Undefined: the client does not use credit. */
   readonly onCredit: ((bytes: number) => void) | undefined;
   /** Whether the body consists of envelopes. */
   readonly isStream: boolean;
 }
 
 /**
- * The client's body, for the handler. In a stream an envelope with flags that a request
- * has not is an error, after what came before it: the handler would take the message, or
- * lose it, without a word.
+ * The client's body, for the handler. In a stream, an envelope with flags that no request has is an
+ * error, after what came before it: the handler would accept the message, or lose it, silently.
  */
 export class RequestBody implements AsyncIterableIterator<Uint8Array, undefined> {
   readonly #socket: MessageSocket;
@@ -44,7 +43,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array, undefined>
     return value.length > 0 ? { done: false, value } : this.next();
   }
 
-  // Beside a next() that is under way, for which a generator would wait.
+  // Concurrently with a pending next(), for which a generator would wait.
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
     await this.#socket.incoming.return();
     return { done: true, value: undefined };
@@ -54,7 +53,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array, undefined>
     return this;
   }
 
-  /** What of a chunk is in order. */
+  /** The valid part of a chunk. */
   #take(chunk: Uint8Array): Uint8Array {
     this.#taken += chunk.length;
     const { onCredit } = this.#options;

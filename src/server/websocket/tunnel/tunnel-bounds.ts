@@ -16,19 +16,18 @@ import type { TunnelIntake } from "./tunnel-intake.js";
 /** The longest header of a frame, with its mask. */
 const frameHeaderBytes = 14;
 
-/** How much of a message may have come before its client is known. */
+/** How much of a message may arrive before its client is known. */
 const unknownBytes = openingLimit + frameHeaderBytes;
 
-/** How long a call may be stopped by what its client does not read, in milliseconds. */
+/** How long a call may be blocked by output that its client does not read, in milliseconds. */
 const blockedMs = 2_500;
 
-/** How long a call without a valid token has to end by itself that has sent too much. */
+/** How long a call without a valid token that has sent too much has to end by itself. */
 const unknownMs = 1_000;
 
 /**
- * Keeps what one tunnelled call holds within bounds: 16 KiB until its token is known to be
- * valid, and 256 KiB after that, besides one message that is being put together. Where nobody
- * knows tokens, any is valid.
+ * Limits the memory of one tunnelled call: 16 KiB until its token is known to be valid, and 256 KiB
+ * after that, besides one incomplete message. Where tokens are not checked, any is valid.
  */
 export class TunnelBounds {
   readonly #upgrade: Upgrade;
@@ -38,7 +37,7 @@ export class TunnelBounds {
   readonly #idle: Upload | undefined;
   #blocked: NodeJS.Timeout | undefined;
   #tooMuch: NodeJS.Timeout | undefined;
-  /** Whether something of the response waits for the client to take it. */
+  /** Whether part of the response waits for the client to take it. */
   isAnswering = false;
 
   constructor(upgrade: Upgrade, intake: TunnelIntake, guards: SocketGuards | undefined) {
@@ -48,13 +47,13 @@ export class TunnelBounds {
     this.#isKnown = guards === undefined;
     this.#idle = guards?.idle.enter({
       abort: (reason) => upgrade.cancel(reason),
-      // A client that has sent all may wait for what comes.
+      // A client that has sent everything may wait for the response.
       mayBeSilent: () => intake.ended && !this.isAnswering,
     });
   }
 
   /**
-   * The opening message has come: finds out whose call this is; until then nothing more is read.
+   * The opening message has arrived: finds out whose call this is; until then nothing more is read.
    */
   begin(opening: Headers, socket: MessageSocket): void {
     if (!this.#guards) {
@@ -64,7 +63,7 @@ export class TunnelBounds {
     socket.isHeld = true;
     this.#guards
       .identify(opening)
-      .catch(() => undefined) // The call itself ends with that.
+      .catch(() => undefined) // The call itself ends with that error.
       .then((user) => {
         if (user !== undefined) {
           this.#upgrade.unread.belongTo(user);
@@ -75,7 +74,7 @@ export class TunnelBounds {
       });
   }
 
-  /** `bytes` have come of a message that is not whole. */
+  /** `bytes` of an incomplete message have arrived. */
   onHalfSent(bytes: number, socket: MessageSocket): void {
     this.moved();
     if (bytes <= unknownBytes || (this.#intake.hasBegun && (this.#isKnown || socket.isHeld))) {
@@ -86,13 +85,13 @@ export class TunnelBounds {
       tooBig(socket, tunnelBrokenOrder({ fault, code: Code.ResourceExhausted }));
       return;
     }
-    // What is wrong with its token is the better answer, and may be on its way.
+    // An error about its token is the better answer, and may be on its way.
     socket.isHeld = true;
 
     this.#tooMuch = setTimeout(() => tooBig(socket, anonymousLargeMessage()), unknownMs);
   }
 
-  /** A message has come, or went out. */
+  /** A message was received or sent. */
   moved(): void {
     if (this.#idle) {
       this.#idle.taken++;
@@ -134,7 +133,7 @@ export class TunnelBounds {
     if (!this.#isKnown) {
       socket.readAhead = openingLimit;
     } else if (this.#intake.keepsToCredit) {
-      // It is read whatever the method does: its cancelling lies behind its body.
+      // It is read whatever the method does: a cancellation comes after the body.
       socket.readAhead = Number.POSITIVE_INFINITY;
     } else {
       socket.readAhead = queueLimit;

@@ -17,7 +17,7 @@ import {
 } from "../errors.js";
 import type { Message } from "../message.js";
 
-/** How much body the client will take. */
+/** How much body the client will accept. */
 export class CreditGate {
   #left = aheadOfCredit;
   #wake: (() => void) | undefined;
@@ -27,7 +27,7 @@ export class CreditGate {
     return this.#left;
   }
 
-  /** The client takes this many bytes more. */
+  /** The client accepts this many more bytes. */
   give(bytes: number): void {
     this.#left = Math.min(this.#left + bytes, Number.MAX_SAFE_INTEGER);
     if (this.#left > 0) {
@@ -59,8 +59,8 @@ export class CreditGate {
 }
 
 /**
- * Takes the client's messages in their order: the opening message, chunks of body, `null`; credit
- * at any time.
+ * Reads the client's messages in order: the opening message, chunks of body, `null`; credit at any
+ * time.
  */
 export class TunnelIntake {
   /** Resolves to the headers of the opening message. */
@@ -75,10 +75,10 @@ export class TunnelIntake {
     });
   }
 
-  /** Whether the client sends no more body than it was given credit for. */
+  /** Whether the client sends no more body than its credit. */
   keepsToCredit = false;
 
-  /** How much more body it may send, if it keeps to credit. */
+  /** How much more body it may send, if it uses credit. */
   #allowed = aheadOfCredit;
 
   /** The client was given this much more credit. */
@@ -86,19 +86,19 @@ export class TunnelIntake {
     this.#allowed += bytes;
   }
 
-  /** Whether the opening message has come. */
+  /** Whether the opening message has arrived. */
   get hasBegun(): boolean {
     return this.#state !== "opening";
   }
 
-  /** Whether the client said that it has no more to send. */
+  /** Whether the client has ended its request. */
   get ended(): boolean {
     return this.#state === "ended";
   }
 
   /**
-   * Takes one message; true if it is a chunk of the body. Throws a TunnelFault if it is
-   * not what may come now.
+   * Handles one message; true if it is a chunk of the body. Throws a TunnelFault if it is not
+   * allowed now.
    */
   take({ data, binary }: Message): boolean {
     return binary ? this.#takeBinary(data) : this.#takeText(data);
@@ -151,7 +151,7 @@ export class TunnelIntake {
     try {
       return parseClientControl(text);
     } catch (error) {
-      // Text is the right kind here, it only says the wrong thing.
+      // Text is the right kind here, only its content is wrong.
       if (this.#state === "opening" && error instanceof TunnelFault) {
         throw new TunnelFault(closeCodes.brokenOrder, error.message);
       }

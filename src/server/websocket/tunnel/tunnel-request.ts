@@ -3,20 +3,20 @@ import { TLSSocket } from "node:tls";
 import { maxTimerMs } from "../../../async/max-timer.js";
 
 /*
- * A tunnelled call has the headers of its opening message, and what an HTTP request on the
- * same connection would have carried besides: cookies, the user agent, what proxies say of
- * the client. What a proxy writes, a client must not be able to write over.
+ * A tunnelled call has the headers of its opening message, and those that an HTTP request on the
+ * same connection would have had in addition: cookies, the user agent, what proxies say about the
+ * client. A client must not be able to overwrite what a proxy writes.
  */
 
-/** Of one hop, of the handshake alone, or about a body: not the call's. */
+/** Hop-by-hop headers, and those of the handshake or about a body: not the call's. */
 const ofTheHandshake =
   /^(connection|keep-alive|upgrade|te|trailer|transfer-encoding|expect|http2-settings|accept|accept-encoding|cache-control|pragma|content-.*|proxy-.*|sec-websocket-.*)$/;
 
-/** What a browser or a proxy sets, and nobody in an opening message. */
+/** Headers that a browser or a proxy sets, and that an opening message may not have. */
 const neverInOpening =
   /^(connection|keep-alive|upgrade|te|trailer|transfer-encoding|expect|http2-settings|content-length|host|origin|cookie|forwarded|x-forwarded-.*|x-real-ip|via|proxy-.*|sec-.*)$/;
 
-/** The two that the handshake has for itself and the call may say better. */
+/** The two that the handshake has for itself, and that the call may set better. */
 const betterInOpening = new Set(["authorization", "user-agent"]);
 
 /** The headers of a call, from its handshake and its opening message. */
@@ -37,8 +37,8 @@ export function mergeHeaders(handshake: IncomingMessage, opening: Headers): Head
 }
 
 /**
- * Takes the deadline from a call's headers if it is so far off that Connect's own timer would end
- * the call at once.
+ * Removes the deadline from a call's headers if it is so far away that Connect's own timer would
+ * end the call at once.
  */
 export function dropLongTimeout(header: Headers): void {
   const timeout = header.get("connect-timeout-ms") ?? "";
@@ -51,6 +51,6 @@ export function dropLongTimeout(header: Headers): void {
 export function callUrl(handshake: IncomingMessage, path: string): string {
   const scheme = handshake.socket instanceof TLSSocket ? "https" : "http";
   const origin = `${scheme}://${handshake.headers.host ?? ""}`;
-  // Whoever asks writes the host, and may write an invalid one.
+  // The client writes the host, and may write an invalid one.
   return new URL(path, URL.canParse(origin) ? origin : `${scheme}://localhost`).toString();
 }

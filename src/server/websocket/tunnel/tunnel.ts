@@ -39,12 +39,12 @@ export interface TunnelOptions {
 /** How long a handler has to end a call by itself once its signal is aborted. */
 const ownEndMs = 500;
 
-/** How long the client has to take the last of a call that was ended, if it gives no credit. */
+/** How long the client has to take the end of a call that was ended, if it gives no credit. */
 const lastCreditMs = 5_000;
 
 const emptyMessage = new Uint8Array(0);
 
-/** The routes of the tunnel, one a handler, as docs/tunnel.md has its wire. */
+/** The routes of the tunnel, one for each handler; docs/tunnel.md describes the wire. */
 export function createTunnelRoutes(options: TunnelOptions): readonly WebSocketRoute[] {
   return (options.handlers ?? []).map((handler) => ({
     path: (options.requestPathPrefix ?? "") + handler.requestPath,
@@ -70,7 +70,7 @@ async function serveTunnel(
     },
     onHalfSent: (bytes, from) => bounds.onHalfSent(bytes, from),
     onStopped: (isStopped, from) => bounds.onStopped(isStopped, from),
-    // A cut says nothing about what was sent before; a close before null takes it back.
+    // A cut connection says nothing about earlier messages; a close before null takes them back.
     finishes: (code) => code === closeCodes.cut || (intake.ended && code !== closeCodes.canceled),
   });
   const heartbeat = setInterval(() => {
@@ -81,12 +81,12 @@ async function serveTunnel(
   try {
     const opening = await receiveOpening(intake, upgrade, socket);
     if (upgrade.signal.aborted) {
-      // By the hook, say: there is no response yet that could say it.
+      // For example by the hook: there is no response yet that could say it.
       failWithReason(upgrade.signal, socket);
     } else if (opening !== undefined) {
       bounds.begin(opening, socket);
       const request: UniversalServerRequest = {
-        // Of 1.x a handler would say that it cannot do bidi, which a WebSocket can.
+        // With 1.x a handler would say that it cannot do bidi, which a WebSocket can.
         httpVersion: "2.0",
         method: "POST",
         url: callUrl(upgrade.request, upgrade.request.url ?? "/"),
@@ -118,13 +118,13 @@ async function serveTunnel(
   }
 }
 
-/** Closes the socket with what a signal was aborted for. */
+/** Closes the socket with the reason of an aborted signal. */
 function failWithReason({ reason }: AbortSignal, socket: MessageSocket): void {
   const error = ConnectError.from(reason, Code.Canceled);
   socket.fail(closeCodes.connect + error.code, error);
 }
 
-/** Whether a message is a chunk of body; closes the socket if it may not come now. */
+/** Whether a message is a chunk of body; closes the socket if it is not allowed now. */
 function keepBody(
   intake: TunnelIntake,
   socket: MessageSocket,
@@ -146,7 +146,8 @@ function keepBody(
     const reason = tunnelBrokenOrder({ fault: error.message, code });
     if (tooBig && intake.hasBegun) {
       onBeyondCredit();
-      // The method that does not take it would keep the call, and all that it holds, for seconds.
+      // A method that does not take it would keep the call, and everything that it holds, for
+      // seconds.
       socket.incoming.discard(reason);
     }
     socket.fail(error.closeCode, reason);
@@ -163,7 +164,7 @@ async function receiveOpening(
   const timer = setTimeout(() => {
     socket.fail(closeCodes.openingLate, openingLate({ seconds: openingTimeoutMs / 1000 }));
   }, openingTimeoutMs);
-  // Nothing runs yet that would need time to end.
+  // Nothing that would need time to end is running yet.
   const ends = [upgrade.signal, upgrade.closing];
   let unsubscribes: (() => void)[] = [];
   const aborted = new Promise<undefined>((resolve) => {
@@ -197,8 +198,8 @@ async function respond(
         () => false,
       ));
     if (!isSent) {
-      // The peer is going. The handler is run to its end all the same, for what was
-      // received; but not in one breath, for it may have no end.
+      // The peer is leaving. The handler still runs to its end, for what was received; but not in a
+      // single turn, because it may have no end.
       await nextTurn();
     }
   };
@@ -227,9 +228,9 @@ async function respond(
 }
 
 /**
- * Sees to it that a call ends once its signal is aborted or its deadline has passed, even
- * if its method ignores its signal: `forced` is aborted when the handler has had its time to end
- * the call itself, and the socket is closed if the client then does not take what is left.
+ * Ensures that a call ends once its signal is aborted or its deadline has passed, even if its
+ * method ignores its signal: `forced` is aborted when the handler has had its time to end the call
+ * itself, and the socket is closed if the client then does not take what is left.
  */
 function enforceEnd(upgrade: Upgrade, socket: MessageSocket) {
   const forced = new AbortController();
