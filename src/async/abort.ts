@@ -1,6 +1,6 @@
 /**
- * An AbortController that follows other signals until it is let go. (AbortSignal.any keeps
- * hold of short-lived signals for as long as the long-lived one lives.)
+ * An AbortController that follows other signals until it is disposed of. (AbortSignal.any keeps
+ * short-lived signals alive for as long as the long-lived one lives.)
  */
 export class LinkedAbort {
   readonly #controller = new AbortController();
@@ -21,7 +21,7 @@ export class LinkedAbort {
     return this.#controller.signal;
   }
 
-  /** Aborts, and listens to its sources no more. */
+  /** Aborts, and stops listening to its sources. */
   abort(reason?: unknown): void {
     for (const source of this.#sources) {
       unfollow(source, this);
@@ -35,7 +35,7 @@ interface Followers {
   readonly onAbort: () => void;
 }
 
-/** One listener serves all that follow a signal: Node takes more than ten for a leak. */
+/** One listener serves all followers of a signal: Node considers more than ten a leak. */
 const followersOf = new WeakMap<AbortSignal, Followers>();
 
 function follow(source: AbortSignal, follower: LinkedAbort): void {
@@ -66,8 +66,8 @@ function unfollow(source: AbortSignal, follower: LinkedAbort): void {
  * Calls the listener once when the signal is aborted, or now if it is already. Returns a function
  * that unsubscribes. Without a signal it does nothing.
  *
- * What there is one of for each call or subscriber (follower, lifetime, read-ahead, append grace,
- * socket) adds and removes a listener of its own: two closures less for each.
+ * Classes with one instance for each call or subscriber (follower, lifetime, read-ahead, append
+ * grace, socket) add and remove their listener themselves: this saves two closures for each.
  */
 export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
   if (signal?.aborted) {

@@ -1,5 +1,5 @@
 /**
- * A point in time, on two clocks, to measure an interval by: one stands still while a computer
+ * A point in time on two clocks, to measure an interval: one clock stands still while a computer
  * sleeps, the other can be set back.
  */
 export interface Moment {
@@ -12,8 +12,8 @@ export function now(): Moment {
 }
 
 /**
- * Milliseconds since then: what the clock says that says more. An interval then ends early when
- * the computer's clock is set forward, and never late.
+ * Milliseconds since then, by the clock that shows more. An interval then ends early when the
+ * computer's clock is set forward, and never late.
  */
 export function elapsedMs({ date, ticks }: Moment): number {
   return Math.max(Date.now() - date, performance.now() - ticks);

@@ -1,25 +1,25 @@
-/** One item and what follows it in its lane. */
+/** An item and the next one in its lane. */
 interface Place<T> {
   readonly item: T;
   next: Place<T> | undefined;
 }
 
-/** What waits under one key, first in, first out. */
+/** The items that wait under one key, first in, first out. */
 interface Lane<T> {
   readonly key: string;
   first: Place<T> | undefined;
   last: Place<T> | undefined;
-  /** Whose turn follows. */
+  /** The lane whose turn is next. */
   next: Lane<T> | undefined;
 }
 
 /**
- * A queue in which the keys take turns: however much waits under one of them, the others are
- * as near to their turn as before. Under each key it is first in, first out.
+ * A queue in which the keys take turns: however many items wait under one of them, the others'
+ * turns come as soon as before. Under each key it is first in, first out.
  */
 export class FairQueue<T> {
   readonly #lanes = new Map<string, Lane<T>>();
-  /** The lane whose turn it is, and the one whose turn is the furthest off. */
+  /** The lane whose turn it is, and the one whose turn is last. */
   #turn: Lane<T> | undefined;
   #last: Lane<T> | undefined;
   #size = 0;
@@ -29,12 +29,12 @@ export class FairQueue<T> {
     return this.#size;
   }
 
-  /** How many keys have something that waits. */
+  /** How many keys have waiting items. */
   get keys(): number {
     return this.#lanes.size;
   }
 
-  /** The item that `shift` would take; undefined if there is none. */
+  /** The item that `shift` would remove; undefined if there is none. */
   get first(): T | undefined {
     return this.#turn?.first?.item;
   }
@@ -53,7 +53,7 @@ export class FairQueue<T> {
     this.#append(added);
   }
 
-  /** Takes the first item of the key whose turn it is. Its turn goes on while it has more. */
+  /** Removes the first item of the key whose turn it is. The turn lasts while the key has more. */
   shift(): T | undefined {
     const lane = this.#turn;
     const place = lane?.first;
@@ -69,7 +69,7 @@ export class FairQueue<T> {
     return place.item;
   }
 
-  /** Ends the turn of the key that has it: the next one's begins. */
+  /** Ends the turn of the present key: that of the next one begins. */
   rotate(): void {
     const lane = this.#turn;
     if (lane !== undefined && lane !== this.#last) {
@@ -78,17 +78,17 @@ export class FairQueue<T> {
     }
   }
 
-  /** Takes one item and ends the turn of its key. */
+  /** Removes one item and ends the turn of its key. */
   take(): T | undefined {
     const { keys } = this;
     const item = this.shift();
     if (keys === this.keys) {
-      this.rotate(); // Else the turn ended with the last item of its key.
+      this.rotate(); // Otherwise the turn ended with the last item of its key.
     }
     return item;
   }
 
-  /** Takes all that wait, in turn. */
+  /** Removes all waiting items, in turn. */
   *drain(): Generator<T> {
     while (this.#size > 0) {
       yield this.take()!;

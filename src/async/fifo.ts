@@ -23,7 +23,7 @@ export class Fifo<T> implements Iterable<T> {
     return item;
   }
 
-  /** The item this number of places behind the first. */
+  /** The item this many places behind the first. */
   at(index: number): T | undefined {
     return this.#items[this.#start + index];
   }

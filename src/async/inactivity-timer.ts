@@ -2,8 +2,8 @@ import { elapsedMs, type Moment, now } from "./elapsed-time.js";
 import { maxTimerMs } from "./max-timer.js";
 
 /**
- * Notices when something that is waited for does not come. One timer serves all waits: it
- * is not set anew for each, so a wait costs next to nothing.
+ * Notices when something that is awaited does not come. One timer serves all waits: it is not set
+ * again for each, so a wait costs next to nothing.
  */
 export class InactivityTimer {
   readonly #limitMs: number;
@@ -17,7 +17,7 @@ export class InactivityTimer {
     this.#onInactive = onInactive;
   }
 
-  /** Something is waited for from now on, unless it has been already. */
+  /** Begins a wait, unless one has already begun. */
   begin(): void {
     this.#since ??= now();
     if (this.#timer === undefined) {
@@ -25,7 +25,7 @@ export class InactivityTimer {
     }
   }
 
-  /** It has come; nothing is waited for. */
+  /** It has come; the wait is over. */
   end(): void {
     this.#since = undefined;
   }

@@ -1,6 +1,6 @@
 /**
- * An iterable that is made when its first item is asked for. Other than a generator with
- * `yield*`, it then holds nothing that its making needed, however long it goes on.
+ * An iterable that is created when its first item is requested. Unlike a generator with `yield*`,
+ * it then keeps nothing that was needed to create it, however long it lasts.
  */
 export class LazyIterable<T> implements AsyncIterableIterator<T> {
   #iterator: AsyncIterator<T> | undefined;

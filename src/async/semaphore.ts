@@ -1,6 +1,6 @@
 import { onAbort } from "./abort.js";
 
-/** Lets a bounded number of tasks run at the same time; others wait in their order. */
+/** Limits how many tasks run at the same time; others wait in order. */
 export class Semaphore {
   readonly #most: number;
   readonly #waiting = new Set<() => void>();
@@ -28,7 +28,7 @@ export class Semaphore {
       if (next === undefined) {
         this.#inFlight--;
       } else {
-        next(); // It goes on in the place of this one.
+        next(); // It continues in the place of this one.
       }
     }
   }

@@ -27,17 +27,17 @@ export function endWithOutput(): void {
 }
 
 /**
- * From now on the process goes on when nobody reads what it says, and ends without waiting for it:
- * others need it.
+ * From now on the process continues when nobody reads its output, and ends without waiting for
+ * readers, because others need it.
  */
 export function outliveReaders(): void {
   outlivesReaders = true;
 }
 
-/** What readers that the process outlives have for its last words, in milliseconds. */
+/** How long such a process waits for readers to take its last output, in milliseconds. */
 const lastWordsMs = 1_000;
 
-/** Resolves when all that was printed is taken. */
+/** Resolves when everything printed has been taken. */
 export async function outputTaken(): Promise<void> {
   const taken = [process.stdout, process.stderr].map(
     (stream) => new Promise<void>((resolve) => stream.write("", () => resolve())),

@@ -3,7 +3,7 @@ import { defineError, defineFailure } from "../errors/define.js";
 import { defineInvalidValue } from "./invalid-value.js";
 
 /**
- * No server listens at `--url`, or a firewall is between.
+ * No server listens at `--url`, or a firewall is in between.
  *
  * Remedy: Start the server, or correct `--url`.
  */
@@ -30,7 +30,7 @@ export const connectionFailed = defineError(
 );
 
 /**
- * The URL begins with `https:`, and the port speaks HTTP in the clear.
+ * The URL begins with `https:`, and the port speaks HTTP in cleartext.
  *
  * Remedy: Correct `--url`, or give the server a certificate (`--tls-cert`).
  */
@@ -115,7 +115,7 @@ export const cannotReadFile = defineFailure("cannot read <path>: <reason>");
 export const cannotWriteFile = defineFailure("cannot write <path>: <reason>");
 
 /**
- * An option of a command has something else as its number. The option is named before the text.
+ * The value of a numeric option is not a number in its range. The option is named before the text.
  *
  * Remedy: Use a number in the range.
  */

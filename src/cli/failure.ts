@@ -13,8 +13,8 @@ import {
 } from "./errors.js";
 
 /**
- * A failure in one line, without its cause's stack: of a call the code and the text, and
- * what of a posting stream is stored all the same.
+ * A failure in one line, without the stack of its cause: for a call, the code and the text, and
+ * what a posting stream has stored all the same.
  */
 export function describeFailure(error: unknown): string {
   if (error instanceof ConnectError) {
@@ -28,7 +28,7 @@ export function describeFailure(error: unknown): string {
 }
 
 /**
- * Says in a call's error what the user can do about it, where that is known.
+ * Adds to a call's error what the user can do about it, where that is known.
  *
  * @param url where the call went, without a slash at the end
  */
@@ -70,7 +70,7 @@ function connectionFault(failure: ConnectError, url: string): ConnectError | und
   return connectionFailed({ url, reason: error.message });
 }
 
-/** The error of Node's (network, TLS, HTTP/2) that is at the root of a call's; else undefined. */
+/** The error of Node (network, TLS, HTTP/2) that caused the failure of a call; else undefined. */
 function systemError(cause: unknown): NodeJS.ErrnoException | undefined {
   if (!(cause instanceof Error) || cause instanceof ConnectError) {
     return undefined;

@@ -1,6 +1,6 @@
 import type { AddHelpTextContext } from "commander";
 
-/** A paragraph after the options of a command's help, wrapped as everything else in it is. */
+/** A paragraph after the options of a command's help, wrapped like the rest of it. */
 export function paragraph(text: string): (context: AddHelpTextContext) => string {
   return ({ command }) => {
     const help = command.createHelp();

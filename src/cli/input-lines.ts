@@ -3,22 +3,22 @@ import { fstatSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { inputUnreadable, unpostableInput, unpostableLine } from "./errors.js";
 
-/** The most bytes of UTF-8 that a message may have. */
+/** Maximum size of a message, in bytes of UTF-8. */
 const maxBytes = 65_536;
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;
-/** What some editors put at the start of a file, to say that it is UTF-8. */
+/** Some editors put it at the start of a file to mark it as UTF-8. */
 const byteOrderMark = Buffer.from("\ufeff");
 
-/** The lines of standard input. Throws if that is a folder, which Node takes for empty. */
+/** The lines of standard input. Throws if that is a folder, which Node would read as empty. */
 export function standardInputLines(): InputLines {
   refuseFolder();
   return new InputLines(process.stdin);
 }
 
 /**
- * Standard input as one message, without the last line's end, and without a byte order mark at its
+ * Standard input as one message, without the final line break, and without a byte order mark at its
  * start. Rejects with `invalid_argument` if it is too long or not UTF-8.
  */
 export async function wholeStandardInput(): Promise<string> {
@@ -49,12 +49,12 @@ function refuseFolder(): void {
 }
 
 /**
- * The lines of an input, one message each, without their ends ("\n" or "\r\n"). Empty lines
+ * The lines of an input, one message each, without their line breaks ("\n" or "\r\n"). Empty lines
  * are left out, and so is a byte order mark at the very start of the input. Holds no more than a
  * line and a chunk at a time.
  *
- * A line that no message can be ends the lines: what came before it can then be posted to
- * its end, and {@link fault} says what was wrong.
+ * A line that cannot be a message ends the lines: those before it can then be posted to the end,
+ * and {@link fault} says what was wrong.
  */
 export class InputLines {
   /** Why the lines ended before the input did: it cannot be read, or `invalid_argument`. */
@@ -85,7 +85,7 @@ export class InputLines {
         const part = end === -1 ? chunk.subarray(start) : chunk.subarray(start, end);
         parts.push(part);
         length += part.length;
-        // More than a message has, for the byte order mark and the carriage return.
+        // More than a message has: space for the byte order mark and the carriage return.
         if (end === -1 && length <= maxBytes + byteOrderMark.length + 1) {
           break;
         }
@@ -124,14 +124,14 @@ export class InputLines {
   }
 }
 
-/** A line without a carriage return at its end, and without the input's byte order mark. */
+/** A line without its final carriage return, and without the input's byte order mark. */
 function withoutFrame(bytes: Buffer, isFirst: boolean): Buffer {
   const end = bytes.at(-1) === carriageReturn ? bytes.length - 1 : bytes.length;
   const hasMark = isFirst && bytes.indexOf(byteOrderMark) === 0;
   return bytes.subarray(hasMark ? byteOrderMark.length : 0, end);
 }
 
-/** Why no message can have these bytes; undefined if one can. */
+/** Why these bytes cannot be a message; undefined if they can. */
 function faultOf(bytes: Buffer): string | undefined {
   if (bytes.length > maxBytes) {
     return `is over ${maxBytes.toLocaleString("en")} bytes, the most that a message has`;

@@ -2,7 +2,9 @@ import { InvalidArgumentError } from "commander";
 import { defineKind } from "../errors/define.js";
 import { exitStatus } from "./exit.js";
 
-/** Defines what is wrong with the value of an option; commander says before it which option. */
+/**
+ * Defines what is wrong with the value of an option; commander names the option before the text.
+ */
 export function defineInvalidValue<const Text extends string>(text: Text) {
   return defineKind(
     text,

@@ -4,7 +4,7 @@ import { notACount } from "./errors.js";
 /** How results are printed: JSON indented by four spaces, one object a line, or text for people. */
 export type OutputForm = "pretty" | "jsonl" | "text";
 
-/** What every command that prints results takes. */
+/** The options of every command that prints results. */
 export interface OutputOptions {
   /** Undefined: "pretty" on a terminal, else "jsonl". */
   readonly output?: OutputForm;

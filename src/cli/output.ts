@@ -10,7 +10,7 @@ export interface Printer {
    * Prints one message with the names of the schema, and waits while the reader of the
    * output is behind.
    *
-   * @param every whether fields that have their default are printed too
+   * @param every whether fields with their default value are printed too
    */
   message<T extends DescMessage>(
     schema: T,
@@ -39,7 +39,7 @@ export function createPrinter(options: OutputOptions, signal?: AbortSignal): Pri
   };
 }
 
-/** Leaves out the empty name of the room `main`, also of the messages inside: nobody named one. */
+/** Leaves out the empty name of the room `main`, also in nested messages: nobody named one. */
 function withoutMain(object: JsonObject): JsonObject {
   const fields = Object.entries(object).filter(([name, value]) => name !== "room" || value !== "");
   return Object.fromEntries(
@@ -58,8 +58,8 @@ export async function writeOutput(text: string | Uint8Array, signal?: AbortSigna
 }
 
 /**
- * Lines of JSON, the same by meaning, that a terminal can be given: JSON itself escapes the
- * controls up to 0x1f alone.
+ * Lines of JSON with the same meaning that are safe for a terminal: JSON itself escapes only the
+ * control characters up to 0x1f.
  */
 export function visibleLines(json: string): string {
   return visible(json, "\n");

@@ -3,12 +3,12 @@ import { Writable } from "node:stream";
 import { longSecret, malformedSecret } from "./errors.js";
 import { Interrupted } from "./exit.js";
 
-/** More than any password or token has, to bound what is read. */
+/** More than any password or token has, to limit what is read. */
 const maxBytes = 16_384;
 
 /**
- * Asks on the terminal for one line after the other, with a prompt for each, and shows
- * nothing of what is typed. Ctrl+C and Ctrl+D are `Interrupted`.
+ * Asks on the terminal for several lines, each with a prompt, and shows nothing of what is typed.
+ * Ctrl+C and Ctrl+D throw `Interrupted`.
  */
 export async function askHidden(...prompts: readonly string[]): Promise<string[]> {
   const terminal = createInterface({
@@ -17,7 +17,7 @@ export async function askHidden(...prompts: readonly string[]): Promise<string[]
     terminal: true,
     historySize: 0,
   });
-  // One reader for all: what was typed ahead is in it.
+  // One reader for all lines: it has what was typed ahead.
   const lines = terminal[Symbol.asyncIterator]();
   const answers: string[] = [];
   try {
@@ -37,7 +37,7 @@ export async function askHidden(...prompts: readonly string[]): Promise<string[]
 }
 
 /**
- * Asks on the terminal for a name, unless it is known, and a password. Ctrl+C and Ctrl+D are
+ * Asks on the terminal for a name, unless it is known, and a password. Ctrl+C and Ctrl+D throw
  * `Interrupted`.
  */
 export async function askAccount(
@@ -65,8 +65,8 @@ async function askLine(prompt: string): Promise<string> {
 }
 
 /**
- * A password or a token from standard input: the whole of it, less one line end, and less the
- * byte order mark that some editors put at the start of a file.
+ * A password or a token from standard input: all of it, except one final line break, and the byte
+ * order mark that some editors put at the start of a file.
  */
 export async function readSecret(): Promise<string> {
   const chunks: Buffer[] = [];
@@ -81,7 +81,10 @@ export async function readSecret(): Promise<string> {
   return decode(Buffer.concat(chunks)).replace(/\r?\n$/, "");
 }
 
-/** Every bad byte would otherwise become the same character, and different passwords one. */
+/**
+ * Otherwise every invalid byte would become the same character, and different passwords would be
+ * equal.
+ */
 function decode(bytes: Buffer): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

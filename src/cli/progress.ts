@@ -1,9 +1,9 @@
-/** How often the line is written anew, in milliseconds. */
+/** How often the line is updated, in milliseconds. */
 const intervalMs = 250;
-/** How many intervals the rate is that of. */
+/** Number of intervals over which the rate is averaged. */
 const rateIntervals = 8;
 
-/** A line on the terminal that tells how many messages are through, and how fast. */
+/** A line on the terminal that shows how many messages are done, and how fast. */
 export class Progress {
   readonly #what: string;
   readonly #timer: NodeJS.Timeout | undefined;
@@ -14,9 +14,9 @@ export class Progress {
   /**
    * Nothing is written unless standard error is a terminal.
    *
-   * @param what has become of the messages that are counted: "sent", "stored"
+   * @param what is done to the messages that are counted: "sent", "stored"
    * @param isWanted false: nothing is written. Default: whether the input is not a terminal,
-   *   for who types sees no need
+   * because users who type need no progress
    */
   constructor(what: string, isWanted = !process.stdin.isTTY) {
     this.#what = what;
@@ -26,12 +26,12 @@ export class Progress {
     }
   }
 
-  /** One more is through, or this many. */
+  /** One more is done, or this many. */
   count(messages = 1): void {
     this.#count += messages;
   }
 
-  /** Takes the line off the screen, until it is drawn again: something else is to be written. */
+  /** Removes the line from the screen until it is drawn again: something else will be written. */
   hide(): void {
     if (this.#isShown) {
       this.#isShown = false;
@@ -39,7 +39,7 @@ export class Progress {
     }
   }
 
-  /** Takes the line off the screen for good. */
+  /** Removes the line from the screen for good. */
   end(): void {
     clearInterval(this.#timer);
     this.hide();

@@ -1,9 +1,9 @@
 import { visible } from "../protocol/visible-text.js";
 
-/* Results as text: for people, and for programs that take words and not JSON. */
+/* Results as text: for people, and for programs that read words and not JSON. */
 
 /**
- * Formats a result as lines, without the last line break. A message has its time, its room unless
+ * Formats a result as lines, without the final line break. A message has its time, its room unless
  * that is `main`, its sender and its text; a list has its items; any other result has each field
  * that is not empty.
  */
@@ -44,14 +44,17 @@ export function localTime(time: string): string {
 }
 
 /**
- * Text from other users, made harmless for a terminal, in one line: unsafe characters are escaped,
- * as in \u001b.
+ * Text from other users, made safe for a terminal, in one line: unsafe characters are escaped, as
+ * in \u001b.
  */
 export function harmless(text: string): string {
   return visible(text, "\t");
 }
 
-/** Such a text in its own lines, those after the first indented: they cannot pass for others. */
+/**
+ * Such a text on several lines, all but the first indented: they cannot be mistaken for other
+ * messages.
+ */
 export function harmlessLines(text: string): string {
   return text.split(/\r?\n/).map(harmless).join("\n    ");
 }

@@ -1,4 +1,4 @@
-/** The variables that the commands of the client read. The server's are in its settings. */
+/** The variables that the client's commands read. Those of the server are in its settings. */
 export const clientVariables: readonly string[] = [
   "CHATTER_URL",
   "CHATTER_PROTOCOL",

@@ -9,6 +9,6 @@ export interface CallSource {
   readonly tokens: TokenSource;
   /** Aborted when the client is closed: ends all calls. */
   readonly closing: AbortSignal;
-  /** The server is silent: calls to come are not to share a connection with those there are. */
+  /** The server is silent: later calls must not share a connection with the present ones. */
   readonly dropConnection: () => void;
 }

@@ -33,14 +33,14 @@ import { withBrokenResponses } from "./transport/broken-responses.js";
 import { withJsonResults } from "./transport/json-results.js";
 
 /**
- * The wires. "connect", "grpc" and "grpc-web" go over HTTP/2 in Node. "ws" is the WebSocket
- * tunnel, in Node and in browsers. In browsers "connect" and "grpc-web" go by fetch, which
- * can read but not send a stream, and there is no "grpc".
+ * The wires. "connect", "grpc" and "grpc-web" use HTTP/2 in Node. "ws" is the WebSocket tunnel, in
+ * Node and in browsers. In browsers, "connect" and "grpc-web" use fetch, which can read but not
+ * send a stream, and "grpc" is not available.
  */
 export type TransportName = "connect" | "grpc" | "grpc-web" | "ws";
 
 interface SharedOptions {
-  /** Who calls. */
+  /** The credentials of the calls. */
   readonly auth: ClientAuth;
 }
 
@@ -55,7 +55,7 @@ interface UrlOptions extends SharedOptions {
 }
 
 interface TransportOptions extends SharedOptions {
-  /** Not needed: a transport knows where it goes. */
+  /** Not needed: a transport knows its address. */
   readonly url?: string | URL | undefined;
   /** Any transport of Connect's. It stays the caller's: `close` does not close it. */
   readonly transport: Transport;
@@ -63,11 +63,9 @@ interface TransportOptions extends SharedOptions {
 
 export type ChatterClientOptions = UrlOptions | TransportOptions;
 
-/** A client of Chatter that goes on when the connection does not. */
+/** A client of Chatter that survives dropped connections. */
 export interface ChatterClient {
-  /**
-   * The plain generated client, each of its calls with a token. It does not resume.
-   */
+  /** The plain generated client, with a token on each of its calls. It does not resume. */
   readonly client: Client<typeof ChatterService>;
 
   /**
@@ -87,7 +85,7 @@ export interface ChatterClient {
    * Posts a text, 1 to 65,536 bytes of UTF-8, with one unary call, and resolves when it is durable.
    * As in a publisher, it is sent again until it is answered, and is stored once.
    *
-   * Rejects with a `ConnectError`: `invalid_argument` if the text or the room is not a valid one;
+   * Rejects with a `ConnectError`: `invalid_argument` if the text or the room is not valid;
    * `deadline_exceeded` if it was sent and not answered for `resendMs`, so that it is unknown
    * whether it is stored; with another final code; and with the signal's reason.
    */
@@ -95,7 +93,7 @@ export interface ChatterClient {
 
   /**
    * Reads messages after a cursor with one unary call, which can wait for the first one: at most
-   * `limit`, and at most 1 MiB. Pass the `cursor` of the result as `after` to the next call, also
+   * `limit`, and at most 1 MiB. Pass the `cursor` of the result as `after` to the next call, even
    * if there were no messages. Tries again when the connection drops.
    *
    * Rejects with a RangeError or TypeError for invalid options, with a `ConnectError` with a
@@ -113,10 +111,10 @@ export interface ChatterClient {
   rooms(options?: RoomsOptions): AsyncIterable<RoomsResponse>;
 
   /**
-   * What is stored, oldest first, up to the head. A page is a `limit`, and the last
-   * message's `cursor` is the next page's `after`; backwards it is a `last`, and the first
-   * message's `sequence` is the next page's `before`. Goes on through dropped connections.
-   * The loop throws a `ConnectError` with a final code, as a subscription's does.
+   * The stored messages, oldest first, up to the head. To read page by page, pass a `limit`, and
+   * the last message's `cursor` as the next page's `after`; backwards, pass a `last`, and the first
+   * message's `sequence` as the next page's `before`. Continues after dropped connections. The loop
+   * throws a `ConnectError` with a final code, as a subscription's does.
    *
    * Throws a RangeError for an invalid count, a TypeError for `after` with `last`.
    */
@@ -124,8 +122,7 @@ export interface ChatterClient {
 
   /**
    * Ends everything: subscriptions end, posts without an answer fail with `canceled` (close
-   * publishers first), and so do histories and the plain client's calls; connections are
-   * closed.
+   * publishers first), and so do histories and the plain client's calls; connections are closed.
    */
   close(): void;
 }
@@ -133,11 +130,11 @@ export interface ChatterClient {
 /** A transport and its connections. */
 export interface OpenTransport {
   readonly transport: Transport;
-  /** Closes the connections that there are; later calls make new ones. */
+  /** Closes the present connections; later calls make new ones. */
   dropConnections(): void;
 }
 
-/** Makes the transports of Node, or of browsers. Throws a TypeError for one it cannot make. */
+/** Makes the transports of Node, or of browsers. Throws a TypeError for one that it cannot make. */
 export type TransportFactory = (name: TransportName | undefined, url: string) => OpenTransport;
 
 /** Makes a client with the transports of a platform. */
@@ -192,7 +189,10 @@ function open(
   return createTransport(transport, baseOf(url));
 }
 
-/** The URL that the paths of methods are added to. It is in no error: it may have a password. */
+/**
+ * The URL to which the paths of methods are added. It is in no error, because it may contain a
+ * password.
+ */
 function baseOf(url: string | URL): string {
   let base: URL;
   try {

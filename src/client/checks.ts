@@ -15,12 +15,14 @@ import {
   roomsNotAList,
 } from "./errors.js";
 
-/* What callers give, checked before it is sent: a mistake is then known at once. */
+/* Checks of what callers pass, before it is sent: a mistake is reported at once. */
 
 /** Maximum length of a text, in bytes of UTF-8. */
 const maxTextBytes = 65_536;
 
-/** The error of an invalid text: `invalid_argument`. The server would end the stream for it. */
+/**
+ * The error of an invalid text: `invalid_argument`. The server would end the stream because of it.
+ */
 export function textFault(text: string): ConnectError | undefined {
   if (typeof text !== "string") {
     return invalidText({ fault: `is not a string but ${typeof text}` });
@@ -47,7 +49,7 @@ export function roomFault(room: string): ConnectError | undefined {
     : invalidRoom({ room: shown(room), rule: roomRule });
 }
 
-/** The same name. Throws a RangeError if it is not that of a room. */
+/** The same name. Throws a RangeError if it is not a valid name of a room. */
 export function checkRoom(room: string): string {
   const fault = roomFault(room);
   if (fault) {

@@ -171,7 +171,8 @@ export const notATransport = defineFailure(
 export const missingUrl = defineFailure('"url" is missing: it says where Chatter is', TypeError);
 
 /**
- * `createChatterClient` was given a wrong `url`. It is never quoted, for it may have a password.
+ * `createChatterClient` was given a wrong `url`. It is never quoted, because it may contain a
+ * password.
  *
  * Remedy: Correct `url`.
  */

@@ -19,7 +19,7 @@ export interface HistoryOptions {
   /** A sequence: end before it. Default: the head. */
   readonly before?: bigint | undefined;
   /**
-   * How many messages to give, the last before the head, or before `before`, from 1. Not with
+   * The number of messages, counted back from the head, or from `before`; at least 1. Not with
    * `after`. With `before` they are held in memory. Default: all.
    */
   readonly last?: number | undefined;
@@ -28,8 +28,8 @@ export interface HistoryOptions {
   /** Ends reading: the loop throws the signal's reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Called with how reading stands with the server, at once; it may take several calls. Default:
-   * nobody.
+   * Called synchronously with the state of the connection; reading may take several calls. Default:
+   * nothing is called.
    */
   readonly onState?: StateListener | undefined;
 }
@@ -133,13 +133,13 @@ async function one<T>(items: AsyncIterable<T>): Promise<T | undefined> {
 
 type Selection = Pick<CheckedOptions, "rooms" | "after" | "last" | "limit">;
 
-/** Reads a selection; when a call breaks, it goes on after the last message. */
+/** Reads a selection; when a call breaks, it continues after the last message. */
 async function* follow(
   source: Reading,
   { rooms, after, last = 0, limit = Number.POSITIVE_INFINITY }: Selection,
 ): AsyncGenerator<HistoryResponse, void> {
   let cursor = after;
-  // Also when it goes on by the cursor, and the head is another one.
+  // Also when it continues from the cursor, and the head has moved.
   let left = last > 0 ? Math.min(last, limit) : limit;
   const messages = resumed(source, {
     open(options) {

@@ -1,6 +1,6 @@
 /*
- * The package's entry for browsers, and for all that is not Node. It imports nothing of
- * Node's.
+ * The package's entry for browsers, and for every other platform but Node. It imports no Node
+ * modules.
  */
 
 import {
@@ -10,7 +10,7 @@ import {
 } from "./chatter-client.js";
 import { createBrowserTransport } from "./transport/browser.js";
 
-// What errors are, and what their codes mean: who catches one need not install Connect.
+// Errors, and the meaning of their codes: a program that catches them need not install Connect.
 export { Code, ConnectError } from "@connectrpc/connect";
 export { finalCodes } from "./final-error.js";
 export type * from "./public-types.js";

@@ -7,7 +7,7 @@ import {
 import type { ClientTls } from "./transport/client-tls.js";
 import { createNodeTransport } from "./transport/node.js";
 
-// What errors are, and what their codes mean: who catches one need not install Connect.
+// Errors, and the meaning of their codes: a program that catches them need not install Connect.
 export { Code, ConnectError } from "@connectrpc/connect";
 export { finalCodes } from "./final-error.js";
 export type * from "./public-types.js";
@@ -25,8 +25,8 @@ export type NodeClientOptions = ChatterClientOptions & {
 };
 
 /**
- * Makes a client of Chatter. It connects when it is used, and does not keep the process
- * from ending once nothing is open.
+ * Makes a client of Chatter. It connects when it is used, and does not keep the process alive once
+ * nothing is open.
  *
  * Throws a TypeError for a URL, an auth, a transport or a certificate that cannot be used.
  *

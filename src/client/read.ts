@@ -25,7 +25,8 @@ export interface ReadOptions {
 const maxLimit = 1000;
 const maxWaitSeconds = 60;
 /**
- * How long an answer may take beyond its wait before the call is considered dead, in milliseconds.
+ * How long an answer may take in addition to its wait before the call is considered dead, in
+ * milliseconds.
  */
 const silenceLimitMs = 45_000;
 

@@ -7,7 +7,7 @@ import type { StateListener } from "./connection-state.js";
 import { isFinal } from "./final-error.js";
 import type { TokenSource } from "./token-source.js";
 
-/** What lies between the calls of one subscription, publisher or history. */
+/** The state that the calls of one subscription, publisher or history share. */
 export class Retry {
   readonly #tokens: TokenSource;
   readonly #signal: AbortSignal;
@@ -16,7 +16,7 @@ export class Retry {
   #isLive = false;
   #wasLive = false;
   #failures = 0;
-  /** How often in a row Chatter has refused the token, and how often somebody else may have. */
+  /** How often in a row Chatter has refused the token, and how often another server may have. */
   #refusals = 0;
   #doubts = 0;
 
@@ -48,8 +48,8 @@ export class Retry {
   }
 
   /**
-   * The call has brought something. Only this ends the growing of the pauses: a server
-   * that accepts calls and drops them is not to be stormed.
+   * The call has brought something. Only this resets the pauses: a server that accepts calls and
+   * drops them must not be flooded.
    */
   progressed(): void {
     this.accepted();
@@ -57,8 +57,8 @@ export class Retry {
   }
 
   /**
-   * The call has failed: resolves when it is time for the next one. Rejects with the error
-   * if it is final, and with the signal's reason.
+   * The call has failed: resolves when it is time for the next one. Rejects with the error if it is
+   * final, and with the signal's reason.
    */
   async afterFailure(cause: unknown): Promise<void> {
     this.#signal.throwIfAborted();
@@ -78,15 +78,15 @@ export class Retry {
       return !isLast;
     }
     if (!isLast && ++this.#doubts > 1) {
-      return true; // It may be a proxy who refuses tokens: they are not to blame again and again.
+      return true; // A proxy may be refusing the tokens: then they are not blamed again and again.
     }
     const { mayRenew, isOver } = this.#tokens.refuse(this.#token);
-    // Once in a row; a token whose time was over on the way says nothing.
+    // Once in a row; a token that expired on its way says nothing.
     return !isLast || (mayRenew && (isOver || ++this.#refusals === 1));
   }
 }
 
-/** No wait is longer, whatever a server asks for, in milliseconds. */
+/** Maximum wait, whatever a server asks for, in milliseconds. */
 const longestAskedMs = 600_000;
 
 /** How long the server asks to wait, in milliseconds. */

@@ -15,8 +15,8 @@ export interface SubscribeOptions {
    */
   readonly rooms?: readonly string[] | undefined;
   /**
-   * A cursor: what was added after it comes first, then what is added. Default: what is
-   * added from the moment the server accepts the call.
+   * A cursor: messages added after it come first, then new ones. Default: messages that are added
+   * from the moment the server accepts the call.
    */
   readonly after?: string | undefined;
   /** Ends the subscription: its loop ends without an error. Default: none. */
@@ -26,7 +26,7 @@ export interface SubscribeOptions {
    * when three are missing, the connection is considered dead and replaced. Default: 15.
    */
   readonly bookmarkSeconds?: number | undefined;
-  /** Called with each change of `state`, at once. Default: nothing is called. */
+  /** Called synchronously with each change of `state`. Default: nothing is called. */
   readonly onState?: StateListener | undefined;
 }
 
@@ -35,7 +35,7 @@ export interface SubscribeOptions {
  * through restarts, dropped connections and expired tokens; it ends by the signal or by
  * leaving the loop, and throws a `ConnectError` only with one of the final codes:
  *
- * - `out_of_range`: the cursor is of another log or beyond the head, or what follows it was
+ * - `out_of_range`: the cursor belongs to another log or is beyond the head, or what follows it was
  *   removed by retention; `invalid_argument`: it is not a valid cursor
  * - `unauthenticated`: the login failed, or a renewed token was refused too
  * - `permission_denied`: the token does not have the scope "stream:read" or "stream:write", or
@@ -44,16 +44,16 @@ export interface SubscribeOptions {
  * - `unimplemented`: there is no Chatter at the URL
  */
 export interface Subscription extends AsyncIterable<SubscribeResponse> {
-  /** How it stands with the server. */
+  /** The state of its connection. */
   readonly state: ConnectionState;
   /**
-   * After the last message that the loop was given: hand it to a later `subscribe` or
-   * `history` as `after`. Undefined until the server has accepted the call.
+   * The cursor of the last message that the loop got: pass it to a later `subscribe` or `history`
+   * as `after`. Undefined until the server has accepted the call.
    */
   readonly cursor: string | undefined;
   /**
-   * The next message, for programs that use no loop; `done` after the signal or `return`. Call it
-   * again when it has resolved. Rejects as the loop throws, with a final code.
+   * The next message, for programs without a loop; `done` after the signal or `return`. Call it
+   * again only when it has resolved. Rejects with a final code, as the loop throws it.
    */
   next(): Promise<IteratorResult<SubscribeResponse, undefined>>;
   /** Ends the subscription, as leaving the loop does. */
@@ -67,7 +67,7 @@ const defaultBookmarkSeconds = 15;
 /** How many bookmarks may be missing. */
 const missingBookmarks = 3;
 
-/** A subscription that resumes. It starts at once, and reads as its loop takes. */
+/** A subscription that resumes. It starts at once, and reads at the pace of its loop. */
 export class ResumingSubscription implements Subscription {
   readonly #source: CallSource;
   readonly #end: LinkedAbort;
@@ -94,7 +94,7 @@ export class ResumingSubscription implements Subscription {
     this.#events = this.#run();
     // Live from now means from this call on, not from when the loop begins.
     this.#first = this.#events.next();
-    this.#first.catch(() => {}); // next() hands it on
+    this.#first.catch(() => {}); // next() passes it on
   }
 
   get state(): ConnectionState {
@@ -126,7 +126,7 @@ export class ResumingSubscription implements Subscription {
   }
 
   async *#run(): AsyncGenerator<SubscribeResponse, undefined> {
-    // Who subscribes is notified of no state before it has the subscription.
+    // The caller is notified of no state before it has the subscription.
     await undefined;
     const { signal } = this.#end;
     const close = (state: ConnectionState) => {
@@ -134,7 +134,7 @@ export class ResumingSubscription implements Subscription {
         this.#tell(state);
       }
     };
-    // At once, also while the loop is busy and does not ask for more.
+    // At once, even while the loop is busy and does not ask for more.
     signal.addEventListener("abort", () => close({ status: "closed" }), { once: true });
     try {
       while (!signal.aborted) {

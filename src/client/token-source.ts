@@ -5,10 +5,10 @@ import { invalidAuth, tokenLate, unsendableToken } from "./errors.js";
 import { asDecided, isStatusAlone } from "./final-error.js";
 
 /**
- * Who calls: an account, whose token is fetched by Login and renewed; a fixed token; or a
- * function that gets one from elsewhere and is asked again when it must be renewed. If the
- * function throws, that is retried, unless it is a ConnectError with a final code, and not of
- * an HTTP status alone.
+ * The credentials: an account, whose token is fetched by Login and renewed; a fixed token; or a
+ * function that gets one from elsewhere and is called again when it must be renewed. If the
+ * function throws, it is tried again, unless the error is a ConnectError with a final code that was
+ * not made from an HTTP status alone.
  */
 export type ClientAuth =
   | { readonly user: string; readonly password: string }
@@ -21,26 +21,26 @@ export interface DatedToken {
   readonly expiresAt: number | undefined;
 }
 
-/** Where calls get their token. */
+/** The source of tokens for calls. */
 export interface TokenSource {
-  /** The token to call with now. Rejects as its source does, and with the signal's reason. */
+  /** The token for calls now. Rejects as its source does, and with the signal's reason. */
   get(signal: AbortSignal): Promise<string>;
   /** The server refused the token. */
   refuse(token: string): RefusedToken;
 }
 
-/** What is known of a token that was refused. */
+/** What is known about a token that was refused. */
 export interface RefusedToken {
-  /** Another one may be had. */
+  /** There may be another one. */
   readonly mayRenew: boolean;
-  /** Its time was over, which says nothing against the next one: a call can be long on its way. */
+  /** It had expired, which says nothing against the next one: a call can take long to arrive. */
   readonly isOver: boolean;
 }
 
 /** Exchanges a name and a password for a token. */
 export type Login = (user: string, password: string, signal: AbortSignal) => Promise<DatedToken>;
 
-/** Throws a TypeError if `auth` is of no valid kind. */
+/** Throws a TypeError if `auth` is not valid. */
 export function createTokenSource(auth: ClientAuth, login: Login): TokenSource {
   if (typeof auth === "function") {
     return new RenewingTokens(async (signal) => {
@@ -58,7 +58,10 @@ export function createTokenSource(auth: ClientAuth, login: Login): TokenSource {
   throw invalidAuth();
 }
 
-/** A function's token. What it throws is its own decision, whoever it has asked. */
+/**
+ * The token of a function. What it throws is final or not by its own decision, whoever it has
+ * asked.
+ */
 async function askFor(
   auth: (signal: AbortSignal) => string | Promise<string>,
   signal: AbortSignal,
@@ -71,26 +74,26 @@ async function askFor(
 }
 
 /**
- * The token as it goes into a header. Throws `unauthenticated` if it cannot, in words of our
- * own: those of the platform repeat the token.
+ * The token as it is put into a header. Throws `unauthenticated` if that is not possible, in our
+ * own words: those of the platform repeat the token.
  */
 function sendable(token: unknown): string {
   const refusal = (fault: string) => asDecided(unsendableToken({ fault }));
   if (typeof token !== "string") {
     throw refusal(`is not a string but ${token === null ? "null" : typeof token}`);
   }
-  const text = token.trim(); // files end with a line's end
+  const text = token.trim(); // files end with a line break
   if (!/^[\x21-\x7e]+$/.test(text)) {
     throw refusal(text === "" ? "is empty" : "has spaces or other characters that no token has");
   }
   return text;
 }
 
-/** The part of a token's life after which it is renewed. */
+/** The part of a token's lifetime after which it is renewed. */
 const renewAfter = 0.9;
 /** How long a renewal may take, in milliseconds. */
 const renewalLimitMs = 30_000;
-/** Of how many tokens it is known when they end: there may still be calls with earlier ones. */
+/** For how many tokens their expiry is remembered: there may still be calls with earlier ones. */
 const rememberedTokens = 8;
 
 interface Renewal {
@@ -102,11 +105,11 @@ interface Renewal {
 interface KnownToken {
   readonly token: string;
   readonly since: Moment;
-  /** From then on; Infinity if it is not known. */
+  /** The time of expiry; Infinity if it is unknown. */
   readonly lifeMs: number;
 }
 
-/** Whether this part of a token's life is over. */
+/** Whether this part of a token's lifetime is over. */
 function isOver({ since, lifeMs }: KnownToken, share = 1): boolean {
   return elapsedMs(since) >= lifeMs * share;
 }
@@ -134,7 +137,7 @@ class RenewingTokens implements TokenSource {
       return await orAborted(renewal.outcome, signal);
     } catch (error) {
       if (!signal.aborted && this.#current && !isOver(this.#current)) {
-        // Renewing ahead of time has failed; the old one still lives.
+        // Renewing ahead of time has failed; the old one is still valid.
         return this.#current.token;
       }
       throw error;
@@ -180,8 +183,8 @@ class RenewingTokens implements TokenSource {
 
   #keep({ token, expiresAt }: DatedToken): string {
     const since = now();
-    // A token that is over when it comes: this computer's clock is wrong. The server will
-    // say when it is over.
+    // The token has expired on arrival: this computer's clock is wrong. The server will say when it
+    // has expired.
     const lifeMs =
       expiresAt === undefined || expiresAt <= since.date ? Infinity : expiresAt - since.date;
     this.#current = { token, since, lifeMs };

@@ -4,9 +4,9 @@ import type { CallSource } from "./call-source.js";
 import { serverSilent } from "./errors.js";
 
 /**
- * The messages of one call. It ends when its reader leaves, with the reason of `end` when
- * that is aborted, and with `unavailable` when a message is waited for longer than
- * `silenceLimitMs`: a connection can die without a word. A slow reader does not count.
+ * The messages of one call. It ends when its reader leaves, with the reason of `end` when that is
+ * aborted, and with `unavailable` when a message takes longer than `silenceLimitMs`: a connection
+ * can die silently. A slow reader does not count as silence.
  *
  * @param open makes the call
  */

@@ -75,7 +75,7 @@ export function defineKind<
   return Object.assign(kind, seenAs, { text }) as unknown as ErrorKind<Text, SeenAs, Extras, Made>;
 }
 
-/** The same error with some of it in place of its own. */
+/** The same error with some parts replaced. */
 export function withChanges(
   error: ConnectError,
   changes: Omit<ErrorExtras, "metadata"> & { text?: string; details?: ConnectError["details"] },

@@ -1,6 +1,6 @@
 /**
  * Wrong usage of a command, or a wrong setting. Nothing was done, and the exit status is 2.
- * Commander's own errors quote what was given; these do not have to, since it may be a secret.
+ * Commander's own errors quote what was given; these need not, because it may be a secret.
  */
 export class UsageError extends Error {
   constructor(message: string) {

@@ -102,7 +102,7 @@ async function copyTo(
   await createPrinter(options).object({ file: path, identity, through: head, messages, added });
 }
 
-/** Writes what follows `from`; resolves to how many messages these were. */
+/** Writes what follows `from`; resolves to the number of these messages. */
 async function writeExport(
   source: CopySource,
   write: (block: Buffer) => Promise<void>,

@@ -5,7 +5,7 @@ endWithOutput();
 
 const status = await runChatter(process.argv.slice(2));
 
-// What was printed goes out, then the process ends, whatever a library may have left open: a
+// Prints everything that is left, then ends the process, whatever a library may have left open: a
 // stream that was not read to its end would keep its connection, and the process, for ever.
 await outputTaken();
 process.exit(status);

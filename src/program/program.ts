@@ -126,7 +126,7 @@ export async function runChatter(args: readonly string[]): Promise<number> {
       process.stderr.write(`chatter: ${error.message}\n${hintOf(command)}\n`);
       return exitStatus.usage;
     }
-    // Imported when it is needed: help and the like do without the client library.
+    // Imported when it is needed: help and the like do not load the client library.
     const { describeFailure } = await import("../cli/failure.js");
     process.stderr.write(`chatter: ${describeFailure(error)}\n`);
     return exitStatus.failure;
@@ -134,8 +134,8 @@ export async function runChatter(args: readonly string[]): Promise<number> {
 }
 
 /**
- * The program with the one command loaded that the arguments name, the others by name alone;
- * without arguments with all of them.
+ * The program with only that command loaded that the arguments name, the others by name; without
+ * arguments, with all of them.
  */
 async function createProgram(args?: readonly string[]): Promise<Command> {
   const program = new Command("chatter")
@@ -177,7 +177,7 @@ function hintOf(command: Command | undefined): string {
   return `Try: chatter ${path.join("")}--help`;
 }
 
-/** The same place from src/ and from dist/. */
+/** The same path from src/ and from dist/. */
 function readVersion(): string {
   const file = new URL("../../package.json", import.meta.url);
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;

@@ -10,8 +10,8 @@ import { formatCursor } from "../server/encoding/cursor.js";
 import { type CopySource, decodeStored } from "../server/log/transfer/copied-message.js";
 
 /**
- * The log of a running server, to be copied. Reading goes on where it was when the connection
- * is lost.
+ * The log of a running server, as the source of a copy. Reading continues where it was when the
+ * connection is lost.
  *
  * @param beforeNote called before a line about the connection is written to standard error
  */

@@ -3,11 +3,11 @@
  */
 
 /**
- * Response header of every call that Chatter answers itself, on every wire. With it a client
- * tells a refusal of Chatter's, which is final, from that of a proxy, a firewall or a gateway
+ * Response header of every call that Chatter answers itself, on every wire. It lets a client
+ * distinguish a refusal by Chatter, which is final, from that of a proxy, a firewall or a gateway
  * in between, which may be gone in a second.
  */
 export const chatterHeader = "chatter-server";
 
-/** The value of {@link chatterHeader}; that it is there is what counts. */
+/** The value of {@link chatterHeader}; only its presence counts. */
 export const chatterHeaderValue = "1";

@@ -1,5 +1,5 @@
 /*
- * Rooms: named parts of the log. An empty name stands for the room "main"; clients that know no
+ * Rooms: named parts of the log. An empty name stands for the room "main"; clients that do not know
  * rooms post to it and read it.
  */
 

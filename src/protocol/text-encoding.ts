@@ -7,8 +7,8 @@ const encoder = new TextEncoder();
 const surrogate = /\p{Surrogate}/u;
 
 /**
- * Makes protobuf keep a byte order mark at the start of a text, which is a character like any
- * other there: its own decoders drop it, so that another text is read than was stored. For the
+ * Makes protobuf keep a byte order mark at the start of a text, which is a character like any other
+ * there: its own decoders drop it, so that a different text would be read than was stored. For the
  * whole process, or page: the library has no narrower setting.
  */
 export function keepByteOrderMarks(): void {

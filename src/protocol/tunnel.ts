@@ -1,9 +1,9 @@
 /*
- * The wire of the WebSocket tunnel, `connect-tunnel.v1`: one Connect call in one socket.
- * Both halves are built on this file; docs/tunnel.md tells it in words.
+ * The wire of the WebSocket tunnel, `connect-tunnel.v1`: one Connect call in one socket. Both
+ * halves are built on this file; docs/tunnel.md describes it in words.
  *
- * Text messages are control, binary messages are chunks of the HTTP body, verbatim; where
- * the body is cut means nothing.
+ * Text messages are control, binary messages are chunks of the HTTP body, verbatim; the boundaries
+ * of the chunks mean nothing.
  */
 
 import {
@@ -20,19 +20,21 @@ import {
 /** The subprotocol that the client offers and the server chooses. */
 export const tunnelProtocol = "connect-tunnel.v1";
 
-/** Longest first message of the client, in bytes. Beyond: close code 1009. */
+/** Maximum size of the client's first message, in bytes. Beyond: close code 1009. */
 export const openingLimit = 16 * 1024;
 
 /** How long the server waits for the client's first message, in milliseconds: then 1008. */
 export const openingTimeoutMs = 5_000;
 
-/** How many bytes of body either half sends beyond the credit it was given. */
+/** How many bytes of body either half may send beyond the credit it was given. */
 export const aheadOfCredit = 256 * 1024;
 
 /** How often the server sends an empty binary message, in milliseconds. */
 export const heartbeatMs = 20_000;
 
-/** Longest message that the server takes unless set otherwise: 512 KiB in its envelope. */
+/**
+ * Maximum size of a message that the server accepts unless set otherwise: 512 KiB in its envelope.
+ */
 export const messageLimit = 512 * 1024 + 5;
 
 /** The sender will take this many more bytes of body. */
@@ -41,23 +43,23 @@ interface Credit {
   readonly bytes: number;
 }
 
-/** What a text message of the client says. */
+/** The contents of a text message of the client. */
 export type ClientControl =
   | {
       readonly kind: "opening";
       readonly headers: Headers;
-      /** The first credit; if there is any, the client keeps to credit itself. */
+      /** The first credit; if it is given, the client respects credit itself. */
       readonly credit: number | undefined;
     }
   | Credit
   /** It has no more to send. */
   | { readonly kind: "end" };
 
-/** What a text message of the server says. */
+/** The contents of a text message of the server. */
 export type ServerControl =
   | { readonly kind: "opening"; readonly status: number; readonly headers: Headers }
   | Credit
-  /** The response is whole. */
+  /** The response is complete. */
   | { readonly kind: "end"; readonly trailers: Headers };
 
 /** The client's first message, with its first credit. */
@@ -65,7 +67,7 @@ export function formatClientOpening(headers: Headers, credit: number): string {
   return JSON.stringify({ headers: headersToJson(headers), credit });
 }
 
-/** Gives the other half credit for this many bytes of body more. */
+/** Gives the other half credit for this many more bytes of body. */
 export function formatCredit(bytes: number): string {
   return JSON.stringify({ credit: bytes });
 }
@@ -87,10 +89,10 @@ export function formatEnd(trailers: Headers): string {
 }
 
 /**
- * Reads a text message of the client. Keys that it does not know are passed over.
+ * Reads a text message of the client. Unknown keys are ignored.
  *
- * Throws a TunnelFault: 1003 if the text is neither an object nor `null` (it must be body,
- * which is binary), 1002 if it is an object that says nothing, or says it wrongly.
+ * Throws a TunnelFault: 1003 if the text is neither an object nor `null` (it must be body, which is
+ * binary), 1002 if it is an object with nothing known in it, or with invalid values.
  */
 export function parseClientControl(text: string): ClientControl {
   const value = parseControl(text);

@@ -1,22 +1,22 @@
 /*
- * Text from others, where people read it: on a terminal, in the server's log, on the page.
- * What is in it must show. It must not be obeyed (a terminal's controls), look like another
- * line, turn the text around it, or hide in it.
+ * Text from others, where people read it: on a terminal, in the server log, on the page. Everything
+ * in it must be visible. It must not be obeyed (control sequences of a terminal), look like another
+ * line, reverse the text around it, or hide in it.
  */
 
 /*
- * What shows as an escape:
+ * Shown as an escape:
  *
- * - controls (C0, DEL, C1);
+ * - control characters (C0, DEL, C1);
  * - line and paragraph separators;
- * - what Unicode says is not shown (Default_Ignorable_Code_Point): what sets the direction of text,
- *   characters of no width, fillers, the soft hyphen, deprecated formats, tags. But for the joiners
- *   U+200C and U+200D, which scripts and emoji need, and for variation selectors, which choose the
- *   form of what is before them;
- * - the marks of annotations between lines.
+ * - what Unicode declares invisible (Default_Ignorable_Code_Point): what sets the direction of
+ *   text, zero-width characters, fillers, the soft hyphen, deprecated format characters, tags.
+ *   Except the joiners U+200C and U+200D, which scripts and emoji need, and variation selectors,
+ *   which choose the form of the character before them;
+ * - interlinear annotation marks.
  *
  * The first alternative is the flag of a region, such as Scotland's, which is written in tags: a
- * black flag, the region, and the tag that ends it. It is longer than one character, and stays.
+ * black flag, the region, and the tag that ends it. It is longer than one character, and is kept.
  */
 const flagOrUnsafe =
   /\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f}|(?!\u200c|\u200d|\p{Variation_Selector})\p{Default_Ignorable_Code_Point}|[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufff9-\ufffb]/gu;
@@ -24,15 +24,16 @@ const flagOrUnsafe =
 const beyondPrintable = /[^ -~]/;
 
 /**
- * The same text, in which whatever does not show, or is more than text, stands as "\u202e" does
- * in JSON (one beyond U+FFFF as its two halves). In JSON that is the same string still.
+ * The same text, in which every invisible or unsafe character is written like "\u202e" in JSON (one
+ * beyond U+FFFF as its two surrogates). In JSON that is still the same string.
  *
- * Escaped are controls (C0, DEL, C1), line and paragraph separators, and what Unicode says is not
- * shown: what sets the direction of text, characters of no width, fillers, the soft hyphen,
- * deprecated format characters, tag characters outside the flag of a region. The joiners U+200C and
- * U+200D and variation selectors stay.
+ * Escaped are control characters (C0, DEL, C1), line and paragraph separators, and what Unicode
+ * declares invisible: what sets the direction of text, zero-width characters, fillers, the soft
+ * hyphen, deprecated format characters, tag characters outside the flag of a region. The joiners
+ * U+200C and U+200D and variation selectors are kept.
  *
- * @param kept controls that stay as they are, such as "\n" where lines are wanted. Default: none
+ * @param kept control characters that are kept, such as "\n" where line breaks are wanted. Default:
+ * none
  */
 export function visible(text: string, kept = ""): string {
   return beyondPrintable.test(text)

@@ -13,7 +13,7 @@ export function createAccountPrompt(): AskAccount | undefined {
       return await askAccount(process.env.CHATTER_USER);
     } catch (error) {
       if (error instanceof Interrupted) {
-        // As outside of the question, which has the keys to itself.
+        // The same as outside of the prompt, which receives the keys itself.
         process.kill(process.pid, "SIGINT");
       }
       throw error;

@@ -4,7 +4,7 @@ import { unixPathOf, unixUrlOf } from "../../protocol/unix-url.js";
 import type { TransportName } from "../chatter-client.js";
 import { credentialsInUrl, malformedToken, notAPattern, notARoom, wrongUrl } from "./errors.js";
 
-/** What every command that calls a server takes. */
+/** The options of every command that calls a server. */
 export interface ServerOptions {
   /** Without a slash at the end. */
   readonly url: string;
@@ -14,9 +14,9 @@ export interface ServerOptions {
   readonly clientKey?: string;
 }
 
-/** What every command that needs a token takes. */
+/** The options of every command that needs a token. */
 export interface CallOptions extends ServerOptions {
-  /** Undefined or empty: the one that `chatter login --save` kept. */
+  /** Undefined or empty: the one that `chatter login --save` stored. */
   readonly token?: string;
 }
 

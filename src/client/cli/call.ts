@@ -9,15 +9,15 @@ import type { CallOptions, ServerOptions } from "./call-options.js";
 import { readClientCertificate } from "./client-certificate.js";
 import { type Account, type AskAccount, CommandTokens } from "./command-tokens.js";
 
-/** What a command works with while it calls a server. */
+/** What a command uses while it calls a server. */
 export interface Call {
   /** Its calls fail when the connection does. */
   readonly client: Client<typeof ChatterService>;
-  /** Goes on when the connection does not. */
+  /** Survives dropped connections. */
   readonly chatter: ChatterClient;
-  /** Aborted by Ctrl+C: goes with every call and every wait. */
+  /** Aborted by Ctrl+C: pass it to every call and every wait. */
   readonly signal: AbortSignal;
-  /** Says in one line why a call has failed. */
+  /** Describes in one line why a call has failed. */
   readonly describe: (error: unknown) => string;
   /** Whether a prompt for an account is open. */
   readonly isAsking: () => boolean;
@@ -38,7 +38,7 @@ export async function withToken(
   const login = async (account: Account, signal: AbortSignal) =>
     (await client.login(account, { signal })).token;
   const tokens = new CommandTokens({ url, token, ask, login });
-  // Faults of the file are reported at once: those that come later are retried.
+  // Faults of the file are reported at once: later ones are retried.
   await tokens.check();
   const auth: ClientAuth = token && !tokens.canLogIn ? { token } : (signal) => tokens.get(signal);
   let client: Call["client"];
@@ -57,8 +57,8 @@ export async function withoutToken(
 }
 
 /**
- * Rejects with what made a call fail, as a `ConnectError` that says what can be done about
- * it, and with `Interrupted` if it was Ctrl+C.
+ * Rejects with the error of a failed call, as a `ConnectError` that says what can be done about it,
+ * and with `Interrupted` after Ctrl+C.
  */
 async function callServer(
   { url, protocol, clientCert, clientKey }: ServerOptions,
@@ -88,7 +88,7 @@ async function callServer(
     signal.throwIfAborted();
     throw explain(error);
   } finally {
-    // Connections are left to the end of the process: there are no calls in them any more.
+    // Connections are left to the end of the process: they have no calls any more.
     process.off("SIGINT", onInterrupt);
   }
 }

@@ -28,9 +28,9 @@ export interface TokenOptions {
 const maxAttempts = 3;
 
 /**
- * The tokens of a command, which may run for longer than one of them lives. The first of these is
- * used: the token that was given, until it expires; a login with CHATTER_USER and CHATTER_PASSWORD;
- * the token that `chatter login --save` kept; a login with an account that is asked for.
+ * The tokens of a command, which may run for longer than a token is valid. The first of these is
+ * used: the given token, until it expires; a login with CHATTER_USER and CHATTER_PASSWORD; the
+ * token that `chatter login --save` stored; a login with an account that the user is asked for.
  */
 export class CommandTokens {
   readonly #options: TokenOptions;
@@ -46,7 +46,7 @@ export class CommandTokens {
     this.#last = options.token || undefined;
   }
 
-  /** Whether a token that has expired is followed by another one. */
+  /** Whether there can be another token after one that has expired. */
   get canLogIn(): boolean {
     return this.#account !== undefined || this.#options.ask !== undefined;
   }
@@ -56,13 +56,15 @@ export class CommandTokens {
     return this.#question !== undefined;
   }
 
-  /** The token for the next calls; called again when it nears its end, and when it was refused. */
+  /**
+   * The token for the next calls; called again shortly before it expires, and when it was refused.
+   */
   async get(signal: AbortSignal): Promise<string> {
     this.#last = await this.#find(signal);
     return this.#last;
   }
 
-  /** Rejects if there is nothing to call with. */
+  /** Rejects if there is no token. */
   async check(): Promise<void> {
     if (!this.#options.token && !this.canLogIn) {
       await this.#saved();
@@ -74,7 +76,7 @@ export class CommandTokens {
     if (!(failure instanceof ConnectError) || failure.code !== Code.Unauthenticated) {
       return failure;
     }
-    // Of a token that was over before it came, the server says no more than of an unknown one.
+    // If a token expired on its way, the server says no more than about an unknown one.
     const wasOver = failure.rawMessage === "invalid token" && isOver(this.#last);
     if (this.canLogIn && (wasOver || failure.rawMessage.startsWith("the token has expired"))) {
       return ownTokenExpired();
@@ -104,7 +106,8 @@ export class CommandTokens {
   async #askAndLogin(ask: AskAccount, signal: AbortSignal): Promise<string> {
     let fault: string | undefined;
     for (let attempt = 1; ; attempt++) {
-      // An answer may take longer than a token may: then the same question is waited for again.
+      // An answer may take longer than requesting a token may: then the next call waits for the
+      // same prompt.
       this.#question ??= ask(fault).finally(() => {
         this.#question = undefined;
       });

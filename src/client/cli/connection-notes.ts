@@ -2,8 +2,8 @@ import type { StateListener } from "../connection-state.js";
 import type { Call } from "./call.js";
 
 /**
- * Tells in plain lines when the connection is lost and when it is there again: once for each
- * reason, not for each try.
+ * Reports in plain lines when the connection is lost and when it is restored: once for each reason,
+ * not for each attempt.
  */
 export function createConnectionNotes(
   { describe, isAsking }: Call,
@@ -12,7 +12,7 @@ export function createConnectionNotes(
   let lostBy: string | undefined;
   return (state) => {
     if (isAsking()) {
-      return; // The question stands there, and says it.
+      return; // The prompt is on the screen, and says it.
     }
     if (state.status === "waiting") {
       const reason = describe(state.reason);

@@ -14,7 +14,7 @@ export const noToken = defineError(
 );
 
 /**
- * The command's token is past its end.
+ * The command's token has expired.
  *
  * Remedy: Do one of the two; with the variables, commands log in again by themselves.
  */

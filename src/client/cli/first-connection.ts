@@ -4,8 +4,8 @@ import type { ConnectionState, StateListener } from "../connection-state.js";
 import { finalCodes, isFromChatter } from "../final-error.js";
 
 /**
- * Resuming is for connections that once stood: if the first one fails, a command says why
- * and ends, as any call does. A wrong URL in a script would otherwise be waited for silently.
+ * Resuming is for connections that were live once: if the first one fails, a command says why and
+ * ends, as any call does. Otherwise it would silently wait for a wrong URL in a script.
  */
 export class FirstConnection {
   readonly #abort: LinkedAbort;
@@ -13,13 +13,13 @@ export class FirstConnection {
   #stood = false;
   #failure: ConnectError | undefined;
 
-  /** `next` is called with the states of a connection that stood once. */
+  /** `next` is called with the states of a connection that was live once. */
   constructor(signal: AbortSignal, next: StateListener) {
     this.#abort = new LinkedAbort(signal);
     this.#next = next;
   }
 
-  /** Aborted when the first connection has failed, and as the signal given. */
+  /** Aborted when the first connection has failed, and when the given signal is. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
@@ -42,15 +42,15 @@ export class FirstConnection {
     }
   }
 
-  /** Ends what goes by its signal. */
+  /** Ends everything that uses its signal. */
   end(): void {
     this.#abort.abort();
   }
 }
 
 /**
- * Whether there is no Chatter: nobody, or somebody else who refuses. A token that is renewed
- * makes it wait too, and so does a limit.
+ * Whether there is no Chatter: no server, or another one that refuses. A renewed token makes it
+ * wait too, and so does a limit.
  */
 function isMissing(reason: ConnectError): boolean {
   return (

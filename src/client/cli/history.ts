@@ -78,7 +78,7 @@ async function printHistory(call: Call, options: HistoryOptions): Promise<void> 
   let left = options.limit;
   const messages = options.follow ? followHistory(call, options) : readHistory(call, options);
   for await (const message of messages) {
-    // Also a text that is empty, which protobuf's JSON leaves out.
+    // Also an empty text, which protobuf's JSON leaves out.
     await (options.view === "tiny"
       ? printer.object({ message: message.message })
       : printer.message(HistoryResponseSchema, message, true));
@@ -101,8 +101,8 @@ function followHistory(call: Call, options: HistoryOptions): AsyncGenerator<Hist
 }
 
 /**
- * The stored messages, then those that are added, each once: the subscription goes on after
- * the last stored one.
+ * The stored messages, then new ones, each once: the subscription continues after the last stored
+ * one.
  */
 async function* follow(
   reader: LogReader,
@@ -110,8 +110,8 @@ async function* follow(
 ): AsyncGenerator<HistoryResponse, void> {
   let cursor = after || undefined;
   if (cursor === undefined) {
-    // Taken before the history: if that is empty, what is added while it is asked for would
-    // fall between the two.
+    // Requested before the history: if that is empty, a message that is added meanwhile would be
+    // missed.
     cursor = await reader.head();
     for await (const message of reader.history(last)) {
       cursor = message.cursor;
@@ -123,7 +123,7 @@ async function* follow(
   }
 }
 
-/** An added message in the form of a stored one. */
+/** A new message in the form of a stored one. */
 function toHistory(event: SubscribeResponse): HistoryResponse {
   return create(HistoryResponseSchema, {
     message: event.message,

@@ -39,7 +39,7 @@ function callListener(posting: Posting): Promise<ListenerResponse> {
   );
 }
 
-/** What Listener answers, of posts that were answered one by one. */
+/** The answer of Listener, for posts that were answered one by one. */
 async function countPosts(posting: Posting): Promise<ListenerResponse> {
   const response = create(ListenerResponseSchema);
   await postReliably(posting, ({ sequence }) => {

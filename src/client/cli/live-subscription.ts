@@ -10,9 +10,9 @@ interface LiveOptions {
 }
 
 /**
- * Subscribes from now on, and resolves when the server has accepted it: the subscription's
- * cursor is then where it starts, the head. Rejects as the subscription's loop does, and
- * with the signal's reason.
+ * Subscribes from now on, and resolves when the server has accepted it: the subscription's cursor
+ * is then where it starts, the head. Rejects as the subscription's loop does, and with the signal's
+ * reason.
  */
 export function subscribeLive(
   chatter: ChatterClient,

@@ -18,7 +18,7 @@ const cursorHeader = "chatter-cursor";
 /** Where to start; undefined: now. */
 export interface EventSelection {
   readonly after: string | undefined;
-  /** After how many seconds of silence comes an event that has only a cursor; 0: never. */
+  /** Seconds of silence after which an event comes that has only a cursor; 0: never. */
   readonly bookmarkSeconds: number;
 }
 
@@ -28,12 +28,12 @@ export interface LogReader {
   head(): Promise<string>;
   /** The stored messages, or the last ones. */
   history(last: number | undefined): AsyncIterable<HistoryResponse>;
-  /** What is added, from now on or after a cursor. */
+  /** New messages, from now on or after a cursor. */
   subscribe(selection: EventSelection): AsyncIterable<SubscribeResponse>;
 }
 
 /**
- * Reads on when the connection is lost, and says so.
+ * Continues when the connection is lost, and reports it.
  *
  * @param rooms names and patterns; empty: "main"
  * @param onLive called when a server has accepted the first call
@@ -71,7 +71,7 @@ export function createResumingReader(
   };
 }
 
-/** Fails when the connection does. Takes the same. */
+/** Fails when the connection does. Same options. */
 export function createPlainReader(
   { client, signal }: Call,
   rooms: readonly string[],
@@ -107,7 +107,7 @@ export function createPlainReader(
   };
 }
 
-/** The client library keeps the server's bookmarks to itself; the cursor they bring it shows. */
+/** The client library does not pass the server's bookmarks on; their cursor shows them. */
 async function* withBookmarks(
   events: Subscription,
   seconds: number,

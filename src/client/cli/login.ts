@@ -64,7 +64,7 @@ async function login(options: LoginOptions, command: Command): Promise<void> {
         return;
       }
     }
-    process.stdout.write(`${visible(token)}\n`); // A server's text, on a terminal perhaps.
+    process.stdout.write(`${visible(token)}\n`); // Perhaps on a terminal.
   });
 }
 

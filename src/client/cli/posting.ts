@@ -7,7 +7,7 @@ import { mainRoom } from "../../protocol/rooms.js";
 import { type Call, withToken } from "./call.js";
 import { addCallOptions, type CallOptions, createRoomOption } from "./call-options.js";
 
-/** What posting commands that offer --reliable take. */
+/** The options of posting commands that offer --reliable. */
 export interface PostingOptions extends CallOptions {
   /** Undefined: "main". */
   readonly room?: string;
@@ -16,7 +16,7 @@ export interface PostingOptions extends CallOptions {
 
 /** What a posting command works with. */
 export interface Posting extends Call {
-  /** Where to. */
+  /** The room to post to. */
   readonly room: string;
   /** The lines of standard input. */
   readonly lines: AsyncIterable<string>;
@@ -24,10 +24,10 @@ export interface Posting extends Call {
 }
 
 /**
- * Runs a posting command on the lines of standard input. Rejects also if the lines ended
- * too early, after the command has ended well.
+ * Runs a posting command on the lines of standard input. Also rejects if the lines ended too early,
+ * after the command has succeeded.
  *
- * @param counted what has become of the messages that the command counts: "sent", "stored"
+ * @param counted what is done to the messages that the command counts: "sent", "stored"
  */
 export async function postLines(
   options: PostingOptions,

@@ -11,15 +11,15 @@ import { createErrorNotes } from "./connection-notes.js";
 import { FirstConnection } from "./first-connection.js";
 import type { Posting } from "./posting.js";
 
-/** Maximum number of lines that are read ahead of what is done with their answers. */
+/** Maximum number of lines that are read before their answers are processed. */
 const maxAhead = 1024;
 
 /**
- * Posts the lines, each stored once, and goes on when the connection is lost. Hands on the
- * answers in order, each when its message is durable.
+ * Posts the lines, each stored once, and continues when the connection is lost. Yields the answers
+ * in order, each when its message is durable.
  *
- * Rejects when a line could not be stored, and reads no more then; the error says how many
- * are stored.
+ * Rejects when a line could not be stored, and then reads no more; the error says how many are
+ * stored.
  */
 export async function postReliably(
   posting: Posting,
@@ -62,7 +62,7 @@ export async function postReliably(
   }
 
   try {
-    // A failure ends it at once, and so does Ctrl+C, though the next line may be long in coming.
+    // A failure ends it at once, and so does Ctrl+C, even if the next line takes long.
     await orAborted(Promise.race([failure, postAll()]), first.signal);
   } catch (error) {
     throw error instanceof ConnectError ? withProgress(error, stored, lastSequence) : error;
@@ -71,7 +71,7 @@ export async function postReliably(
   }
 }
 
-/** With what a server tells when a posting stream fails. */
+/** With the details that a server sends when a posting stream fails. */
 function withProgress(error: ConnectError, stored: bigint, lastSequence: bigint): ConnectError {
   const progress = { desc: PostProgressSchema, value: { stored, lastSequence } };
   return withChanges(error, { details: [progress] });

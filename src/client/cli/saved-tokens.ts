@@ -7,8 +7,8 @@ import { unixPathOf, unixUrlOf } from "../../protocol/unix-url.js";
 import { tokensDamaged } from "./errors.js";
 
 /*
- * One JSON object: for each origin its token and when it expires. Only its owner may read
- * it. A token is looked up by origin, so that it is sent to no other.
+ * One JSON object: for each origin, its token and when that expires. Only its owner may read it. A
+ * token is looked up by origin, so that it is sent to no other.
  */
 
 interface SavedToken {
@@ -17,17 +17,17 @@ interface SavedToken {
   readonly expires_at?: string;
 }
 
-/** Where tokens are kept: under XDG_CONFIG_HOME, else ~/.config. */
+/** Where tokens are stored: under XDG_CONFIG_HOME, else ~/.config. */
 export function savedTokensFile(): string {
   return join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "chatter", "tokens.json");
 }
 
-/** The token that was kept for the URL's origin; undefined if there is none. */
+/** The stored token of the URL's origin; undefined if there is none. */
 export async function readSavedToken(url: string): Promise<string | undefined> {
   return (await readTokens())[originOf(url)]?.token;
 }
 
-/** Keeps the token for the URL's origin and forgets those that have expired. */
+/** Stores the token for the URL's origin, and removes expired ones. */
 export async function saveToken(
   url: string,
   token: string,
@@ -41,7 +41,8 @@ export async function saveToken(
     [originOf(url)]: { token, expires_at: expiresAt?.toISOString() },
   };
   const file = savedTokensFile();
-  // Written beside and renamed: a reader sees the old file or the new one, never a part.
+  // Written under another name and renamed: a reader sees the old file or the new one, never a
+  // part.
   const draft = `${file}.${process.pid}`;
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });

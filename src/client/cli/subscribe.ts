@@ -22,7 +22,7 @@ interface SubscribeOptions extends CallOptions, OutputOptions {
   readonly resume: boolean;
 }
 
-/** The most that a server accepts. */
+/** The maximum that a server accepts. */
 const maxBookmarkSeconds = 3600;
 
 /** `chatter subscribe` */
@@ -67,7 +67,7 @@ async function printAdded(call: Call, options: SubscribeOptions): Promise<void> 
   let left = options.limit;
   for await (const event of reader.subscribe({ after, bookmarkSeconds })) {
     const isBookmark = event.sequence === 0n;
-    // Of a message every field: a text that is empty too, which protobuf's JSON leaves out.
+    // Every field of a message: also an empty text, which protobuf's JSON leaves out.
     await printer.message(SubscribeResponseSchema, event, !isBookmark);
     if (!isBookmark && --left === 0) {
       return;

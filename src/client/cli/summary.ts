@@ -48,8 +48,8 @@ function callSummary(posting: Posting): Promise<SummaryResponse> {
 }
 
 /**
- * What Summary answers, of posts that were answered one by one: these answers do not say
- * when each was stored, so they are looked up in the history.
+ * The answer of Summary, for posts that were answered one by one: these answers do not say when
+ * each was stored, so the times are looked up in the history.
  */
 async function collectSummaries(posting: Posting): Promise<SummaryResponse> {
   const { chatter, progress, room, signal } = posting;
@@ -65,7 +65,7 @@ async function collectSummaries(posting: Posting): Promise<SummaryResponse> {
   if (sequences.length > 0) {
     const onState = createErrorNotes(posting, () => progress.hide());
     for await (const stored of chatter.history({ rooms, after: before, signal, onState })) {
-      // Those of others lie between them.
+      // Messages of other users are between them.
       if (stored.sequence === sequences[summaries.length]) {
         const { message, length, sentAt, sequence, room } = stored;
         summaries.push(create(ChatSummarySchema, { message, length, sentAt, sequence, room }));

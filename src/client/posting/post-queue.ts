@@ -9,9 +9,9 @@ import { randomId } from "./message-ids.js";
 
 /** Where a message was stored. */
 export interface Posted {
-  /** Its place in the log, from 1. */
+  /** Its position in the log, from 1. */
   readonly sequence: bigint;
-  /** What is read after it starts with the next message. */
+  /** A later read that starts after it begins with the next message. */
   readonly cursor: string;
   /** The room; empty for "main". */
   readonly room: string;
@@ -25,19 +25,19 @@ export interface PostRequest {
 }
 
 interface Post {
-  /** Its place among the posts of the queue, from 1. */
+  /** Its position among the posts of the queue, from 1. */
   readonly index: number;
   readonly request: PostRequest;
-  /** Whether the post itself said which room it is for. */
+  /** Whether the post itself names its room. */
   readonly namesRoom: boolean;
   readonly outcome: Deferred<Posted>;
-  /** When it was handed to a stream for the first time; undefined: never. */
+  /** When it was first passed to a stream; undefined: never. */
   sentAt?: Moment;
 }
 
 /**
- * The posts of a publisher that are not answered, in order. A stream is handed all of them,
- * from the first; answers come in the same order and take them off at the front.
+ * The unanswered posts of a publisher, in order. A stream gets all of them, from the first; answers
+ * come in the same order and remove them at the front.
  */
 export class PostQueue {
   readonly #capacity: number;
@@ -45,23 +45,23 @@ export class PostQueue {
   readonly #room: string;
   readonly #idPrefix = `${randomId()}-`;
   readonly #posts = new Fifo<Post>();
-  /** How many posts, from the first, the present stream has been handed. */
+  /** How many posts, from the first, the present stream has got. */
   #handed = 0;
   #count = 0;
   #isClosed = false;
   #failure: Failure | undefined;
-  /** The first failure of a post that no `settled` has reported, or will. */
+  /** The first failure of a post that no `settled` has reported, or will report. */
   #unreported: Failure | undefined;
-  /** The posts up to this one are those of a `settled`. */
+  /** The posts up to this one belong to a `settled`. */
   #reported = 0;
   #wake = () => {};
   #space: Deferred<void> | undefined;
 
   /**
-   * @param room where posts go that do not say it themselves; empty for "main"
+   * @param room the room of posts that do not name one; empty for "main"
    * @param capacity how many posts there is space for
-   * @param resendMs a post that was handed to a stream longer ago than this is handed to no
-   *   other: its id may be forgotten by then, and it would be stored twice
+   * @param resendMs a post that was passed to a stream longer ago than this is passed to no other:
+   * its id may be forgotten by then, and it would be stored twice
    */
   constructor(room: string, capacity: number, resendMs: number) {
     this.#room = room;
@@ -73,7 +73,7 @@ export class PostQueue {
     return this.#posts.length === 0;
   }
 
-  /** Whether the present stream has been handed posts that it has not answered. */
+  /** Whether the present stream has got posts that it has not answered. */
   get awaitsAnswer(): boolean {
     return this.#handed > 0;
   }
@@ -82,7 +82,7 @@ export class PostQueue {
     return this.#isClosed;
   }
 
-  /** Whether the first unanswered post itself said which room it is for. */
+  /** Whether the first unanswered post itself names its room. */
   get firstNamesRoom(): boolean {
     return this.#posts.at(0)?.namesRoom ?? false;
   }
@@ -104,13 +104,13 @@ export class PostQueue {
     return outcome.promise;
   }
 
-  /** The outcome of a post that is not taken. */
+  /** The outcome of a post that is not accepted. */
   refuse(error: unknown): Promise<never> {
     this.#unreported ??= { error };
     return Promise.reject(error);
   }
 
-  /** Resolves when there is space; rejects with what has failed the queue. */
+  /** Resolves when there is space; rejects with the error that has failed the queue. */
   async space(): Promise<void> {
     while (!this.#failure && this.#posts.length >= this.#capacity) {
       this.#space ??= createDeferred<void>();
@@ -121,10 +121,7 @@ export class PostQueue {
     }
   }
 
-  /**
-   * Waits for the posts that are there now. Rejects with the first failure of a post since
-   * the last time.
-   */
+  /** Waits for the present posts. Rejects with the first failure of a post since the last time. */
   async settled(): Promise<void> {
     const unreported = this.#unreported;
     this.#unreported = undefined;
@@ -141,13 +138,13 @@ export class PostQueue {
     }
   }
 
-  /** Takes no more posts. */
+  /** Accepts no more posts. */
   close(): void {
     this.#isClosed = true;
     this.#wake();
   }
 
-  /** Fails every post, and those to come. */
+  /** Fails every post, and later ones. */
   fail(error: unknown): void {
     this.#failure ??= { error };
     while (!this.isEmpty) {
@@ -164,7 +161,7 @@ export class PostQueue {
     }
   }
 
-  /** The posts for a new stream: all that are not answered, then what comes. */
+  /** The posts for a new stream: all unanswered ones, then new ones. */
   async *requests(signal: AbortSignal): AsyncGenerator<PostRequest, void> {
     while (!signal.aborted) {
       const post = this.#posts.at(this.#handed);
@@ -196,7 +193,7 @@ export class PostQueue {
     this.#failFirst(error);
   }
 
-  /** The stream is over; what it has not answered is for the next one. */
+  /** The stream is over; the next one gets its unanswered posts. */
   endStream(): void {
     this.#handed = 0;
     this.#dropDoubtful();
@@ -251,7 +248,7 @@ export class PostQueue {
   }
 }
 
-/** As an answer of the server's, it can be given to `JSON.stringify`. */
+/** Like an answer of the server, it can be passed to `JSON.stringify`. */
 function posted(sequence: bigint, cursor: string, room: string): Posted {
   const json = () => ({ sequence: `${sequence}`, cursor, ...(room !== "" && { room }) });
   return Object.defineProperty({ sequence, cursor, room }, "toJSON", toJsonProperty(json));

@@ -20,9 +20,9 @@ export interface PublisherOptions {
    */
   readonly maxPending?: number | undefined;
   /**
-   * A post without an answer is sent again until this many milliseconds after it was first
-   * sent; then it fails, since its id may be forgotten and it could be stored twice. It
-   * must be well below the server's --dedupe-window. Default: 300,000, half of its default.
+   * A post without an answer is sent again until this many milliseconds after it was first sent;
+   * then it fails, because its id may be forgotten and it could be stored twice. It must be well
+   * below the server's --dedupe-window. Default: 300,000, half of that setting's default.
    */
   readonly resendMs?: number | undefined;
   /**
@@ -32,11 +32,11 @@ export interface PublisherOptions {
   readonly answerMs?: number | undefined;
   /** Gives up: posts without an answer fail with the signal's reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with each change of `state`, at once. Default: nothing is called. */
+  /** Called synchronously with each change of `state`. Default: nothing is called. */
   readonly onState?: StateListener | undefined;
 }
 
-/** What one post of a publisher can say itself. */
+/** The options of a single post of a publisher. */
 export interface PublishOptions {
   /** The name of the room to post to. Default: the publisher's. */
   readonly room?: string | undefined;
@@ -47,43 +47,44 @@ export interface PublishOptions {
  * replaced when it breaks.
  */
 export interface Publisher {
-  /** How it stands with the server. */
+  /** The state of its connection. */
   readonly state: ConnectionState;
 
   /**
-   * Posts a text, 1 to 65,536 bytes of UTF-8, and resolves when it is durable. Each text
-   * that is durable is stored once, whatever broke in between, as long as the server keeps
-   * its message ids (10 minutes and 1,000,000 ids by default).
+   * Posts a text, 1 to 65,536 bytes of UTF-8, and resolves when it is durable. Each durable text is
+   * stored once, whatever broke in between, provided that the server still remembers its message id
+   * (by default, for 10 minutes and up to 1,000,000 ids).
    *
-   * Rejects with a `ConnectError`: `invalid_argument` if the text or the room is not a valid one;
+   * Rejects with a `ConnectError`: `invalid_argument` if the text or the room is not valid;
    * `permission_denied` if the token does not have the scope to write to the `room` given here;
-   * `deadline_exceeded` if it was sent and not answered for `resendMs`, so that nobody knows
-   * whether it is stored; `failed_precondition` after `close`; with what has ended the publisher
-   * for good (the codes of a subscription, but for the cursor's); with the signal's reason.
+   * `deadline_exceeded` if it was sent and not answered for `resendMs`, so that it is unknown
+   * whether it is stored; `failed_precondition` after `close`; with the error that ended the
+   * publisher for good (the codes of a subscription, except those of cursors); with the signal's
+   * reason.
    */
   post(text: string, options?: PublishOptions): Promise<Posted>;
 
   /**
-   * Resolves when less than `maxPending` posts are unanswered. Who posts without waiting
-   * for each answer waits here before each post, so that the queue has a bound. Rejects if
-   * the publisher has failed.
+   * Resolves when fewer than `maxPending` posts are unanswered. Programs that post without waiting
+   * for each answer wait here before each post, so that the queue stays limited. Rejects if the
+   * publisher has failed.
    */
   ready(): Promise<void>;
 
   /**
-   * Waits for every post so far; rejects with the first failure since the last `flush`, also
-   * if the post has failed before.
+   * Waits for every post so far; rejects with the first failure since the last `flush`, even if the
+   * post itself has already rejected.
    */
   flush(): Promise<void>;
 
-  /** Takes no more posts and waits for those so far, as `flush` does. */
+  /** Accepts no more posts and waits for those so far, as `flush` does. */
   close(): Promise<void>;
 }
 
 const defaultMaxPending = 1024;
 const defaultAnswerMs = 30_000;
 
-/** A publisher that sends again what was not answered. */
+/** A publisher that sends unanswered posts again. */
 export class ResumingPublisher implements Publisher {
   readonly #source: CallSource;
   readonly #end: LinkedAbort;
@@ -167,7 +168,7 @@ export class ResumingPublisher implements Publisher {
     }
   }
 
-  /** One stream, until it breaks, a post is refused, or there are no more posts to come. */
+  /** One stream, until it breaks, a post is refused, or no more posts will come. */
   async #stream(): Promise<void> {
     const headers = await this.#retry.begin();
     const call = new LinkedAbort(this.#end.signal);
@@ -199,7 +200,7 @@ export class ResumingPublisher implements Publisher {
       if (!this.#queue.awaitsAnswer || !this.#isRefusal(error, answered)) {
         throw error;
       }
-      // Its details say what of the stream is stored.
+      // Its details say how much of the stream is stored.
       this.#queue.refuseFirst(withChanges(ConnectError.from(error), { details: [] }));
     } finally {
       inactivity.stop();
@@ -224,8 +225,8 @@ export class ResumingPublisher implements Publisher {
   }
 
   /**
-   * Whether a stream has ended since the server refuses the post after the last one that it
-   * has answered: that one fails, and the others go on.
+   * Whether a stream has ended because the server refuses the post after the last answered one:
+   * that post fails, and the others continue.
    */
   #isRefusal(error: unknown, answered: number): boolean {
     if (!(error instanceof ConnectError)) {
@@ -234,7 +235,7 @@ export class ResumingPublisher implements Publisher {
     const isOfPost =
       error.code === Code.InvalidArgument ||
       error.code === Code.AlreadyExists ||
-      // Of the publisher's own room it is said of all its posts.
+      // If it is about the publisher's own room, it applies to all its posts.
       (error.code === Code.PermissionDenied && this.#queue.firstNamesRoom);
     return isOfPost && error.findDetails(PostProgressSchema)[0]?.stored === BigInt(answered);
   }

@@ -11,9 +11,9 @@ import { withLateReaders } from "./late-readers.js";
 const login: DescMethod = ChatterService.method.login;
 
 /**
- * The transport with a token on every call that has no authorization of its own. Login
- * needs none. A token that is refused is renewed for the next call, not for this one. The time
- * that the token takes is the call's.
+ * The transport with a token on every call that has no authorization of its own. Login needs none.
+ * A refused token is renewed for the next call, not for this one. The time for fetching the token
+ * counts as time of the call.
  *
  * @param closing ends every call, with its reason
  */
@@ -74,7 +74,7 @@ export function createAuthorizedTransport(
       header.set("authorization", `Bearer ${token}`);
       return token;
     } catch (error) {
-      // As Connect does with the signal of a call that is under way.
+      // As Connect does with the signal of a call in progress.
       throw call.signal.aborted ? ConnectError.from(call.signal.reason, Code.Canceled) : error;
     } finally {
       stop?.();
@@ -104,12 +104,12 @@ export function createAuthorizedTransport(
   }
 }
 
-/** For Connect, 0 and less is no deadline. */
+/** For Connect, 0 or less means no deadline. */
 function hasDeadline(timeoutMs: number | undefined): timeoutMs is number {
   return timeoutMs !== undefined && timeoutMs > 0;
 }
 
-/** What is left of a timeout, in whole milliseconds, from 1. */
+/** The rest of a timeout, in whole milliseconds, at least 1. */
 function timeLeft(timeoutMs: number | undefined, begun: Moment): number | undefined {
   return hasDeadline(timeoutMs) ? Math.max(1, Math.ceil(timeoutMs - elapsedMs(begun))) : timeoutMs;
 }

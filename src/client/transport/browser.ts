@@ -21,7 +21,7 @@ import { createWebSocketTransport } from "../tunnel/transport.js";
 import { withGetReads } from "./get-reads.js";
 import { connectTimeout, grpcTimeout, withLongDeadlines } from "./long-deadlines.js";
 
-/** Makes the transports that need nothing but what browsers have. */
+/** Makes the transports that need only what browsers have. */
 export function createBrowserTransport(name: TransportName = "ws", baseUrl: string): OpenTransport {
   if (unixPathOf(baseUrl) !== undefined) {
     throw unixInBrowser();
@@ -70,7 +70,7 @@ function fetchOptions(baseUrl: string): CommonTransportOptions {
   };
 }
 
-/** Browsers send nothing before they have all of a request. */
+/** Browsers send nothing before they have the whole request. */
 const callByFetch: UniversalClientFn = async ({ url, method, header, body, signal }) => {
   const fail = (reason: unknown): never => {
     throw signal?.aborted ? reason : fetchFailed({ reason: String(reason), cause: reason });
@@ -78,7 +78,8 @@ const callByFetch: UniversalClientFn = async ({ url, method, header, body, signa
   const options = { method, headers: header, body: await collect(body), signal };
   const response = await fetch(url, options).catch(fail);
   const received = universalClientResponseFromFetch(response);
-  // Fetch has taken the compression off, and has looked at the length, but left what says so.
+  // Fetch has decompressed the body and checked its length, but kept the headers that describe
+  // them.
   const kept = new Headers(received.header);
   kept.delete("content-encoding");
   kept.delete("content-length");

@@ -6,8 +6,8 @@ import type { Transport } from "@connectrpc/connect";
 const maxMessageBytes = 2_048;
 
 /**
- * The transport `post`, but calls without side effects go by `get`: GET requests, which what
- * stands in between may repeat by itself. A message that would make the URL too long is posted.
+ * The transport `post`, but calls without side effects use `get`: GET requests, which proxies in
+ * between may repeat by themselves. A message that would make the URL too long is posted.
  */
 export function withGetReads(post: Transport, get: Transport): Transport {
   return {

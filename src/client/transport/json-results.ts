@@ -9,9 +9,9 @@ import type { Transport } from "@connectrpc/connect";
 import { mapResults } from "../../async/map-results.js";
 
 /**
- * The same transport, whose results can be given to `JSON.stringify`, which refuses the numbers of
- * 64 bits in them otherwise: they have a `toJSON` that gives protobuf's JSON. It is not
- * enumerable: a copy of a result's fields does not have it.
+ * The same transport, but its results can be passed to `JSON.stringify`, which otherwise refuses
+ * their 64-bit numbers: they have a `toJSON` that returns protobuf's JSON. It is not enumerable: a
+ * copy of a result's fields does not have it.
  */
 export function withJsonResults(transport: Transport): Transport {
   return {
@@ -40,7 +40,7 @@ function eachWithJson<T extends object>(
   });
 }
 
-/** What is to be done with the messages of one type. */
+/** How the messages of one type are prepared. */
 interface Plan {
   readonly toJson: PropertyDescriptor;
   /** The fields that have messages, or lists of them, which get a `toJSON` of their own. */

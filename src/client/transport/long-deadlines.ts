@@ -4,12 +4,12 @@ import { startTimer } from "../../async/long-timer.js";
 import { maxTimerMs } from "../../async/max-timer.js";
 import { timedOut } from "../errors.js";
 
-/** How a protocol says how long a call may take. */
+/** How a protocol expresses the timeout of a call. */
 export interface TimeoutHeader {
   readonly name: string;
   /** Connect writes longer ones wrongly, or its timer ends the call at once; in milliseconds. */
   readonly longestMs: number;
-  /** What it says for milliseconds, rounded up; undefined if that cannot be said. */
+  /** The value for a number of milliseconds, rounded up; undefined if it cannot be expressed. */
   format(ms: number): string | undefined;
 }
 
@@ -38,8 +38,8 @@ export const grpcTimeout: TimeoutHeader = {
 };
 
 /**
- * The same transport, for deadlines of any length: one that Connect cannot keep, or cannot say,
- * is kept and said here.
+ * The same transport, for deadlines of any length: one that Connect cannot keep, or cannot express,
+ * is kept and expressed here.
  *
  * @param defaultTimeoutMs of calls that have no timeout of their own. Default: none
  */
@@ -96,7 +96,7 @@ export function withLongDeadlines(
   };
 }
 
-/** Connect writes fractions, which no server takes. */
+/** Connect writes fractions, which no server accepts. */
 function whole(ms: number | undefined): number | undefined {
   return ms && Math.ceil(ms);
 }

@@ -10,8 +10,8 @@ export interface ConnectTarget {
 }
 
 /**
- * Connects for `node:http2` as it does by itself, but not for ever: an address that drops
- * packets is otherwise tried for two minutes and more. The socket's error is then ETIMEDOUT.
+ * Connects for `node:http2` as it does itself, but with a time limit: otherwise an address that
+ * drops packets is tried for two minutes and more. The socket's error is then ETIMEDOUT.
  */
 export function connectWithin(
   limitMs: number,

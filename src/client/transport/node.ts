@@ -17,9 +17,9 @@ import { NodeSessions, tellSignal } from "./sessions.js";
 
 /** How long a server may take to accept a connection, in milliseconds. */
 const connectLimitMs = 10_000;
-/** How often a connection is asked for a sign of life, in milliseconds. */
+/** How often a connection is pinged, in milliseconds. */
 const pingIntervalMs = 10_000;
-/** How long it may give none before it is considered dead, in milliseconds. */
+/** How long a ping may be unanswered before the connection is considered dead, in milliseconds. */
 const pingTimeoutMs = 10_000;
 
 /** What the URL of a Unix socket leaves open: the host that requests name. */

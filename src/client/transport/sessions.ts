@@ -6,16 +6,15 @@ import { onAbort } from "../../async/abort.js";
 
 const signalOfCall = new AsyncLocalStorage<AbortSignal>();
 
-/** Tells {@link NodeSessions} which signal ends a call: every transport on one needs it. */
+/** Tells {@link NodeSessions} which signal ends a call: every transport on it needs this. */
 export const tellSignal: Interceptor = (next) => (request) =>
   signalOfCall.run(request.signal, () => next(request));
 
 /**
- * Connect's manager of HTTP/2 connections, which lets go of every stream that is aborted.
+ * Connect's manager of HTTP/2 connections, which releases every stream that is aborted.
  *
- * A response may have come to its end before its reader left. Its stream is closed then,
- * so that Connect does not touch it; but with unread data Node keeps it, for good, and with
- * it the process.
+ * A response may have ended before its reader left. Its stream is closed then, so that Connect does
+ * not touch it; but Node keeps a stream with unread data for good, and with it the process.
  */
 export class NodeSessions extends Http2SessionManager {
   override async request(
@@ -23,8 +22,8 @@ export class NodeSessions extends Http2SessionManager {
   ): Promise<ClientHttp2Stream> {
     const signal = signalOfCall.getStore();
     const stream = await super.request(...args);
-    // The manager's own listener goes when the connection is dropped; an error that comes
-    // after that would be an uncaught exception. The calls have reported theirs.
+    // The manager's own listener is removed when the connection is dropped; a later error would be
+    // an uncaught exception. The calls have reported theirs.
     if (stream.session?.listenerCount("error", ignore) === 0) {
       stream.session.on("error", ignore);
     }
@@ -39,12 +38,12 @@ export class NodeSessions extends Http2SessionManager {
   }
 }
 
-/** When a response that has not begun is hastened, in milliseconds, each after the one before. */
+/** When to ping for a response that has not begun, in milliseconds, each after the one before. */
 const hasteningMs = [250, 750, 3_000];
 
 /**
- * nginx keeps the head of a response to itself, over TLS, until it has more to send on the
- * connection, and of a quiet subscription that may be long in coming. The answer to a ping is.
+ * Over TLS, nginx holds the headers of a response back until it has more to send on the connection,
+ * which can take long on a quiet subscription. The answer to a ping is more to send.
  */
 function hastenHead(stream: ClientHttp2Stream): void {
   let timer: NodeJS.Timeout | undefined;

@@ -27,10 +27,10 @@ import { Upload } from "./request-body.js";
 import { ResponseBody } from "./response-body.js";
 import type { WebSocketLike } from "./socket.js";
 
-/** How much of a response may be on its way or unread: what one round trip should fill. */
+/** How much of a response may be in flight or unread: enough to fill one round trip. */
 const windowBytes = 1024 * 1024;
 
-/** Credit goes out in steps, so that it costs little. */
+/** Credit is sent in steps, so that it costs little. */
 const creditStep = windowBytes / 8;
 
 /** One call of the tunnel on a socket of its own. */

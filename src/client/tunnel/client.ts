@@ -6,7 +6,7 @@ import { WebSocketCall } from "./call.js";
 import { callCancelled, onlyPost } from "./errors.js";
 import type { WebSocketConstructor, WebSocketLike } from "./socket.js";
 
-/** One call as the configure hook sees it. */
+/** One call, as its configure hook sees it. */
 export interface WebSocketClientCall {
   /** Where the socket goes, "ws:" or "wss:". */
   readonly url: string;
@@ -16,13 +16,13 @@ export interface WebSocketClientCall {
 
 export interface WebSocketClientOptions {
   /**
-   * The constructor of the sockets. Default: the global WebSocket, which browsers have and
-   * Node from 22 on; in Node 20 take the one of `ws`.
+   * The constructor of the sockets. Default: the global WebSocket, which browsers have, and Node
+   * since version 22; in Node 20 pass the one of `ws`.
    */
   readonly webSocket?: WebSocketConstructor;
-  /** Handed to the constructor as third argument, in Node the client options of `ws`. */
+  /** Passed to the constructor as third argument: in Node, the client options of `ws`. */
   readonly webSocketOptions?: unknown;
-  /** Sets a new socket up, before it is open. It may cancel the call. */
+  /** Sets up a new socket, before it is open. It may cancel the call. */
   readonly configure?: (socket: WebSocketLike, call: WebSocketClientCall) => void;
   /**
    * A call fails with `unavailable` when this many milliseconds pass without a message from
@@ -32,9 +32,9 @@ export interface WebSocketClientOptions {
 }
 
 /**
- * Makes an HTTP client for Connect transports that carries each call over a WebSocket, so
- * that a browser can do all four kinds of call. What there is to know of the call goes in
- * its first message, the token too; the URL has the path of the method and nothing else.
+ * Makes an HTTP client for Connect transports that carries each call over a WebSocket, so that a
+ * browser can make all four kinds of call. Everything about the call is in its first message,
+ * including the token; the URL has only the path of the method.
  *
  * Throws a TypeError if there is no WebSocket. The client's errors are ConnectErrors:
  * `unavailable` if the connection cannot be made or breaks.

@@ -153,14 +153,14 @@ export interface SocketErrorEvent {
 }
 
 /**
- * The error of a call whose socket was closed before its response was whole.
+ * The error of a call whose socket was closed before its response was complete.
  *
- * `unavailable` for what may be tried again: a cut, a server that stops, a closing that
- * says nothing. What the server held against this client is `internal`, for a client of
- * this wire does not do it.
+ * `unavailable` if another attempt may succeed: a cut connection, a server that stops, a close
+ * without a reason. If the server blames this client, it is `internal`, because a correct client
+ * does not do that.
  *
- * @param headers those of the response, if they came: they are the error's metadata, as
- *   with an error in the response itself
+ * @param headers those of the response, if they came: they are the error's metadata, as with an
+ * error in the response itself
  */
 export function errorFromClose(code: number, reason: string, headers?: Headers): ConnectError {
   const said = reason === "" ? "" : `: ${reason}`;
@@ -187,8 +187,8 @@ export function errorFromClose(code: number, reason: string, headers?: Headers):
 }
 
 /**
- * The error of a call whose socket did not open: by the HTTP status of the refusal where it
- * is known, else `unavailable`.
+ * The error of a call whose socket did not open: derived from the HTTP status of the refusal if
+ * that is known, else `unavailable`.
  */
 export function errorFromRefusal(url: URL, event: SocketErrorEvent | undefined): ConnectError {
   const status = /^Unexpected server response: (\d{3})$/.exec(event?.message ?? "")?.[1];
@@ -203,7 +203,7 @@ export function errorFromRefusal(url: URL, event: SocketErrorEvent | undefined):
 }
 
 function reasonOf(event: SocketErrorEvent | undefined): string {
-  // For a name with several addresses node's error has a code, but no message.
+  // For a name with several addresses, Node's error has a code, but no message.
   const code = (event?.error as { code?: unknown } | undefined)?.code;
   return event?.message || (typeof code === "string" ? code : "");
 }

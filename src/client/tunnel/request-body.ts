@@ -1,13 +1,13 @@
 import { aheadOfCredit, noMore } from "../../protocol/tunnel.js";
 import type { WebSocketLike } from "./socket.js";
 
-/** Longest chunk of body in one message: what is sent after it is not held up for long. */
+/** Longest chunk of body in one message: messages after it are not delayed for long. */
 const chunkLimit = 64 * 1024;
 
 /**
- * Sends a request's body, chunk by chunk, and then `null`. It keeps to the server's credit:
- * sockets in browsers take any amount and cannot tell when they have room again, and our own
- * credit, on the same socket, must not wait behind body that nobody reads.
+ * Sends a request's body, chunk by chunk, and then `null`. It respects the server's credit: sockets
+ * in browsers accept any amount and cannot say when they have room again, and our own credit, on
+ * the same socket, must not wait behind body that nobody reads.
  */
 export class Upload {
   readonly #socket: WebSocketLike;
@@ -21,13 +21,13 @@ export class Upload {
     this.#iterator = body?.[Symbol.asyncIterator]();
   }
 
-  /** The server takes this many bytes more. */
+  /** The server accepts this many more bytes. */
   give(bytes: number): void {
     this.#credit += bytes;
     this.#wake?.();
   }
 
-  /** Resolves when all is sent, or after {@link stop}; rejects with the body's error. */
+  /** Resolves when everything is sent, or after {@link stop}; rejects with the body's error. */
   async run(): Promise<void> {
     for (;;) {
       const result = await this.#iterator?.next();
@@ -42,13 +42,13 @@ export class Upload {
     }
   }
 
-  /** Sends no more, and tells the body so. */
+  /** Sends no more, and notifies the body. */
   stop(): void {
     if (!this.#stopped) {
       this.#stopped = true;
       this.#wake?.();
-      // Not awaited: a body that waits for something answers when it has come. Its errors
-      // matter no more.
+      // Not awaited: a body that waits for something returns only when it has come. Its errors do
+      // not matter any more.
       this.#iterator?.return?.()?.catch(() => {});
     }
   }
@@ -64,7 +64,7 @@ export class Upload {
       }
       const chunk = rest.subarray(0, Math.min(this.#credit, chunkLimit));
       this.#credit -= chunk.length;
-      // Browsers refuse shared memory, and a body is never in any.
+      // Browsers refuse shared memory, which a body never uses.
       this.#socket.send(chunk as Uint8Array<ArrayBuffer>);
       rest = rest.subarray(chunk.length);
     }

@@ -1,9 +1,9 @@
 import { createDeferred, type Deferred } from "../../async/deferred.js";
 
 /**
- * The body of a response, between the socket, which pushes, and one reader, who pulls.
- * What came is read first, then the end or the failure. It has no bound of its own: the
- * credit that goes out as it is read is its bound.
+ * The body of a response, between the socket, which pushes, and one reader, which pulls. What has
+ * arrived is read first, then the end or the error. It has no limit of its own: the credit that is
+ * sent as it is read limits it.
  */
 export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined> {
   readonly #chunks: Uint8Array[] = [];
@@ -12,7 +12,10 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined
   #waiter: Deferred<void> | undefined;
   #end: { readonly error?: unknown } | undefined;
 
-  /** `onRead` is called with how much was read, `onDone` when the reader is at the end, or left. */
+  /**
+   * `onRead` is called with the number of bytes read, `onDone` when the reader has reached the end,
+   * or left.
+   */
   constructor(onRead: (bytes: number) => void, onDone: () => void) {
     this.#onRead = onRead;
     this.#onDone = onDone;
@@ -35,7 +38,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined
     this.#waiter?.resolve();
   }
 
-  /** The reader's call is over: it gets the error at once, whatever came before. */
+  /** The reader's call is over: it gets the error at once, whatever arrived before. */
   abort(error: unknown): void {
     this.#chunks.length = 0;
     this.#end = { error };
@@ -69,7 +72,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined
     return { done: true, value: undefined };
   }
 
-  /** The reader cannot go on: Connect's pipelines say so this way. */
+  /** The reader cannot continue: this is how Connect's pipelines say so. */
   async throw(error: unknown): Promise<IteratorResult<Uint8Array, undefined>> {
     await this.return();
     throw error;

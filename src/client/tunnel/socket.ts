@@ -1,10 +1,10 @@
-/** What the client half needs of a WebSocket: browsers have it, and so has `ws`. */
+/** What the client needs of a WebSocket: the API that browsers and `ws` share. */
 export interface WebSocketLike {
   binaryType: string;
   readonly protocol: string;
   send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
-  /** Cuts the connection; `ws` has it, browsers have not. */
+  /** Cuts the connection; `ws` has it, browsers do not. */
   terminate?(): void;
   // biome-ignore lint/suspicious/noExplicitAny: the events of browsers and of ws have no common type
   addEventListener(type: string, listener: (event: any) => void): void;

@@ -18,17 +18,17 @@ export interface WebSocketTransportOptions
   readonly useBinaryFormat?: boolean;
   /** Run once for each call. Default: none. */
   readonly interceptors?: readonly Interceptor[];
-  /** Longest message that is taken, in bytes. Default: the protocol's limit, 4 GiB. */
+  /** Maximum size of a received message, in bytes. Default: the protocol's limit, 4 GiB. */
   readonly readMaxBytes?: number;
-  /** Longest message that is sent, in bytes. Default: the protocol's limit, 4 GiB. */
+  /** Maximum size of a sent message, in bytes. Default: the protocol's limit, 4 GiB. */
   readonly writeMaxBytes?: number;
 }
 
 const protocolLimit = 0xffffffff;
 
 /**
- * Makes a transport that carries the Connect protocol over WebSockets, one a call: all four
- * kinds of call in browsers, and in Node. It imports nothing of Node's.
+ * Makes a transport that carries the Connect protocol over WebSockets, one for each call: all four
+ * kinds of call in browsers, and in Node. It imports no Node modules.
  *
  * Throws a TypeError if there is no global WebSocket, as before Node 22, and none is given.
  *

@@ -21,7 +21,7 @@ export interface CompletedCommand {
   readonly argument: CompletedValue;
 }
 
-/** A command and all that are below it. */
+/** A command and all commands below it. */
 export function completedCommands(command: Command, path = command.name()): CompletedCommand[] {
   const [argument] = command.registeredArguments;
   const options = command.options

@@ -52,7 +52,10 @@ function valueFlags(value: CompletedCommand["argument"]): string {
   }
 }
 
-/** In fish, a backslash stands for itself between quotes, but before a quote or another one. */
+/**
+ * In fish, a backslash between quotes stands for itself, except before a quote or another
+ * backslash.
+ */
 function quote(text: string): string {
   return `'${text.replace(/[\\']/g, "\\$&")}'`;
 }

@@ -24,7 +24,7 @@ export function valuePlaces(
 
 /**
  * Lists the rooms whose names begin with a word of the shell, one a line: with the server and the
- * token of the environment, or the token that was kept. Without these it lists none.
+ * token of the environment, or the stored token. Without these it lists none.
  */
 export function roomsBeginningWith(word: string): string {
   return `chatter rooms --prefix ${word} --output text 2>/dev/null | sed -n 's/^room=\\([^ ]*\\).*/\\1/p'`;

@@ -5,7 +5,7 @@ export type Typed =
   | { readonly kind: "post"; readonly text: string }
   | { readonly kind: "enter"; readonly room: string }
   | { readonly kind: "list" }
-  /** Nothing is done with it: says why. */
+  /** The line is not used: says why. */
   | { readonly kind: "fault"; readonly text: string };
 
 const roomCommand = "/room";

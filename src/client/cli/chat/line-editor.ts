@@ -6,10 +6,10 @@ import { LineQueue } from "./line-queue.js";
 const up = (rows: number) => (rows === 0 ? "" : `\u001b[${rows}A`);
 const clearBelow = "\r\u001b[J";
 
-/** Has the terminal say where a paste begins and ends. */
+/** Makes the terminal report where a paste begins and ends. */
 const bracketedPaste = { on: "\u001b[?2004h", off: "\u001b[?2004l" };
 
-/** What readline does not document, and is needed to mend it. */
+/** Undocumented parts of readline that are needed to fix it. */
 interface Undocumented {
   /** How far above the cursor the line begins. */
   prevRows: number;
@@ -43,13 +43,15 @@ export class LineEditor {
   #lastQuestion: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
-  /** @param complete what Tab offers where a line ends, and what of the line that replaces */
+  /**
+   * @param complete what Tab offers at the end of a line, and which part of the line it replaces
+   */
   constructor(complete: (line: string) => Promise<[string[], string]>) {
     const { stdin: input, stdout: output } = process;
     this.#completer = (line, done) => {
       complete(line).then(
         (found) => done(null, found),
-        () => done(null, [[], line]), // Nothing is known just now.
+        () => done(null, [[], line]), // Nothing is known at the moment.
       );
     };
     this.#terminal = createInterface({
@@ -66,10 +68,10 @@ export class LineEditor {
       .on("line", (line) => this.#takeLine(line))
       .on("history", (lines) => {
         if (this.#question !== undefined) {
-          lines.shift(); // The arrow keys bring no password back.
+          lines.shift(); // So that the arrow keys do not bring the password back.
         }
       })
-      // As outside of readline, which has the keys to itself.
+      // The same as outside of readline, which receives the keys itself.
       .on("SIGINT", () => process.kill(process.pid, "SIGINT"))
       // In the foreground again after Ctrl+Z: readline has paused its input.
       .on("SIGCONT", () => this.#draw())
@@ -79,29 +81,29 @@ export class LineEditor {
     this.#draw();
   }
 
-  /** Sets what stands before the line. */
+  /** Sets the prompt of the line. */
   prompt(text: string): void {
     this.#prompt = text;
     this.#draw();
   }
 
-  /** Writes lines above the one that is typed. */
+  /** Writes lines above the input line. */
   writeAbove(text: string): void {
     if (this.#isClosed) {
       process.stdout.write(`${text}\n`);
       return;
     }
     const rows = this.#rows;
-    // readline draws its line from as many rows above the cursor as it was before.
+    // readline begins its line as many rows above the cursor as before.
     process.stdout.write(`${up(rows)}${clearBelow}${text}\n${"\n".repeat(rows)}`);
     this.#terminal.prompt(true);
   }
 
   /**
-   * Asks for one line in place of the half-typed one, which is there again afterwards. Rejects with
+   * Asks for one line in place of the half-typed one, which is restored afterwards. Rejects with
    * `Interrupted` if the input ends.
    *
-   * @param isHidden whether the answer is kept off the screen
+   * @param isHidden whether the answer is not shown
    */
   ask(prompt: string, isHidden = false): Promise<string> {
     const answer = this.#lastQuestion.then(() => this.#askNow(prompt, isHidden));
@@ -170,7 +172,7 @@ export class LineEditor {
 
   #beforeKey(key: Key): void {
     this.#syncRows();
-    // readline puts what comes in one chunk at the end of the line, wherever the cursor is, unless
+    // readline appends what arrives in one chunk to the line, wherever the cursor is, unless
     // completion is on: then a Tab in it would complete.
     this.#isChunk = !this.#editor.isCompletionEnabled;
     const isTyped = !this.#isChunk && this.#pasted === undefined && this.#question === undefined;
@@ -185,7 +187,7 @@ export class LineEditor {
         break;
       case "return":
       case "enter":
-        // How many rows the typed line takes can be known while it stands there.
+        // The number of rows of the typed line is known only while it is on the screen.
         this.#terminal.write(null, { ctrl: true, name: "e" }); // to its end
         this.#typedRows = this.#rows;
     }
@@ -196,14 +198,14 @@ export class LineEditor {
   }
 
   /**
-   * readline forgets how far above the cursor its line begins when text is pasted, or wrapped anew
-   * by a terminal that was resized.
+   * readline forgets how far above the cursor its line begins when text is pasted, or when a
+   * terminal that was resized wraps it again.
    */
   #syncRows(): void {
     this.#editor.prevRows = this.#rows;
   }
 
-  /** The typed line goes: it comes back as a message when it is stored. */
+  /** The typed line is removed: it returns as a message when it is stored. */
   #takeLine(line: string): void {
     process.stdout.write(`${up(this.#typedRows + 1)}${clearBelow}`);
     if (this.#pasted !== undefined) {

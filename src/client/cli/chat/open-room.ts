@@ -10,7 +10,7 @@ export interface ChatMessage {
   readonly sequence: bigint;
   readonly sender: string;
   readonly message: string;
-  /** When the server took it. */
+  /** When the server stored it. */
   readonly at: Date;
 }
 
@@ -41,14 +41,14 @@ export class OpenRoom {
   }
 
   /**
-   * Resolves when the stored messages were shown, or the room was left. Rejects with the error that
-   * keeps the room from being read.
+   * Resolves when the stored messages were shown, or the room was left. Rejects with the error if
+   * the room cannot be read.
    */
   get ready(): Promise<void> {
     return this.#ready.promise;
   }
 
-  /** Reads until the room is closed. Rejects with what ends the reading for good. */
+  /** Reads until the room is closed. Rejects with the error that ends the reading for good. */
   async read({ last, onState, show }: Reading): Promise<void> {
     const { signal } = this.#end;
     const rooms = [this.name];

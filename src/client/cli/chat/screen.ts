@@ -8,17 +8,17 @@ export interface ChatScreen {
   readonly lines: AsyncIterable<string>;
   /** Why the lines ended before the input did. */
   readonly fault: Error | undefined;
-  /** Whether somebody sits before it: who ends the input is then done with reading too. */
+  /** Whether a user sits at it: a user who ends the input has finished reading, too. */
   readonly isInteractive: boolean;
   /** Shows a message, and waits while the reader of the output is behind. */
   message(sender: string, text: string, at: Date): Promise<void>;
-  /** Tells something of the chat itself, in one line. */
+  /** Shows a line about the chat itself. */
   note(text: string): void;
-  /** Says which room the lines go to. */
+  /** Shows which room the lines are posted to. */
   room(name: string): void;
-  /** Shows how the chat stands with the server; undefined: live. */
+  /** Shows the state of the connection; undefined: live. */
   status(text: string | undefined): void;
-  /** Takes no more lines, and leaves what is shown as it is. */
+  /** Accepts no more lines, and leaves what is shown unchanged. */
   close(): void;
 }
 
@@ -48,10 +48,10 @@ export class PlainScreen implements ChatScreen {
     process.stderr.write(`chatter: ${text}\n`);
   }
 
-  // The user has named the room when starting it.
+  // The user has named the room when starting the chat.
   room(): void {}
 
-  // Notes tell what there is to tell.
+  // The notes report the connection.
   status(): void {}
 
   close(): void {}

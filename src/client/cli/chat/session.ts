@@ -12,7 +12,7 @@ import { type ChatMessage, OpenRoom } from "./open-room.js";
 import { listRooms, maxListed } from "./room-list.js";
 import type { ChatScreen } from "./screen.js";
 
-/** Maximum number of lines that are taken ahead of their answers. */
+/** Maximum number of lines that are read before they are answered. */
 const maxAhead = 1024;
 
 /**
@@ -27,7 +27,7 @@ export class ChatSession {
   readonly #end: LinkedAbort;
   readonly #publisher: Publisher;
   readonly #notes: StateListener;
-  /** Resolves when all is done, rejects when the open room cannot be read any more. */
+  /** Resolves when everything is done, rejects when the open room cannot be read any more. */
   readonly #over = createDeferred<void>();
   #room: OpenRoom;
   #connection: ConnectionState["status"] = "connecting";
@@ -51,8 +51,8 @@ export class ChatSession {
   }
 
   /**
-   * Runs until the input ends and its messages are shown. Rejects with what ends the reading
-   * for good, when there is no server to begin with, and if lines were not posted.
+   * Runs until the input ends and its messages are shown. Rejects with the error that ends the
+   * reading for good, if there is no server at the start, and if lines were not posted.
    */
   async run(): Promise<void> {
     this.#showStatus();
@@ -62,7 +62,7 @@ export class ChatSession {
     } finally {
       this.#end.abort(new Error("the chat has ended"));
       this.#first.end();
-      // What it rejects with was shown as it came.
+      // Its error was shown when it came.
       await this.#publisher.close().catch(() => {});
       this.#screen.close();
     }
@@ -75,7 +75,7 @@ export class ChatSession {
     }
   }
 
-  /** Opens a room in place of another one, to which it goes back if the room cannot be read. */
+  /** Opens a room in place of another one, and returns to that if the room cannot be read. */
   #open(name: string, before?: OpenRoom): OpenRoom {
     const room = new OpenRoom(this.#call.chatter, name, this.#end.signal);
     before?.close();
@@ -173,7 +173,7 @@ export class ChatSession {
     this.#unanswered++;
     this.#showStatus();
     try {
-      // Else the history would have it, in the place of an older one.
+      // Otherwise the history would have it, in the place of an older line.
       await room.ready;
       const { sequence } = await this.#publisher.post(line, { room: room.name });
       room.lastPosted = sequence;
@@ -200,7 +200,7 @@ export class ChatSession {
     this.#screen.status(isLive ? undefined : `${this.#connection}${unanswered}`);
   }
 
-  /** What was posted is shown before the end; without a terminal what was stored before, too. */
+  /** Posted messages are shown before the end; without a terminal, earlier stored ones too. */
   #endIfDone(): void {
     const { hasShownHistory, lastShown, lastPosted } = this.#room;
     const hasRead = hasShownHistory || this.#screen.isInteractive;

@@ -7,8 +7,8 @@ import type { ChatScreen } from "./screen.js";
 import { clockTime, colourSender } from "./text.js";
 
 /**
- * A chat on a terminal: messages scroll by above an input line, whose prompt shows how the
- * chat stands.
+ * A chat on a terminal: messages scroll above an input line, whose prompt shows the state of the
+ * connection.
  */
 export class TerminalScreen implements ChatScreen {
   readonly fault = undefined;
@@ -18,7 +18,9 @@ export class TerminalScreen implements ChatScreen {
   #room = mainRoom;
   #status: string | undefined;
 
-  /** @param complete what Tab offers where a line ends, and what of the line that replaces */
+  /**
+   * @param complete what Tab offers at the end of a line, and which part of the line it replaces
+   */
   constructor(complete: (line: string) => Promise<[string[], string]>) {
     this.#editor = new LineEditor(complete);
   }
@@ -48,7 +50,7 @@ export class TerminalScreen implements ChatScreen {
     }
   }
 
-  /** Asks for an account, in place of the line that is typed. */
+  /** Asks for an account, in place of the typed line. */
   async askAccount(fault = "there is no token, or it has expired"): Promise<Account> {
     this.note(`${harmless(fault)}: log in`);
     const user = process.env.CHATTER_USER || (await this.#editor.ask("User: "));

@@ -24,7 +24,10 @@ export function colourSender(sender: string): string {
   return styleText(senderColours[hash % senderColours.length] ?? "cyan", harmless(sender));
 }
 
-/** A time of this computer's day, as "09:05"; with the date if it is of another day. */
+/**
+ * A time of the present day in this computer's time zone, as "09:05"; with the date if it is
+ * another day.
+ */
 export function clockTime(at: Date, now = new Date()): string {
   const time = [at.getHours(), at.getMinutes()].map((part) => String(part).padStart(2, "0"));
   const isToday = at.toDateString() === now.toDateString();
