@@ -52,8 +52,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   "src/server/tracing": ["errors", "server/service"],
   "src/server": [
-    ...["gen", "async", "protocol"],
-    ...["server/auth", "server/http", "server/limits", "server/log", "server/metrics"],
+    ...["gen", "async", "protocol", "server/auth", "server/encoding"],
+    ...["server/http", "server/limits", "server/log", "server/metrics"],
     ...["server/net", "server/service", "server/tracing", "server/util", "server/websocket"],
   ],
   "src/server/settings": [

@@ -29,6 +29,7 @@ import { createPeerAddress, createTrustedProxies, peerAddressKey } from "./net/p
 import { createRefusedOrigins } from "./net/refused-origins.js";
 import { type CallProtocol, wireProtocol } from "./service/call/context.js";
 import { asConnectError, isServerFault, stoppingError } from "./service/call/errors.js";
+import { isMounted, MethodAccess } from "./service/call/method-access.js";
 import { OpenCalls } from "./service/call/open-calls.js";
 import { createWebSocketBridge } from "./websocket/bridge.js";
 import { createPlainLogin } from "./websocket/goa/login.js";
@@ -84,7 +85,9 @@ export function createChatter(options: ChatterOptions): Chatter {
   setMaxListeners(0, stopping.signal); // Each call in progress has one.
   const isReady = () => !stopping.signal.aborted && log.writeFault === undefined;
   const unread = new UnreadBytes(limits);
+  const access = new MethodAccess();
   const handlers = createHandlers(options, {
+    access,
     limits,
     calls,
     stopping: stopping.signal,
@@ -124,6 +127,7 @@ export function createChatter(options: ChatterOptions): Chatter {
         const token = parseBearerToken(header.get("authorization"));
         return (await auth.verify(token)).subject;
       },
+      isOpen: (method) => access.isOpen(method) && isMounted(method),
       unreadOf: ({ socket, headers }) =>
         unread.open(addressOf(socket.remoteAddress, headers["x-forwarded-for"])),
       idle: createUploadTimeouts({ ...limits, firstMessageTimeoutMs: limits.uploadIdleTimeoutMs }),

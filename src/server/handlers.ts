@@ -17,7 +17,7 @@ import { createCallLog } from "./service/call/call-log.js";
 import { compressions } from "./service/call/compressions.js";
 import { createLifetimeInterceptor } from "./service/call/lifetime.js";
 import { withLongDeadlines } from "./service/call/long-deadline.js";
-import { MethodAccess } from "./service/call/method-access.js";
+import { isMounted, type MethodAccess } from "./service/call/method-access.js";
 import type { OpenCalls } from "./service/call/open-calls.js";
 import { createCallInterceptor, withCalls } from "./service/call/watched-calls.js";
 import { withWholeMessage } from "./service/call/whole-messages.js";
@@ -60,6 +60,8 @@ export interface CallEnvironment {
   readonly isReady: () => boolean;
   /** Counts received bytes that are not processed yet. */
   readonly unread: UnreadBytes;
+  /** Which tokens the methods need; mounted services add theirs. */
+  readonly access: MethodAccess;
 }
 
 /**
@@ -68,7 +70,7 @@ export interface CallEnvironment {
  */
 export function createHandlers(
   options: ChatterOptions,
-  { limits, calls, stopping, isReady, unread }: CallEnvironment,
+  { limits, calls, stopping, isReady, unread, access }: CallEnvironment,
 ): readonly UniversalHandler[] {
   const { log, auth, logger, metrics, reflection = true } = options;
   const observers: CallObserver[] = [createCallSpans()];
@@ -79,7 +81,6 @@ export function createHandlers(
     observers.push(createCallLog(logger));
   }
 
-  const access = new MethodAccess();
   const routerOptions: ConnectRouterOptions = {
     readMaxBytes: limits.maxMessageBytes,
     jsonOptions,
@@ -125,7 +126,6 @@ export function createHandlers(
   if (reflection) {
     addReflection(router, services, open);
   }
-  const own = new Set(router.handlers);
   options.routes?.(router, access);
 
   const directReads = createDirectReads(reading, routerOptions);
@@ -133,7 +133,7 @@ export function createHandlers(
   const admission = createAdmission(auth);
   const handlers = router.handlers.map((handler) => {
     const maxMessageBytes =
-      own.has(handler) && access.isOpen(handler.method)
+      access.isOpen(handler.method) && !isMounted(handler.method)
         ? open.readMaxBytes
         : limits.maxMessageBytes;
     const passthrough = withPassthrough(withWholeMessage(handler, maxMessageBytes), {
@@ -152,7 +152,7 @@ export function createHandlers(
     const decoded = withLongDeadlines(timed);
     const unary = router.unaryMethodOf(handler);
     metrics?.registerMethod(handler.method);
-    const seenByOthers = !own.has(handler) || (options.interceptors?.length ?? 0) > 0;
+    const seenByOthers = isMounted(handler.method) || (options.interceptors?.length ?? 0) > 0;
     return withCalls(
       unary
         ? withUnaryCalls(decoded, unary, {

@@ -39,6 +39,7 @@ export { readUsersFile } from "./auth/users/users-file.js";
 export { type WatchedUsers, watchUsersFile } from "./auth/users/watched-users.js";
 export { type Chatter, createChatter } from "./chatter.js";
 export type { ChatterOptions, WebSocketSettings } from "./chatter-options.js";
+export { encodeEnvelopes } from "./encoding/envelope.js";
 export { type ChatterServer, type ListenOptions, listen } from "./http/server.js";
 export type { Certificate } from "./http/tls/certificate.js";
 export { defaultLimits, type LimitName, type Limits } from "./limits/limits.js";
@@ -57,6 +58,7 @@ export type { CommitFigures, LogObserver } from "./log/observer.js";
 export { createMetrics, type Metrics, type MetricsOptions } from "./metrics/metrics.js";
 export { callerOf } from "./service/call/context.js";
 export type { RouteAccess } from "./service/call/method-access.js";
+export { accept, receive, respond } from "./service/passthrough/stream-io.js";
 export type { Logger } from "./util/logger.js";
 export {
   type CloseOptions,

@@ -1,54 +1,16 @@
 import { once } from "node:events";
-import { type ClientHttp2Session, connect } from "node:http2";
-import type { Duplex } from "node:stream";
+import type { ClientHttp2Session } from "node:http2";
 import { createClient } from "@connectrpc/connect";
-import { expect, onTestFinished, test } from "vitest";
-import { WebSocket } from "ws";
+import { expect, test } from "vitest";
 import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { collect, until } from "../support/streams.js";
+import { openSession, webSocketOver } from "../support/websocket-over-http2.js";
 import { withToken } from "../support/wires.js";
 
 async function* each<T>(...items: T[]): AsyncGenerator<T> {
   yield* items;
-}
-
-async function openSession({ url }: TestServer): Promise<ClientHttp2Session> {
-  const session = connect(url);
-  onTestFinished(() => session.destroy());
-  const [settings] = await once(session, "remoteSettings");
-  expect(settings).toMatchObject({ enableConnectProtocol: true });
-  return session;
-}
-
-/** A WebSocket class whose sockets are streams of a session. */
-function webSocketOver(session: ClientHttp2Session): typeof globalThis.WebSocket {
-  class Over extends WebSocket {
-    constructor(address: string | URL, protocols: string | string[] = []) {
-      super(null as never, undefined as never, { autoPong: true } as never);
-      const { pathname, search } = new URL(address);
-      Object.assign(this, { _isServer: false, _readyState: WebSocket.CONNECTING });
-      const stream = session.request({
-        ":method": "CONNECT",
-        ":protocol": "websocket",
-        ":path": pathname + search,
-        "sec-websocket-version": "13",
-        "sec-websocket-protocol": [protocols].flat().join(", "),
-      });
-      stream.on("error", () => {});
-      stream.once("response", (headers) => {
-        expect(headers[":status"]).toBe(200);
-        Object.assign(this, { _protocol: headers["sec-websocket-protocol"] ?? "" });
-        (this as unknown as { setSocket(...args: unknown[]): void }).setSocket(
-          stream as Duplex,
-          Buffer.alloc(0),
-          { maxPayload: 2 ** 24, allowSynchronousEvents: true },
-        );
-      });
-    }
-  }
-  return Over as unknown as typeof globalThis.WebSocket;
 }
 
 function clientOver(session: ClientHttp2Session, server: TestServer) {

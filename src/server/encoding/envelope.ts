@@ -1,4 +1,11 @@
-import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
 
 /*
  * The envelope is the same in Connect, gRPC and gRPC-Web: one byte of flags, four bytes of length
@@ -38,6 +45,24 @@ export function countEnvelopes(bytes: Uint8Array): number {
     count++;
   }
   return count;
+}
+
+/**
+ * Encodes messages, each in an envelope as Connect, gRPC and gRPC-Web send it: a batch for
+ * `respond`.
+ */
+export function encodeEnvelopes<Desc extends DescMessage>(
+  schema: Desc,
+  messages: Iterable<MessageInitShape<Desc>>,
+): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (const init of messages) {
+    const message = toBinary(schema, create(schema, init));
+    const prefix = new Uint8Array(envelopePrefixLength);
+    writeEnvelopePrefix(prefix, 0, message.length);
+    parts.push(prefix, message);
+  }
+  return Buffer.concat(parts);
 }
 
 /** Decodes complete envelopes, one after the other, without compression. */

@@ -5,14 +5,14 @@ import {
   EchoerResponseSchema,
 } from "../../gen/chatter_pb.js";
 import { encodeEchoes } from "../encoding/echo-response.js";
-import { receive, respond, sentCount } from "./passthrough/stream-io.js";
+import { receive, respondCounted, sentCount } from "./passthrough/stream-io.js";
 import { decodePost } from "./posting/post-request.js";
 import { type Posting, Progress, store } from "./posting/posting.js";
 
 /** Echoer: stores messages, and answers each one when it is durable. */
 export function createEchoer(posting: Posting): MethodImpl<typeof ChatterService.method.echoer> {
   return async function* echoer(requests, context) {
-    yield* respond(context, EchoerResponseSchema, responses());
+    yield* respondCounted(context, EchoerResponseSchema, responses());
 
     async function* responses(): AsyncGenerator<Uint8Array> {
       const count = sentCount(context);

@@ -2,7 +2,7 @@ import type { MethodImpl } from "@connectrpc/connect";
 import { type ChatterService, HistoryResponseSchema } from "../../gen/chatter_pb.js";
 import type { MessageLog } from "../log/message-log.js";
 import { callerOf } from "./call/context.js";
-import { respond, sentCount } from "./passthrough/stream-io.js";
+import { respondCounted, sentCount } from "./passthrough/stream-io.js";
 import { readRange, storedRange, turnsOf } from "./reading/range.js";
 import type { ReadTurns } from "./reading/read-turns.js";
 import { selectedRooms } from "./reading/selected-rooms.js";
@@ -23,7 +23,7 @@ export function createHistory(
     const read = turnsOf(reads, log, caller.subject);
     const rooms = selectedRooms(request.rooms, caller);
     const range = await storedRange(log, request, rooms, context.signal);
-    yield* respond(context, HistoryResponseSchema, envelopes());
+    yield* respondCounted(context, HistoryResponseSchema, envelopes());
 
     async function* envelopes(): AsyncGenerator<Uint8Array> {
       const count = sentCount(context);

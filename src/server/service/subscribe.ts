@@ -11,7 +11,7 @@ import type { MessageLog } from "../log/message-log.js";
 import { callKey } from "./call/call.js";
 import { callerOf } from "./call/context.js";
 import { invalidBookmarkSeconds } from "./errors.js";
-import { respond, sentCount } from "./passthrough/stream-io.js";
+import { respondCounted, sentCount } from "./passthrough/stream-io.js";
 import { Follower } from "./reading/follower.js";
 import type { HeadNotifier } from "./reading/head-notifier.js";
 import type { ReadTurns } from "./reading/read-turns.js";
@@ -59,6 +59,6 @@ export function createSubscribe(
       ofBatch: eventsOf,
       ofIdle: (place) => bookmark(formatCursor(log.identity, place)),
     });
-    return respond(context, SubscribeResponseSchema, events);
+    return respondCounted(context, SubscribeResponseSchema, events);
   }
 }

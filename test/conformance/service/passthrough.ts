@@ -1,21 +1,11 @@
 /*
  * The same service, whose streams go past Connect's pipeline as Chatter's own do: requests by
- * `receive`, answers by `respond`. The package does not export these.
+ * `receive`, answers by `respond`.
  */
-import {
-  create,
-  type DescMessage,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
-} from "@bufbuild/protobuf";
+import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
-import {
-  envelopePrefixLength,
-  writeEnvelopePrefix,
-} from "../../../src/server/encoding/envelope.js";
-import { receive, respond } from "../../../src/server/service/passthrough/stream-io.js";
+import { encodeEnvelopes, receive, respond } from "../../../src/server/index.js";
 import {
   BidiStreamRequestSchema,
   BidiStreamResponseSchema,
@@ -53,8 +43,7 @@ async function* received<Desc extends DescMessage>(
   requests: AsyncIterable<MessageShape<Desc>>,
   context: HandlerContext,
 ): AsyncGenerator<MessageShape<Desc>> {
-  // No decoder by hand: all is left to the generated schema.
-  for await (const batch of receive<Desc, never>(context, requests, schema, () => null)) {
+  for await (const batch of receive(context, requests, schema)) {
     yield* batch;
   }
 }
@@ -63,11 +52,7 @@ async function* envelopes<Desc extends DescMessage>(
   schema: Desc,
   messages: AsyncIterable<MessageInitShape<Desc>>,
 ): AsyncGenerator<Uint8Array> {
-  for await (const init of messages) {
-    const message = toBinary(schema, create(schema, init));
-    const envelope = new Uint8Array(envelopePrefixLength + message.length);
-    writeEnvelopePrefix(envelope, 0, message.length);
-    envelope.set(message, envelopePrefixLength);
-    yield envelope;
+  for await (const message of messages) {
+    yield encodeEnvelopes(schema, [message]);
   }
 }

@@ -17,6 +17,19 @@ export interface RouteAccess {
   require(scope: FullScope, ...of: readonly (DescMethod | DescService)[]): void;
 }
 
+const ownServices: ReadonlySet<DescService> = new Set<DescService>([
+  ChatterService,
+  LogService,
+  Health,
+  ServerReflection,
+  ServerReflectionAlpha,
+]);
+
+/** Whether a method is not one of Chatter's own. */
+export function isMounted({ parent }: DescMethod): boolean {
+  return !ownServices.has(parent);
+}
+
 /** The requirements of each method: Chatter's own, and mounted ones. */
 export class MethodAccess implements RouteAccess {
   readonly #open = new Set<DescMethod>();

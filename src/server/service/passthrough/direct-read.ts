@@ -51,7 +51,7 @@ interface Read<Method extends DescMethodServerStreaming> {
  * The methods that read, for calls that do not need Connect's pipeline, by the paths of the
  * methods.
  *
- * @param implementations answer by `respond` (wire.ts)
+ * @param implementations answer by `respondCounted`
  * @param options those of the router that has them too
  */
 export function createDirectReads(

@@ -1,6 +1,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
-import { decodeEnvelopes } from "../../encoding/envelope.js";
+import { mapResults } from "../../../async/map-results.js";
+import { countEnvelopes, decodeEnvelopes } from "../../encoding/envelope.js";
 import { callKey, type MessageCount } from "../call/call.js";
 import { unreadKey } from "../call/context.js";
 import { parse, splitMessages } from "./requests.js";
@@ -36,8 +37,10 @@ export const passthroughWire = createContextKey<PassthroughWire | undefined>(und
 });
 
 /**
- * Sends the response headers at once. A stream calls this when its start is settled and its headers
- * are set: later errors can only be in the trailers.
+ * Sends the response headers of a stream now; otherwise they are sent with its first message. Call
+ * it when its start is settled and `context.responseHeader` is complete: later headers are lost,
+ * and later errors can only be in the trailers. It has no effect on a unary call, and in a router
+ * that does not belong to `createChatter`.
  */
 export function accept(context: Pick<HandlerContext, "values" | "responseHeader">): void {
   context.values.get(passthroughWire)?.accept(context.responseHeader);
@@ -53,12 +56,38 @@ export function sentCount({ values }: Pick<HandlerContext, "values">): MessageCo
 }
 
 /**
- * Answers a call with encoded messages, which the method counts with {@link sentCount}: the return
- * value of a streaming method.
+ * Answers a call with encoded messages: the return value of a streaming method. Sends the response
+ * headers now, as {@link accept} does.
  *
- * @param envelopes batches of whole envelopes, flags 0
+ * Binary calls over Connect, gRPC, gRPC-Web and the tunnel get the bytes verbatim, past Connect. So
+ * the same bytes can answer any number of calls; they must not be modified later. For calls in
+ * JSON, and in a router that does not belong to `createChatter`, the messages are decoded first. An
+ * error that `batches` throws ends the call like one that the method throws. Interceptors do not
+ * see messages that bypass Connect.
+ *
+ * @param schema of the response
+ * @param batches any number of complete messages each, from `encodeEnvelopes`
  */
 export function respond<Desc extends DescMessage>(
+  context: HandlerContext,
+  schema: Desc,
+  batches: AsyncIterable<Uint8Array>,
+): AsyncIterable<MessageShape<Desc>> {
+  const count = sentCount(context);
+  const counted = mapResults(batches, (result) => {
+    if (!result.done) {
+      count.sent += countEnvelopes(result.value);
+    }
+    return result;
+  });
+  return respondCounted(context, schema, counted);
+}
+
+/**
+ * As {@link respond}, for a method that knows how many messages a batch has, and counts them with
+ * {@link sentCount}.
+ */
+export function respondCounted<Desc extends DescMessage>(
   context: HandlerContext,
   schema: Desc,
   envelopes: AsyncIterable<Uint8Array>,
@@ -99,16 +128,24 @@ function noneLeft(): IteratorReturnResult<undefined> {
 }
 
 /**
- * Reads the messages of a client stream, in batches of as many as one chunk of the body has.
+ * Reads the messages of a client stream, in batches of as many as have arrived together. The method
+ * uses this in place of `requests`, which it must not read itself.
  *
+ * Binary messages without compression bypass Connect; all others come through it, one at a time.
+ * Limits and errors are the same: `invalid_argument` for a message that cannot be decoded,
+ * `resource_exhausted` for one that is too long, both after the messages before it. Interceptors do
+ * not see messages that bypass Connect.
+ *
+ * @param requests the method's own argument
+ * @param schema of the request
  * @param decode decodes one message; null for an unusual one, which is then left to the generated
- * schema
+ * schema. Default: all are
  */
-export async function* receive<Desc extends DescMessage, Fast>(
+export async function* receive<Desc extends DescMessage, Fast = never>(
   context: HandlerContext,
   requests: AsyncIterable<MessageShape<Desc>>,
   schema: Desc,
-  decode: (bytes: Uint8Array) => Fast | null,
+  decode?: (bytes: Uint8Array) => Fast | null,
 ): AsyncGenerator<readonly (Fast | MessageShape<Desc>)[]> {
   const wire = context.values.get(passthroughWire);
   const body = wire?.takeBody?.();
@@ -118,7 +155,7 @@ export async function* receive<Desc extends DescMessage, Fast>(
     yield [request];
   }
   if (wire && body) {
-    yield* splitMessages(body, (bytes) => decode(bytes) ?? parse(schema, bytes), {
+    yield* splitMessages(body, (bytes) => decode?.(bytes) ?? parse(schema, bytes), {
       maxBytes: wire.maxMessageBytes,
       protocolName: context.protocolName,
       count: context.values.get(callKey),

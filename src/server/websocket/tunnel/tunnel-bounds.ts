@@ -1,3 +1,4 @@
+import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { closeCodes } from "../../../protocol/close-codes.js";
 import { openingLimit } from "../../../protocol/tunnel.js";
@@ -27,24 +28,32 @@ const unknownMs = 1_000;
 
 /**
  * Limits the memory of one tunnelled call: 16 KiB until its token is known to be valid, and 256 KiB
- * after that, besides one incomplete message. Where tokens are not checked, any is valid.
+ * after that, besides one incomplete message. A mounted method that is open to anyone has no token
+ * to wait for: it may hold 256 KiB from the start, which count towards the share of callers without
+ * a token. Where tokens are not checked, any is valid.
  */
 export class TunnelBounds {
   readonly #upgrade: Upgrade;
   readonly #intake: TunnelIntake;
   readonly #guards: SocketGuards | undefined;
-  #isKnown: boolean;
+  /** Whether the call may hold 256 KiB. */
+  #isTrusted: boolean;
   readonly #idle: Upload | undefined;
   #blocked: NodeJS.Timeout | undefined;
   #tooMuch: NodeJS.Timeout | undefined;
   /** Whether part of the response waits for the client to take it. */
   isAnswering = false;
 
-  constructor(upgrade: Upgrade, intake: TunnelIntake, guards: SocketGuards | undefined) {
+  constructor(
+    upgrade: Upgrade,
+    intake: TunnelIntake,
+    method: DescMethod,
+    guards: SocketGuards | undefined,
+  ) {
     this.#upgrade = upgrade;
     this.#intake = intake;
     this.#guards = guards;
-    this.#isKnown = guards === undefined;
+    this.#isTrusted = guards === undefined || guards.isOpen(method);
     this.#idle = guards?.idle.enter({
       abort: (reason) => upgrade.cancel(reason),
       // A client that has sent everything may wait for the response.
@@ -68,7 +77,7 @@ export class TunnelBounds {
         if (user !== undefined) {
           this.#upgrade.unread.belongTo(user);
           this.#upgrade.authenticated();
-          this.#isKnown = true;
+          this.#isTrusted = true;
         }
         this.#open(socket);
       });
@@ -77,7 +86,7 @@ export class TunnelBounds {
   /** `bytes` of an incomplete message have arrived. */
   onHalfSent(bytes: number, socket: MessageSocket): void {
     this.moved();
-    if (bytes <= unknownBytes || (this.#intake.hasBegun && (this.#isKnown || socket.isHeld))) {
+    if (bytes <= unknownBytes || (this.#intake.hasBegun && (this.#isTrusted || socket.isHeld))) {
       return;
     }
     if (!this.#intake.hasBegun) {
@@ -130,7 +139,7 @@ export class TunnelBounds {
   }
 
   #open(socket: MessageSocket): void {
-    if (!this.#isKnown) {
+    if (!this.#isTrusted) {
       socket.readAhead = openingLimit;
     } else if (this.#intake.keepsToCredit) {
       // It is read whatever the method does: a cancellation comes after the body.

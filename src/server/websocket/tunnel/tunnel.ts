@@ -60,7 +60,7 @@ async function serveTunnel(
   options: TunnelOptions,
 ): Promise<void> {
   const intake = new TunnelIntake();
-  const bounds = new TunnelBounds(upgrade, intake, options.guards);
+  const bounds = new TunnelBounds(upgrade, intake, handler.method, options.guards);
   const onBeyondCredit = () => options.guards?.onRefused("tunnel_credit");
   const socket = upgrade.accept({
     joins: true,
