@@ -20,13 +20,24 @@ export const connectionClosedBy = defineError(
 );
 
 /**
- * The connection broke, or TLS failed.
+ * The connection broke, or TLS failed. A server that does not accept a client certificate closes
+ * the connection.
  *
- * Remedy: Try again; check the certificate and the URL.
+ * Remedy: Try again; check the certificates and the URL. The server log has the reason.
  */
 export const connectionFailed = defineError(
   Code.Unavailable,
   "the connection to <url> failed (<reason>)",
+);
+
+/**
+ * The server has `--tls-client-required`, and the command was given no certificate.
+ *
+ * Remedy: Give `--client-cert` and `--client-key`.
+ */
+export const clientCertificateRequired = defineError(
+  Code.Unavailable,
+  "<url> requires a client certificate: give --client-cert and --client-key",
 );
 
 /**

@@ -4,6 +4,7 @@ import { PostProgressSchema } from "../gen/chatter_pb.js";
 import { visible } from "../protocol/visible-text.js";
 import {
   cannotConnect,
+  clientCertificateRequired,
   connectionClosedBy,
   connectionFailed,
   noHttp2,
@@ -57,6 +58,9 @@ function connectionFault(failure: ConnectError, url: string): ConnectError | und
   }
   if (error.message.includes("wrong version number")) {
     return noTls({ url, other: url.replace("https:", "http:") });
+  }
+  if (error.code === "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED") {
+    return clientCertificateRequired({ url });
   }
   if (error.code === "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL") {
     return noHttp2({ url, hint: "" });

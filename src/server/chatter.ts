@@ -11,10 +11,12 @@ import { createHandlers } from "./handlers.js";
 import { CallAdmission } from "./http/admission/call-admission.js";
 import { createUpgradeListener } from "./http/admission/upgrade-admission.js";
 import { createMisdirectedAnswer } from "./http/host-check.js";
+import { connectionOf } from "./http/http2/websocket-stream.js";
 import { createRequestListener, createStreamListener } from "./http/listeners.js";
 import { createPage } from "./http/page/page.js";
 import { createRoute } from "./http/router.js";
 import type { Servable } from "./http/servable.js";
+import { setCertificateName } from "./http/tls/client-certificate.js";
 import { withCors } from "./http/wrappers/cors.js";
 import { withDeferredHeaders } from "./http/wrappers/deferred-headers.js";
 import { withErrorText } from "./http/wrappers/error-text.js";
@@ -99,9 +101,12 @@ export function createChatter(options: ChatterOptions): Chatter {
   const contextValuesOf =
     (protocol: CallProtocol) =>
     ({ socket, headers }: IncomingMessage) =>
-      createContextValues()
-        .set(wireProtocol, protocol)
-        .set(peerAddressKey, addressOf(socket.remoteAddress, headers["x-forwarded-for"]));
+      setCertificateName(
+        createContextValues()
+          .set(wireProtocol, protocol)
+          .set(peerAddressKey, addressOf(socket.remoteAddress, headers["x-forwarded-for"])),
+        connectionOf(socket),
+      );
   const misdirected = createMisdirectedAnswer(createHostCheck(options.allowedHosts ?? ["*"]), () =>
     limits.onRefused?.("allowed_hosts"),
   );

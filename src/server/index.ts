@@ -42,6 +42,8 @@ export type { ChatterOptions, WebSocketSettings } from "./chatter-options.js";
 export { encodeEnvelopes } from "./encoding/envelope.js";
 export { type ChatterServer, type ListenOptions, listen } from "./http/server.js";
 export type { Certificate } from "./http/tls/certificate.js";
+export type { RefusedCertificate } from "./http/tls/client-certificate.js";
+export type { TlsOptions } from "./http/tls/tls.js";
 export { defaultLimits, type LimitName, type Limits } from "./limits/limits.js";
 export { openFileLog } from "./log/file/file-log.js";
 export { createMemoryLog } from "./log/memory-log.js";
@@ -56,7 +58,7 @@ export type {
 export { type NatsLogOptions, openNatsLog } from "./log/nats/nats-log.js";
 export type { CommitFigures, LogObserver } from "./log/observer.js";
 export { createMetrics, type Metrics, type MetricsOptions } from "./metrics/metrics.js";
-export { callerOf } from "./service/call/context.js";
+export { callerOf, certificateNameOf } from "./service/call/context.js";
 export type { RouteAccess } from "./service/call/method-access.js";
 export { accept, receive, respond } from "./service/passthrough/stream-io.js";
 export type { Logger } from "./util/logger.js";

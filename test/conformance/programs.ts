@@ -94,7 +94,6 @@ export const programs: readonly Program[] = [
     client: "clients/node",
     configuration: "client-node",
     knownFailing: "client-node",
-    trustsAuthority: true,
   },
   {
     name: "client-browser",

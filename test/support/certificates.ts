@@ -13,13 +13,15 @@ export interface KeyPair {
 }
 
 export interface IssueOptions {
-  /** Names and addresses. Default: localhost, 127.0.0.1, ::1. */
+  /** Names, addresses, URIs and email addresses. Default: localhost, 127.0.0.1, ::1. */
   readonly names?: readonly string[];
   /** Default: since yesterday. */
   readonly from?: Date;
   /** Default: until tomorrow. */
   readonly to?: Date;
-  /** What it is called. Default: "test server". */
+  /** What its key may be used for. Default: anything. */
+  readonly usage?: "servers";
+  /** What it is called; empty: it has no subject. Default: "test server". */
   readonly commonName?: string;
 }
 
@@ -33,17 +35,24 @@ export interface Authority {
 
 const dayMs = 86_400_000;
 
-export function createAuthority(): Authority {
+/** @param authorityName what it is called */
+export function createAuthority(authorityName = "test authority"): Authority {
   const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const make = (commonName: string, subjectKey: KeyObject, extensions: Buffer, dates: Date[]) =>
-    certificateOf({ commonName, subjectKey, extensions, dates, signer: keys.privateKey });
+    certificateOf({
+      ...{ authorityName, commonName, subjectKey, extensions, dates },
+      signer: keys.privateKey,
+    });
   const always = [new Date(Date.now() - dayMs), new Date(Date.now() + dayMs)];
   return {
     cert: make(authorityName, keys.publicKey, authorityExtension, always),
-    issue({ names = ["localhost", "127.0.0.1", "::1"], from, to, commonName } = {}) {
+    issue({ names = ["localhost", "127.0.0.1", "::1"], from, to, usage, commonName } = {}) {
       const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
       const dates = [from ?? always[0]!, to ?? always[1]!];
-      const extensions = namesExtension(names);
+      const extensions = Buffer.concat([
+        namesExtension(names),
+        ...(usage === undefined ? [] : [serversExtension]),
+      ]);
       return {
         cert: make(commonName ?? "test server", own.publicKey, extensions, dates),
         key: own.privateKey.export({ type: "pkcs8", format: "pem" }) as string,
@@ -52,9 +61,8 @@ export function createAuthority(): Authority {
   };
 }
 
-const authorityName = "test authority";
-
 interface Fields {
+  readonly authorityName: string;
   readonly commonName: string;
   readonly subjectKey: KeyObject;
   readonly extensions: Buffer;
@@ -63,7 +71,8 @@ interface Fields {
 }
 
 /** RFC 5280, 4.1. */
-function certificateOf({ commonName, subjectKey, extensions, dates, signer }: Fields): string {
+function certificateOf(fields: Fields): string {
+  const { authorityName, commonName, subjectKey, extensions, dates, signer } = fields;
   const algorithm = sequence(oid("2a8648ce3d040302")); // ecdsa-with-SHA256
   const body = sequence(
     der(0xa0, der(0x02, Buffer.of(2))),
@@ -88,11 +97,17 @@ const authorityExtension = sequence(
   der(0x04, sequence(der(0x01, Buffer.of(255)))),
 );
 
+/** For servers, and not for clients: an extended key usage. */
+const serversExtension = sequence(oid("551d25"), der(0x04, sequence(oid("2b06010505070301"))));
+
 /** Subject alternative names. */
 function namesExtension(names: readonly string[]): Buffer {
-  const items = names.map((name) =>
-    isIP(name) === 0 ? der(0x82, Buffer.from(name)) : der(0x87, addressBytes(name)),
-  );
+  const items = names.map((name) => {
+    if (isIP(name) !== 0) {
+      return der(0x87, addressBytes(name));
+    }
+    return der(name.includes("://") ? 0x86 : name.includes("@") ? 0x81 : 0x82, Buffer.from(name));
+  });
   return sequence(oid("551d11"), der(0x04, sequence(...items)));
 }
 
@@ -103,7 +118,9 @@ function addressBytes(address: string): Buffer {
 }
 
 function nameOf(commonName: string): Buffer {
-  return sequence(der(0x31, sequence(oid("550403"), der(0x0c, Buffer.from(commonName)))));
+  const parts =
+    commonName === "" ? [] : [sequence(oid("550403"), der(0x0c, Buffer.from(commonName)))];
+  return sequence(...parts.map((part) => der(0x31, part)));
 }
 
 function time(date: Date): Buffer {

@@ -4,10 +4,14 @@ import type { Duplex } from "node:stream";
 import { expect, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import type { TestServer } from "./chatter-server.js";
+import type { ClientTls } from "./wires.js";
 
 /** A session with a server that offers WebSockets over HTTP/2, closed after the test. */
-export async function openSession({ url }: Pick<TestServer, "url">): Promise<ClientHttp2Session> {
-  const session = connect(url);
+export async function openSession(
+  { url }: Pick<TestServer, "url">,
+  tls: ClientTls = {},
+): Promise<ClientHttp2Session> {
+  const session = connect(url, tls);
   onTestFinished(() => session.destroy());
   const [settings] = await once(session, "remoteSettings");
   expect(settings).toMatchObject({ enableConnectProtocol: true });

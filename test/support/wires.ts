@@ -10,6 +10,13 @@ import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import type { TestServer } from "./chatter-server.js";
 
+/** Whom a client trusts besides, and its own certificate; PEM. */
+export interface ClientTls {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
 /** One way for Connect-ES to reach a server. */
 export interface Wire {
   /** Such as "gRPC-Web, HTTP/1.1, JSON". */
@@ -59,7 +66,7 @@ export function transportOf(
   { protocol, http, codec, gzip }: Wire,
   baseUrl: string,
   interceptors: Interceptor[] = [],
-  nodeOptions: { readonly ca?: string } = {},
+  nodeOptions: ClientTls = {},
 ): Transport {
   const options = {
     baseUrl,
@@ -94,24 +101,25 @@ export const connectWire = wires.find(
 
 /** A client of a test's server with its token, by default over Connect, HTTP/2, binary. */
 export function clientOf(
-  server: Pick<TestServer, "url" | "token"> & { readonly ca?: string },
+  server: Pick<TestServer, "url" | "token"> & ClientTls,
   wire = connectWire,
   token = server.token,
 ): Client<typeof ChatterService> {
+  const { url, ca, cert, key } = server;
   return createClient(
     ChatterService,
-    transportOf(wire, server.url, [withToken(token)], { ca: server.ca }),
+    transportOf(wire, url, [withToken(token)], { ca, cert, key }),
   );
 }
 
 /** The same over the WebSocket tunnel. */
 export function tunnelClientOf(
-  { url, token, ca }: Pick<TestServer, "url" | "token"> & { readonly ca?: string },
+  { url, token, ca, cert, key }: Pick<TestServer, "url" | "token"> & ClientTls,
   codec: Wire["codec"] = "binary",
 ): Client<typeof ChatterService> {
   class Trusting extends WebSocket {
     constructor(address: string | URL, protocols?: string | string[]) {
-      super(address, protocols, { ca });
+      super(address, protocols, { ca, cert, key });
     }
   }
   const webSocket = Trusting as unknown as typeof globalThis.WebSocket;

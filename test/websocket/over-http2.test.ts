@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import type { ClientHttp2Session } from "node:http2";
-import { createClient } from "@connectrpc/connect";
+import { createClient, type Interceptor } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
+import { certificateNameOf } from "../../src/server/index.js";
+import { createAuthority } from "../support/certificates.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { collect, until } from "../support/streams.js";
 import { openSession, webSocketOver } from "../support/websocket-over-http2.js";
@@ -100,4 +102,19 @@ test("a slow reader stops its own stream alone, and a stop closes with 1001", as
     expect(next).rejects.toThrow(/the server is stopping/),
     server.server.close(5_000),
   ]);
+});
+
+test("a call has the name in the client's certificate, which is that of the session", async () => {
+  const authority = createAuthority();
+  const names: unknown[] = [];
+  const note: Interceptor = (next) => (request) => {
+    names.push(certificateNameOf({ values: request.contextValues }));
+    return next(request);
+  };
+  const tls = { ...authority.issue(), clientCa: authority.cert, clientRequired: true };
+  const server = await startChatter({ interceptors: [note] }, { tls });
+  const own = authority.issue({ commonName: "alice" });
+  const session = await openSession(server, { ca: authority.cert, ...own });
+  expect(await collect(clientOver(session, server).history({}))).toEqual([]);
+  expect(names).toEqual(["alice"]);
 });

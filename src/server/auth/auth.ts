@@ -16,6 +16,11 @@ export interface Identity {
   readonly login?: boolean;
   /** Which key the token was signed by. */
   readonly keyThumbprint?: string;
+  /**
+   * The name in the client's certificate; see `certificateNameOf`. The token does not say it: each
+   * call has that of its connection. Default: there is no verified certificate.
+   */
+  readonly certificateName?: string;
 }
 
 /** A token for one account. */

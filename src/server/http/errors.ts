@@ -187,16 +187,28 @@ export const tlsOnSocket = defineFailure(
 );
 
 /**
- * The file of `--tls-cert` or `--tls-key` does not exist or cannot be read.
+ * `listen` got `clientRequired` without `clientCa`, or a renewed certificate has a `clientCa` and
+ * the first one had none.
+ *
+ * Remedy: Give `tls.clientCa` to `listen`.
+ */
+export const clientCaMissing = defineFailure(
+  "client certificates need the authorities that certify them, from the start: give tls.clientCa",
+  TypeError,
+);
+
+/**
+ * The file of `--tls-cert`, `--tls-key` or `--tls-client-ca` does not exist or cannot be read.
  *
  * Remedy: Correct the path, or the permissions of the file.
  */
 export const certificateUnreadable = defineError(Code.FailedPrecondition, "<file> <fault>");
 
 /**
- * `--tls-cert` is another file, perhaps the key, or in DER.
+ * `--tls-cert` or `--tls-client-ca` is another file, perhaps the key, or in DER.
  *
- * Remedy: Give the server's certificate in PEM, followed by those that lead to a root.
+ * Remedy: Give `--tls-cert` the server's certificate in PEM, followed by those that lead to a root,
+ * and `--tls-client-ca` those of the authorities alone.
  */
 export const notACertificate = defineError(
   Code.FailedPrecondition,

@@ -24,6 +24,7 @@ import type { RequestListener, StreamListener, UpgradeListener } from "./node-li
 import { http2Headers } from "./plain-response.js";
 import { readBody } from "./request-body.js";
 import type { Route } from "./router.js";
+import { setCertificateName } from "./tls/client-certificate.js";
 
 /** What requests pass through. */
 export interface ListenerOptions extends Clients, ErrorReport {
@@ -169,7 +170,13 @@ class RequestCall implements Wire {
       `${scheme}://${host}${withoutAuthority(url)}`,
       new LazyHeaders(headers, true),
       readBody(this.#request, this.#unread),
-      new CallValues().set(wireKey, this).set(peerAddressKey, address).set(unreadKey, this.#unread),
+      setCertificateName(
+        new CallValues()
+          .set(wireKey, this)
+          .set(peerAddressKey, address)
+          .set(unreadKey, this.#unread),
+        connectionOf(this.#request),
+      ),
       this.abort,
     );
   }

@@ -1,7 +1,7 @@
 import type { Server as HttpServer } from "node:http";
 import type { Http2Server } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
-import type { Server as TlsServer } from "node:tls";
+import type { TLSSocket, Server as TlsServer } from "node:tls";
 import type { AddressConnections } from "../limits/address-connections.js";
 import { unixPeer } from "../net/peer-address.js";
 import {
@@ -11,6 +11,11 @@ import {
   http2Refusal,
 } from "./refused-connection.js";
 import { type Decide, endWith, sniffProtocol } from "./sniff.js";
+import {
+  certificateFault,
+  type RefusedCertificate,
+  rawAddressOf,
+} from "./tls/client-certificate.js";
 
 /** How every HTTP/2 connection begins (RFC 9113, 3.4). */
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
@@ -23,6 +28,8 @@ export interface PortServers {
   readonly http2: Http2Server;
   /** If given, the port accepts only TLS. */
   readonly tls?: TlsServer | undefined;
+  /** Called for each TLS connection that is refused because of the client's certificate. */
+  readonly onRefusedCertificate: (refused: RefusedCertificate) => void;
   /** Counts the connections of each address. */
   readonly connections: AddressConnections;
   /** How long a connection may take to show its protocol, TLS and all, in milliseconds. */
@@ -58,14 +65,31 @@ export function createProtocolMux(servers: PortServers): ProtocolMux {
     to.emit("connection", socket);
   }
 
+  function refuseCertificate(socket: TLSSocket, reason: string): void {
+    servers.onRefusedCertificate({ address: rawAddressOf(socket) ?? "", reason });
+    socket.destroy();
+  }
+
   tls?.on("secureConnection", (socket) => {
+    const fault = certificateFault(socket);
+    if (fault !== undefined) {
+      refuseCertificate(socket, fault);
+      return;
+    }
     const isHttp2 = socket.alpnProtocol === "h2";
     handOver(socket, isHttp2 ? http2 : http1);
     if (!isHttp2) {
       feedByEvents(socket);
     }
   });
-  tls?.on("tlsClientError", (_error, socket) => socket.destroy());
+  tls?.on("tlsClientError", (error, socket) => {
+    const fault = certificateFault(socket, error);
+    if (fault === undefined) {
+      socket.destroy();
+    } else {
+      refuseCertificate(socket, fault);
+    }
+  });
   const decide: Decide = tls
     ? decideTls((socket) => tls.emit("connection", socket))
     : decideHttp(

@@ -5,6 +5,7 @@ import { unixUrlOf } from "../../protocol/unix-url.js";
 import { AddressConnections } from "../limits/address-connections.js";
 import { firstStreams, raiseStreams } from "../limits/connection-streams.js";
 import type { Limits } from "../limits/limits.js";
+import { createPeerAddress } from "../net/peer-address.js";
 import { answerClientErrors } from "./client-errors.js";
 import { limitConnectionAge } from "./connection-age.js";
 import { noTlsToRenew, tlsOnSocket } from "./errors.js";
@@ -16,7 +17,8 @@ import { listenOn, urlOf } from "./listen-on.js";
 import { createProtocolMux, type ProtocolMux } from "./protocol-mux.js";
 import type { Servable } from "./servable.js";
 import type { Certificate } from "./tls/certificate.js";
-import { createTls, renewCertificate } from "./tls/tls.js";
+import type { RefusedCertificate } from "./tls/client-certificate.js";
+import { createTls, type TlsOptions } from "./tls/tls.js";
 import { listenOnSocket } from "./unix-socket.js";
 
 /**
@@ -53,9 +55,13 @@ export interface ListenOptions {
   /** Who may connect to `path`, as the bits of its file's mode. Default: 0o660. */
   readonly mode?: number;
   /**
-   * If given, the port accepts only TLS, 1.2 or newer. Default: none, the port speaks cleartext.
+   * If given, the port accepts only TLS, 1.2 or newer. With `clientCa`, clients may show a
+   * certificate, which must be valid; see `certificateNameOf`. Default: none, the port speaks
+   * cleartext.
    */
-  readonly tls?: Certificate | undefined;
+  readonly tls?: TlsOptions | undefined;
+  /** Called for each connection that is refused because of the client's certificate. */
+  readonly onRefusedCertificate?: (refused: RefusedCertificate) => void;
   /**
    * How long a connection may take to show its protocol, which with TLS is the handshake, in
    * milliseconds. Default: 10,000.
@@ -75,8 +81,10 @@ export interface ChatterServer {
   /** Where, such as "http://127.0.0.1:8080", "https://…" with TLS, or "unix:/run/chatter.sock". */
   readonly url: string;
   /**
-   * New connections get this certificate; open connections keep theirs. Throws a TypeError if the
-   * server has no TLS, and the error of `node:tls` for a pair that does not match.
+   * New connections get this certificate, and are checked by its `clientCa`; open connections keep
+   * theirs. Without `clientCa`, the previous authorities stay. Throws a TypeError if the server has
+   * no TLS, or if it has a `clientCa` and the first certificate had none, and the error of
+   * `node:tls` for a pair that does not match.
    */
   renewCertificate(certificate: Certificate): void;
   /** How many connections are open: in total, and those that speak HTTP/2. */
@@ -140,10 +148,15 @@ export async function listen(
   limitConnectionAge(http1, http2, limits);
   const { handshakeTimeoutMs = 10_000 } = options;
   const tls = options.tls && createTls(options.tls);
+  const addressOf = createPeerAddress(served.isTrustedProxy);
   const port = createProtocolMux({
     http1,
     http2,
-    tls,
+    tls: tls?.server,
+    onRefusedCertificate({ address, reason }) {
+      limits.onRefused("client_certificate");
+      options.onRefusedCertificate?.({ address: addressOf(address, undefined), reason });
+    },
     connections: new AddressConnections(limits, served.isTrustedProxy),
     handshakeTimeoutMs,
     isUnix: options.path !== undefined,
@@ -163,7 +176,7 @@ export async function listen(
       if (!tls) {
         throw noTlsToRenew();
       }
-      renewCertificate(tls, certificate);
+      tls.renew(certificate);
     },
     close(graceMs) {
       const closed = close(served, port, http1, connections, graceMs);

@@ -59,6 +59,7 @@ export type LimitName =
   | "upload_idle_time"
   | "http2_flood"
   | "allowed_hosts"
+  | "client_certificate"
   | "header_bytes"
   | "requests_ahead"
   | "unread_bytes"

@@ -78,7 +78,12 @@ async function serveUntilStopped(
     }
     const server = await listen(chatter, {
       ...settings.listen,
-      tls: certificate?.value,
+      tls: certificate && {
+        ...certificate.value,
+        clientRequired: settings.listen.clientRequired,
+      },
+      onRefusedCertificate: ({ address, reason }) =>
+        logger.info({ peer: address, reason }, "a client was refused because of its certificate"),
       onSilent: () => metrics.recordUnresponsive("http2"),
     });
     certificate?.onChange(() => server.renewCertificate(certificate.value));

@@ -22,6 +22,24 @@ export const halfACertificate = defineUsageError(
 );
 
 /**
+ * Clients can show certificates over TLS alone.
+ *
+ * Remedy: Give the server a certificate of its own, or remove `--tls-client-ca`.
+ */
+export const authorityWithoutTls = defineUsageError(
+  "--tls-client-ca needs TLS: give --tls-cert and --tls-key, too",
+);
+
+/**
+ * `--tls-client-required` was given, and it is unknown whose certificates are meant.
+ *
+ * Remedy: Give `--tls-client-ca`.
+ */
+export const requiredWithoutAuthority = defineUsageError(
+  "--tls-client-required needs --tls-client-ca, the authorities of client certificates",
+);
+
+/**
  * `--listen` was given with settings of a port.
  *
  * Remedy: Remove one of the two; an empty variable counts as none.

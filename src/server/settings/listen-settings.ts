@@ -3,7 +3,13 @@ import type { CertificateFiles } from "../http/tls/certificate.js";
 import { createHostCheck, defaultHosts } from "../net/allowed-hosts.js";
 import { parseOrigins } from "../net/origins.js";
 import { createTrustedProxies } from "../net/peer-address.js";
-import { halfACertificate, modeWithoutSocket, socketAndPort } from "./errors.js";
+import {
+  authorityWithoutTls,
+  halfACertificate,
+  modeWithoutSocket,
+  requiredWithoutAuthority,
+  socketAndPort,
+} from "./errors.js";
 import type { SettingTable } from "./setting.js";
 import type { SettingReader } from "./setting-reader.js";
 
@@ -45,6 +51,18 @@ export const listenSettings = {
     variable: "CHATTER_TLS_KEY",
     description: "private key of --tls-cert, PEM without a passphrase",
   },
+  tlsClientCa: {
+    flag: "--tls-client-ca <file>",
+    variable: "CHATTER_TLS_CLIENT_CA",
+    description:
+      "authorities of client certificates, PEM: clients may show a certificate of one of these, " +
+      "and no other; reloaded as --tls-cert is",
+  },
+  tlsClientRequired: {
+    flag: "--tls-client-required",
+    variable: "CHATTER_TLS_CLIENT_REQUIRED",
+    description: "refuse connections without a client certificate",
+  },
   allowedOrigins: {
     flag: "--allowed-origins <list>",
     variable: "CHATTER_ALLOWED_ORIGINS",
@@ -83,6 +101,8 @@ export interface ListenSettings {
   readonly mode: number;
   /** Undefined: no TLS. */
   readonly certificate: CertificateFiles | undefined;
+  /** Whether clients must have a certificate. */
+  readonly clientRequired: boolean;
   readonly allowedOrigins: readonly string[];
   /** Undefined: not given. */
   readonly allowedHosts: readonly string[] | undefined;
@@ -105,6 +125,7 @@ export function readListenSettings(reader: SettingReader<typeof listenSettings>)
     path,
     mode: modeOf(reader),
     certificate,
+    clientRequired: reader.isSet("tlsClientRequired"),
     allowedOrigins: originsOf(reader),
     allowedHosts,
     answeredHosts: allowedHosts ?? (certificate || path ? undefined : defaultHosts(host)),
@@ -141,11 +162,18 @@ function modeOf(reader: SettingReader<typeof listenSettings>): number {
 function certificateOf(reader: SettingReader<typeof listenSettings>): CertificateFiles | undefined {
   const certFile = reader.text("tlsCert");
   const keyFile = reader.text("tlsKey");
+  const clientCaFile = reader.text("tlsClientCa");
+  if (reader.isSet("tlsClientRequired") && clientCaFile === undefined) {
+    throw requiredWithoutAuthority();
+  }
   if (certFile !== undefined && keyFile !== undefined) {
-    return { certFile, keyFile };
+    return { certFile, keyFile, clientCaFile };
   }
   if (certFile !== undefined || keyFile !== undefined) {
     throw halfACertificate();
+  }
+  if (clientCaFile !== undefined) {
+    throw authorityWithoutTls();
   }
   return undefined;
 }

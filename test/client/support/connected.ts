@@ -1,15 +1,11 @@
 import { onTestFinished } from "vitest";
-import type {
-  ChatterClient,
-  ChatterClientOptions,
-  TransportName,
-} from "../../../src/client/chatter-client.js";
-import { createChatterClient } from "../../../src/client/node.js";
+import type { ChatterClient, TransportName } from "../../../src/client/chatter-client.js";
+import { createChatterClient, type NodeClientOptions } from "../../../src/client/node.js";
 import { startChatter, type TestServer } from "../../support/chatter-server.js";
 import { startProxy, type TcpProxy } from "./proxy.js";
 
 /** A client that is closed after the test. */
-export function clientFor(options: ChatterClientOptions): ChatterClient {
+export function clientFor(options: NodeClientOptions): ChatterClient {
   const client = createChatterClient(options);
   onTestFinished(() => client.close());
   return client;

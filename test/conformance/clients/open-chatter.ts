@@ -12,10 +12,10 @@ const transports = {
 } as const;
 
 /**
- * Opens a client of the library. It has no option for whom to trust: the process has to be
- * started with NODE_EXTRA_CA_CERTS.
+ * Opens a client of the library.
  *
- * @param createChatterClient that of Node, or that of browsers
+ * @param createChatterClient that of Node, or that of browsers, which has no option for whom to
+ *   trust: its process has to be started with NODE_EXTRA_CA_CERTS
  */
 export function openChatter(
   createChatterClient: (options: ChatterClientOptions) => ChatterClient,

@@ -4,12 +4,10 @@ import { WebSocket } from "ws";
 import type { TestServer } from "../../support/chatter-server.js";
 import { until } from "../../support/streams.js";
 import { RawSocket } from "../../support/websocket-raw.js";
+import type { ClientTls } from "../../support/wires.js";
 
 /** What a test needs of a server. */
-export type Target = Pick<TestServer, "url" | "token"> & {
-  /** Whose certificates are trusted besides. */
-  readonly ca?: string;
-};
+export type Target = Pick<TestServer, "url" | "token"> & ClientTls;
 
 export interface OpenOptions {
   /** Default: "Bearer TOKEN" of the server's token. Null: none. */
@@ -76,7 +74,7 @@ export async function openGoa(
   const ws = new WebSocket(server.url.replace("http", "ws") + path, [...protocols], {
     headers: { ...headers, ...(authorization === null ? {} : { authorization }) },
     perMessageDeflate: false,
-    ca: server.ca,
+    ...{ ca: server.ca, cert: server.cert, key: server.key },
     localAddress,
   });
   onTestFinished(() => ws.terminate());

@@ -18,6 +18,7 @@ import { WholeBody } from "../../util/whole-body.js";
 import type { Clients, ErrorReport } from "../clients.js";
 import { nodeTrailers } from "../headers.js";
 import { readBody } from "../request-body.js";
+import { setCertificateName } from "../tls/client-certificate.js";
 
 /*
  * From an HTTP/2 stream to a handler and back, in place of Node's compatibility layer for HTTP/1,
@@ -65,7 +66,10 @@ function requestOf(
     `${scheme}${host}${headers[":path"]}`,
     new LazyHeaders(headers, true),
     readBody(stream, call.unread),
-    new CallValues().set(wireKey, call).set(peerAddressKey, address).set(unreadKey, call.unread),
+    setCertificateName(
+      new CallValues().set(wireKey, call).set(peerAddressKey, address).set(unreadKey, call.unread),
+      stream.session,
+    ),
     call.abort,
   );
 }

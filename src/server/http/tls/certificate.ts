@@ -17,12 +17,15 @@ export interface Certificate {
   readonly cert: string | Buffer;
   /** PEM, without a passphrase. */
   readonly key: string | Buffer;
+  /** PEM: the authorities of client certificates. Default: clients are asked for none. */
+  readonly clientCa?: string | Buffer | undefined;
 }
 
-/** The files of a certificate, both PEM. */
+/** The files of a certificate, all PEM. */
 export interface CertificateFiles {
   readonly certFile: string;
   readonly keyFile: string;
+  readonly clientCaFile?: string | undefined;
 }
 
 /** A certificate that was read and matches its key. */
@@ -34,16 +37,18 @@ export interface CheckedCertificate extends Certificate {
 }
 
 /**
- * Reads a certificate and its key. Rejects with `failed_precondition`, saying which file is wrong
- * and why: it cannot be read, is not PEM, has a passphrase, or the two do not match. An expired
- * certificate is accepted: the caller may report it.
+ * Reads a certificate, its key, and the authorities of client certificates. Rejects with
+ * `failed_precondition`, saying which file is wrong and why: it cannot be read, is not PEM, has a
+ * passphrase, or certificate and key do not match. An expired certificate is accepted: the caller
+ * may report it.
  */
 export async function readCertificate(files: CertificateFiles): Promise<CheckedCertificate> {
   const certSource = `the certificate file ${JSON.stringify(files.certFile)}`;
   const keySource = `the key file ${JSON.stringify(files.keyFile)}`;
-  const [cert, key] = await Promise.all([
+  const [cert, key, clientCa] = await Promise.all([
     readPem(files.certFile, certSource),
     readPem(files.keyFile, keySource),
+    files.clientCaFile === undefined ? undefined : readAuthorities(files.clientCaFile),
   ]);
   const certificate = parseCertificate(cert, certSource);
   if (!certificate.checkPrivateKey(parseKey(key, keySource))) {
@@ -58,10 +63,24 @@ export async function readCertificate(files: CertificateFiles): Promise<CheckedC
   return {
     cert,
     key,
+    clientCa,
     names: certificate.subjectAltName ?? certificate.subject,
     validFrom: new Date(certificate.validFrom),
     validTo: new Date(certificate.validTo),
   };
+}
+
+const certificateEnd = "-----END CERTIFICATE-----";
+
+/** Node ignores what it cannot read of them: here, each must be a certificate. */
+async function readAuthorities(path: string): Promise<Buffer> {
+  const source = `the client authority file ${JSON.stringify(path)}`;
+  const bytes = await readPem(path, source);
+  const parts = bytes.toString("latin1").split(certificateEnd).slice(0, -1);
+  for (const part of parts.length > 0 ? parts : [""]) {
+    parseCertificate(Buffer.from(`${part}${certificateEnd}\n`, "latin1"), source);
+  }
+  return bytes;
 }
 
 async function readPem(path: string, source: string): Promise<Buffer> {

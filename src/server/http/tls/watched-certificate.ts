@@ -11,9 +11,9 @@ export type WatchedCertificate = Pick<
 >;
 
 /**
- * The certificate in two files, read again when they change and at SIGHUP. While they do not match,
- * for example when only one of them has been written yet, the previous one stays, and the server
- * log says why.
+ * The certificate, its key and the authorities of clients, read again when their files change and
+ * at SIGHUP. While they do not match, for example when only one of them has been written yet, the
+ * previous ones stay, and the server log says why.
  *
  * Rejects as `readCertificate` does if they are invalid at the start.
  */
@@ -21,7 +21,9 @@ export async function watchCertificate(
   files: CertificateFiles,
   logger: Logger,
 ): Promise<WatchedCertificate> {
-  const watched = await watchFile([files.certFile, files.keyFile], {
+  const { certFile, keyFile, clientCaFile } = files;
+  const paths = [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
+  const watched = await watchFile(paths, {
     load: () => readCertificate(files),
     onError: (error) =>
       logger.error(

@@ -1,9 +1,9 @@
 import type { ContextValues, Interceptor } from "@connectrpc/connect";
-import type { Auth } from "../../auth/auth.js";
+import type { Auth, Identity } from "../../auth/auth.js";
 import { parseBearerToken } from "../../auth/bearer-token.js";
 import { requireScope } from "../../auth/scopes.js";
 import { requirePostRoom } from "../posting/check-posts.js";
-import { identityKey, unreadKey, wireKey } from "./context.js";
+import { certificateNameKey, identityKey, unreadKey, wireKey } from "./context.js";
 import type { MethodAccess } from "./method-access.js";
 
 /**
@@ -16,8 +16,7 @@ export function createAccessInterceptor(auth: Auth, access: MethodAccess): Inter
     if (!access.isOpen(request.method)) {
       const { contextValues } = request;
       const identity =
-        contextValues.get(identityKey) ??
-        (await auth.verify(parseBearerToken(request.header.get("authorization"))));
+        contextValues.get(identityKey) ?? (await identify(auth, request.header, contextValues));
       const wire = contextValues.get(wireKey);
       wire?.authenticated?.();
       const scope = access.scopeOf(request.method);
@@ -44,10 +43,17 @@ export type Admission = (header: Headers, values: ContextValues) => Promise<bool
 export function createAdmission(auth: Auth): Admission {
   return async (header, values) => {
     try {
-      values.set(identityKey, await auth.verify(parseBearerToken(header.get("authorization"))));
+      values.set(identityKey, await identify(auth, header, values));
       return true;
     } catch {
       return false;
     }
   };
+}
+
+/** Who calls, by the token; a certificate alone is not enough. */
+async function identify(auth: Auth, header: Headers, values: ContextValues): Promise<Identity> {
+  const identity = await auth.verify(parseBearerToken(header.get("authorization")));
+  const certificateName = values.get(certificateNameKey);
+  return certificateName === undefined ? identity : { ...identity, certificateName };
 }

@@ -20,6 +20,7 @@ export function createCallLog(logger: Pick<Logger, "info" | "error">): CallObser
         method: call.name,
         protocol: call.protocol,
         user: call.user,
+        certificate: call.certificateName,
         peer: call.peer || undefined,
         code: codeName(error?.code),
         durationMs: Math.round((performance.now() - call.startedAt) * 10) / 10,

@@ -1,7 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, type ConnectError, type ContextValues, createContextKey } from "@connectrpc/connect";
 import type { CallProtocol } from "./context.js";
-import { identityKey } from "./context.js";
+import { certificateNameKey, identityKey } from "./context.js";
 
 /** Observes calls: the log, the metrics and the traces do. */
 export interface CallObserver {
@@ -57,6 +57,11 @@ export class Call implements MessageCount {
   /** The caller, once the token is checked. */
   get user(): string | undefined {
     return this.#values.get(identityKey)?.subject;
+  }
+
+  /** The name in the client's certificate, if there is a verified one. */
+  get certificateName(): string | undefined {
+    return this.#values.get(certificateNameKey);
   }
 
   get hasBegun(): boolean {

@@ -66,6 +66,22 @@ export const abortKey = createContextKey<LazyAbort | undefined>(undefined, {
   description: "aborts the call's signal",
 });
 
+/** Set by every wire whose connection has a client certificate that was verified. */
+export const certificateNameKey = createContextKey<string | undefined>(undefined, {
+  description: "the name in the client's certificate",
+});
+
+/**
+ * The name in the verified certificate of the client, also for methods that need no token.
+ * Undefined: the client has shown none, or was not asked.
+ *
+ * It is the common name (CN) of the subject. Without one, it is the first URI, DNS name or email
+ * address of the subject's alternative names.
+ */
+export function certificateNameOf(context: Pick<HandlerContext, "values">): string | undefined {
+  return context.values.get(certificateNameKey);
+}
+
 /** The caller; set for every method that needs a token. */
 export const identityKey = createContextKey<Identity | undefined>(undefined, {
   description: "who calls",
