@@ -166,10 +166,10 @@ function introduction(): string {
 
 <!-- Made by \`npm run generate\` from the files named errors.ts in src. Edit those. -->
 
-Every error says what was wrong and what is right. Programs go by the code, people by the text: codes
-do not change between versions, texts may. In a text, \`<name>\` stands for a value. An error of the
+Every error says what was wrong and what is right. Programs should look at the code, people at the
+text: codes do not change between versions, texts may. In a text, \`<name>\` stands for a value. An error of the
 kind \`exit 2\` is wrong usage: the command, or the server, does not start.
-[troubleshooting.md](troubleshooting.md) goes by symptom.
+[troubleshooting.md](troubleshooting.md) begins with symptoms.
 
 ## Codes
 

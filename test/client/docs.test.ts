@@ -29,7 +29,7 @@ const expected: readonly (readonly [heading: string, output: RegExp])[] = [
   ["Reading stored messages", /^\[\n {2}'m1',/],
   ["Reading stored messages", /^((m\d+|hello|goodbye)\n){50}$/],
   ["Reading stored messages", /^\[\n(.*\n)+\[ ('(hello|goodbye)',? )+\]\n$/],
-  ["What is final", /^what is stored must be read anew: .*\n$/],
+  ["What is final", /^read the history again: .*\n$/],
   ["Results as JSON, and times", /^\{"message":"\w+",.*\}\n.+\n$/],
   ["The generated client", /^2n \d+n\n$/],
 ];
