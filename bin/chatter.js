@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 
 const source = new URL("../src/program/main.ts", import.meta.url);
-const built = new URL("../dist/program/main.js", import.meta.url);
+const built = new URL("../dist/command/main.js", import.meta.url);
 
 /** Makes `import` understand TypeScript; false if tsx is not installed. */
 async function registerTypeScript() {

@@ -72,7 +72,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "src/cli": ["gen", "errors", "protocol"],
   "src/program": [
     ...["gen", "async", "errors", "cli", "client", "client/cli"],
-    ...["server/cli", "server/encoding", "server/log"],
+    ...["server/cli", "server/encoding", "server/log", "server/util"],
   ],
 };
 

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { exitStatus, Interrupted } from "../cli/exit.js";
 import { UsageError } from "../errors/usage-error.js";
+import { packageVersion } from "../server/util/package-root.js";
 
 interface CommandEntry {
   readonly name: string;
@@ -142,7 +142,7 @@ async function createProgram(args?: readonly string[]): Promise<Command> {
     .description(
       "Chatter: one ordered, durable log of messages in rooms, and commands to write and read it.",
     )
-    .version(readVersion())
+    .version(packageVersion())
     .addHelpText("after", examples);
   const words = args?.filter((arg) => !arg.startsWith("-"));
   const wanted = words?.[0] === "help" ? words[1] : words?.[0];
@@ -175,12 +175,6 @@ function hintOf(command: Command | undefined): string {
     path.unshift(`${at.name()} `);
   }
   return `Try: chatter ${path.join("")}--help`;
-}
-
-/** The same path from src/ and from dist/. */
-function readVersion(): string {
-  const file = new URL("../../package.json", import.meta.url);
-  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
 const examples = `

@@ -1,22 +1,26 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import type { TestProject } from "vitest/node";
+// @ts-expect-error A script without types.
+import { bundlePrograms } from "../../scripts/build-command.js";
 // @ts-expect-error A script without types.
 import { buildPage } from "../../scripts/build-page.js";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The folder with `src` and `test/support` as plain JavaScript. */
+    /** The folder of the programs that tests start, as plain JavaScript. */
     compiled: string;
   }
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+/** What tests start, beside the program itself. */
+const programs = ["crash/recorded-log", "log-poster", "log-reader", "server-process-main"];
+
 /**
- * Compiles the program, and the programs that tests start, once for all tests: a start through
+ * Bundles the program, and the programs that tests start, once for all tests: a start through
  * tsx takes a second of CPU more, and there are hundreds. Returns a function that removes it.
  */
 export default async function compile(project: TestProject): Promise<() => void> {
@@ -24,27 +28,15 @@ export default async function compile(project: TestProject): Promise<() => void>
   const cache = join(root, "node_modules", ".cache");
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(join(cache, "chatter-test-"));
-  await build({
-    absWorkingDir: root,
-    entryPoints: [...filesIn("src"), ...filesIn("test/support")],
-    outbase: ".",
-    outdir: folder,
-    format: "esm",
-    platform: "node",
-    target: "node20",
-    sourcemap: "inline",
-  });
+  await bundlePrograms(
+    ["src/program/main.ts", ...programs.map((name) => `test/support/${name}.ts`)],
+    join(folder, "programs"),
+  );
   copyFileSync(join(root, "package.json"), join(folder, "package.json"));
-  mkdirSync(join(folder, "src/page"));
+  mkdirSync(join(folder, "dist/page"), { recursive: true });
   for (const { name, contents } of await buildPage()) {
-    writeFileSync(join(folder, "src/page", name), contents);
+    writeFileSync(join(folder, "dist/page", name), contents);
   }
-  project.provide("compiled", folder);
+  project.provide("compiled", join(folder, "programs"));
   return () => rmSync(folder, { recursive: true, force: true });
-}
-
-function filesIn(folder: string): string[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
-    .map((name) => join(folder, name));
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { inject } from "vitest";
 
 /**
- * The path of a file of `src` or `test/support` as plain JavaScript, for processes that tests
+ * The path of a program in `src` or `test/support` as plain JavaScript, for processes that tests
  * start: `compiled("src/program/main")`.
  */
 export function compiled(path: string): string {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
+import { packageRoot, runsFromSource } from "../../util/package-root.js";
 
 /** One of the page's files. */
 export interface PageFile {
@@ -8,10 +8,6 @@ export interface PageFile {
   /** Changes with the contents. */
   readonly version: string;
 }
-
-/** In the built package: dist/page. In a checkout there is no such folder. */
-const built = new URL("../../../page/", import.meta.url);
-const builder = new URL("../../../../scripts/build-page.js", import.meta.url);
 
 let loading: Promise<ReadonlyMap<string, PageFile>> | undefined;
 
@@ -29,7 +25,7 @@ export function loadPageFiles(): Promise<ReadonlyMap<string, PageFile>> {
 }
 
 async function load(): Promise<ReadonlyMap<string, PageFile>> {
-  const files = existsSync(built) ? await readBuilt() : await build();
+  const files = runsFromSource() ? await build() : await readBuilt();
   return new Map(
     files.map(({ name, contents }) => [name, { contents, version: versionOf(contents) }]),
   );
@@ -41,12 +37,14 @@ interface NamedFile {
 }
 
 async function readBuilt(): Promise<NamedFile[]> {
+  const built = new URL("dist/page/", packageRoot());
   const names = await readdir(built);
   const read = async (name: string) => ({ name, contents: await readFile(new URL(name, built)) });
   return Promise.all(names.map(read));
 }
 
 async function build(): Promise<NamedFile[]> {
+  const builder = new URL("scripts/build-page.js", packageRoot());
   const { buildPage } = await import(builder.href);
   return buildPage();
 }
