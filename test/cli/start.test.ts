@@ -53,8 +53,8 @@ function layOut({ source, built, tsx }: Layout): string {
     );
   }
   if (built) {
-    mkdirSync(join(dir, "dist", "program"), { recursive: true });
-    writeFileSync(join(dir, "dist", "program", "main.js"), program("built"));
+    mkdirSync(join(dir, "dist", "command"), { recursive: true });
+    writeFileSync(join(dir, "dist", "command", "main.js"), program("built"));
   }
   if (tsx) {
     symlinkSync(modules, join(dir, "node_modules"));

@@ -10,23 +10,29 @@ import { needProgram } from "../support/need-program.js";
 import { cleanEnvironment } from "../support/serve.js";
 import { tempDir } from "../support/temp-dir.js";
 
-const path = fileURLToPath(new URL("../../examples/systemd/chatter.service", import.meta.url));
+const unitPath = (name: string) =>
+  fileURLToPath(new URL(`../../examples/systemd/${name}`, import.meta.url));
+const path = unitPath("chatter.service");
 const unit = readFileSync(path, "utf8");
+const template = readFileSync(unitPath("chatter@.service"), "utf8");
 
 /** The values of a setting, in order. */
-const valuesOf = (name: string) =>
-  [...unit.matchAll(new RegExp(`^${name}=(.*)$`, "gm"))].map(([, value]) => value!);
+const valuesOf = (name: string, text = unit) =>
+  [...text.matchAll(new RegExp(`^${name}=(.*)$`, "gm"))].map(([, value]) => value!);
 
-test("systemd understands the unit", (context) => {
+test.for([
+  ["chatter.service", unit],
+  ["chatter@1.service", template],
+] as const)("systemd understands the unit %s", ([name, text], context) => {
   needProgram("systemd-analyze", context);
   // With programs that this machine has.
-  const here = join(tempDir(), "chatter.service");
-  writeFileSync(here, unit.replace(/\/usr\/bin\/node|\/bin\/kill/g, process.execPath));
+  const here = join(tempDir(), name);
+  writeFileSync(here, text.replace(/\/usr\/bin\/node|\/bin\/kill/g, process.execPath));
   const { status, stdout, stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", here], {
     encoding: "utf8",
   });
   // Of other units on the machine it may have something to say.
-  const said = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("chatter.service"));
+  const said = `${stdout}${stderr}`.split("\n").filter((line) => line.includes(name));
   expect({ status, said }).toEqual({ status: 0, said: [] });
 });
 
@@ -38,8 +44,24 @@ test("systemd finds little that is left open", (context) => {
   expect(status, stdout).toBe(0);
 });
 
+test("the template is the unit, but for what each server has of its own and what they share", () => {
+  const lines = (text: string) => text.split("\n").filter((line) => !line.startsWith("#"));
+  const added = lines(template).filter((line) => !lines(unit).includes(line));
+  expect(lines(unit).filter((line) => !lines(template).includes(line))).toHaveLength(3);
+  expect(added).toEqual([
+    "Description=Chatter, a streaming message service (%i)",
+    "Environment=CHATTER_DATA_DIR=%S/chatter-%i",
+    "Environment=CHATTER_LOG=nats://127.0.0.1:4222",
+    "Environment=CHATTER_REUSE_PORT=1",
+    "Environment=CHATTER_METRICS_ADDRESS=127.0.0.1:910%i",
+    "StateDirectory=chatter-%i",
+  ]);
+});
+
 test("its variables are settings, and it waits longer than the drain takes", () => {
-  const variables = valuesOf("Environment").map((value) => value.split("=")[0]!);
+  const variables = [...valuesOf("Environment"), ...valuesOf("Environment", template)].map(
+    (value) => value.split("=")[0]!,
+  );
   const known = Object.values(settings).map(({ variable }) => variable);
   expect(variables.filter((name) => name.startsWith("CHATTER_") && !known.includes(name))).toEqual(
     [],

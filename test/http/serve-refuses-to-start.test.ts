@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runServe } from "../support/run-serve.js";
+import { sharesPorts } from "../support/shares-ports.js";
 import { tempDir } from "../support/temp-dir.js";
 
 /** Arguments, what is said, and the exit status: 2 for wrong usage, 1 for all else. */
@@ -46,6 +47,14 @@ const refusals: Refusal[] = [
     () => [...demo, folder, "--port", takenPort()],
     /port \d+: address already in use/,
     1,
+  ],
+  [
+    "a port that it cannot share",
+    () => ["--demo", "--reuse-port"],
+    sharesPorts
+      ? /--reuse-port is for servers that share their log: give --log nats:/
+      : /--reuse-port needs Node.js 22.12 or newer, and this is \d/,
+    2,
   ],
   ["an invalid flag", () => ["--demo", "--colour"], /unknown option '--colour'/, 2],
   [

@@ -1,18 +1,26 @@
 import type { AddressInfo, Server } from "node:net";
 import { cannotListen } from "./errors.js";
 
+export interface ListenOnOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Whether other servers may listen on it, too. Default: false. */
+  readonly reusePort?: boolean;
+}
+
 /**
  * Resolves when the server listens; rejects with `failed_precondition` and the reason if it cannot.
  */
 export function listenOn(
   server: Server,
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, reusePort = false }: ListenOnOptions,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) =>
       reject(cannotListen({ host, port, reason: reasonOf(error), cause: error }));
     server.once("error", fail);
-    server.listen({ host, port, backlog: 4096 }, () => {
+    const options = { host, port, reusePort, backlog: 4096 };
+    server.listen(options, () => {
       server.off("error", fail);
       resolve();
     });

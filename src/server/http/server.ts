@@ -48,6 +48,11 @@ export interface ListenOptions {
   /** 0 chooses a free port. Default: 8080. */
   readonly port?: number;
   /**
+   * Whether other servers of this machine and user that have it set, too, may listen on the same
+   * port: the kernel spreads connections over them. Needs Node.js 22.12 or newer. Default: false.
+   */
+  readonly reusePort?: boolean;
+  /**
    * The absolute path of a Unix socket to listen on, instead of `host` and `port`; without `tls`.
    * The file that a dead server has left is replaced. Default: none.
    */
@@ -162,10 +167,11 @@ export async function listen(
     isUnix: options.path !== undefined,
   });
   const connections = trackConnections(port.server, http2);
-  const { host = "127.0.0.1", port: number = 8080, path, mode = 0o660 } = options;
+  const { host = "127.0.0.1", port: number = 8080, reusePort = false } = options;
+  const { path, mode = 0o660 } = options;
   const socket = path === undefined ? undefined : await listenOnSocket(port.server, { path, mode });
   if (path === undefined) {
-    await listenOn(port.server, { host, port: number });
+    await listenOn(port.server, { host, port: number, reusePort });
   }
   return {
     url: path === undefined ? urlOf(tls ? "https" : "http", port.server) : unixUrlOf(path),

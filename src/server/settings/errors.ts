@@ -58,6 +58,25 @@ export const modeWithoutSocket = defineUsageError(
 );
 
 /**
+ * `--reuse-port` was given to a Node.js that cannot share a port.
+ *
+ * Remedy: Run the server with a newer Node.js, or put a proxy in front of several ports.
+ */
+export const reusePortNeedsNode = defineUsageError(
+  "--reuse-port needs Node.js 22.12 or newer, and this is <node>",
+);
+
+/**
+ * `--reuse-port` was given with a log that only one server can have: each connection would meet
+ * another log.
+ *
+ * Remedy: Use NATS, see [scaling.md](scaling.md), or remove `--reuse-port`.
+ */
+export const reusePortNeedsNats = defineUsageError(
+  "--reuse-port is for servers that share their log: give --log nats://host:port, too",
+);
+
+/**
  * Nobody could log in: the server was given no accounts.
  *
  * Remedy: Do one of the three, see [accounts.md](accounts.md).

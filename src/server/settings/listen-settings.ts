@@ -8,6 +8,7 @@ import {
   halfACertificate,
   modeWithoutSocket,
   requiredWithoutAuthority,
+  reusePortNeedsNode,
   socketAndPort,
 } from "./errors.js";
 import type { SettingTable } from "./setting.js";
@@ -38,6 +39,13 @@ export const listenSettings = {
     variable: "CHATTER_LISTEN_MODE",
     description: "mode of that socket's file: who may connect",
     default: "660",
+  },
+  reusePort: {
+    flag: "--reuse-port",
+    variable: "CHATTER_REUSE_PORT",
+    description:
+      "share the port with other servers of this machine and user that have it set, too: the " +
+      "kernel spreads connections over them; needs --log nats:// and Node.js 22.12 or newer",
   },
   tlsCert: {
     flag: "--tls-cert <file>",
@@ -99,6 +107,8 @@ export interface ListenSettings {
   readonly path: string | undefined;
   /** Of its file. */
   readonly mode: number;
+  /** Whether other servers may listen on the same port. */
+  readonly reusePort: boolean;
   /** Undefined: no TLS. */
   readonly certificate: CertificateFiles | undefined;
   /** Whether clients must have a certificate. */
@@ -124,6 +134,7 @@ export function readListenSettings(reader: SettingReader<typeof listenSettings>)
     port: reader.count("port", 0, 65_535)!,
     path,
     mode: modeOf(reader),
+    reusePort: reusesPort(reader),
     certificate,
     clientRequired: reader.isSet("tlsClientRequired"),
     allowedOrigins: originsOf(reader),
@@ -143,13 +154,23 @@ function socketOf(reader: SettingReader<typeof listenSettings>): string | undefi
     }
     return undefined;
   }
-  const others = ["host", "port", "tlsCert", "tlsKey"] as const;
+  const others = ["host", "port", "reusePort", "tlsCert", "tlsKey"] as const;
   const other = others.find((name) => reader.isGiven(name));
   if (other !== undefined) {
     const { flag, variable } = listenSettings[other];
     throw socketAndPort({ flag: flag.split(" ")[0]!, variable });
   }
   return unixPathOf(url) ?? reader.wrong("listen", url, unixUrlRule);
+}
+
+/** Node took no notice of it before 22.12: servers would refuse each other's port. */
+function reusesPort(reader: SettingReader<typeof listenSettings>): boolean {
+  const { node } = process.versions;
+  const [major = 0, minor = 0] = node.split(".").map(Number);
+  if (reader.isSet("reusePort") && (major < 22 || (major === 22 && minor < 12))) {
+    throw reusePortNeedsNode({ node });
+  }
+  return reader.isSet("reusePort");
 }
 
 function modeOf(reader: SettingReader<typeof listenSettings>): number {

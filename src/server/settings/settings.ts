@@ -4,6 +4,7 @@ import {
   readAccountSettings,
   refuseDemoBeyondLoopback,
 } from "./account-settings.js";
+import { reusePortNeedsNats } from "./errors.js";
 import { issuerSettings } from "./issuer-settings.js";
 import { type LimitSettings, limitSettings, readLimitSettings } from "./limit-settings.js";
 import { type ListenSettings, listenSettings, readListenSettings } from "./listen-settings.js";
@@ -46,6 +47,9 @@ export function checkSettings(given: GivenSettings, signingKey?: string): ServeS
     new SettingReader(logSettings, given),
     new SettingReader(natsSettings, given),
   );
+  if (listen.reusePort && log.nats === undefined) {
+    throw reusePortNeedsNats();
+  }
   refuseDemoBeyondLoopback(given.demo === true, listen.host);
   const report = readReportSettings(new SettingReader(reportSettings, given));
   const accounts = readAccountSettings(
