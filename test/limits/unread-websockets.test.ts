@@ -7,9 +7,11 @@ import {
   binary,
   envelope,
   frame,
+  messagesOf,
   opcode,
   openingMessage,
   openRaw,
+  post,
   RawSocket,
   text,
 } from "../support/websocket-raw.js";
@@ -172,4 +174,17 @@ test("a call that neither side moves ends; one whose client has sent all may wai
   expect(waiting.closeCode).toBeUndefined();
   await othersAreServed(at.server);
   await until(() => waiting.body.includes("somebody else's"), "it is read");
+});
+
+test("a large message that comes with the opening message waits for the token, and is taken", async () => {
+  const { server, port } = await start();
+  const large = post("x".repeat(32 * KiB));
+  const raw = await openRaw(port, "Echoer").opened();
+  raw.write(openingMessage(withToken(server)), large.subarray(0, 20 * KiB));
+  await until(() => server.chatter.openCalls === 1, "the call is open");
+  await sleep(1_500); // Longer than a client may take that has no valid token.
+  raw.write(large.subarray(20 * KiB), text("null"));
+  await raw.closed();
+  expect(raw).toMatchObject({ closeCode: 1000, closeReason: "" });
+  expect(messagesOf(raw.body)[0]).toMatchObject({ message: "x".repeat(32 * KiB) });
 });

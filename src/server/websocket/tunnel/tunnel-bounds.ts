@@ -78,6 +78,7 @@ export class TunnelBounds {
           this.#upgrade.unread.belongTo(user);
           this.#upgrade.authenticated();
           this.#isTrusted = true;
+          clearTimeout(this.#tooMuch);
         }
         this.#open(socket);
       });
@@ -96,8 +97,7 @@ export class TunnelBounds {
     }
     // An error about its token is the better answer, and may be on its way.
     socket.isHeld = true;
-
-    this.#tooMuch = setTimeout(() => tooBig(socket, anonymousLargeMessage()), unknownMs);
+    this.#tooMuch ??= setTimeout(() => tooBig(socket, anonymousLargeMessage()), unknownMs);
   }
 
   /** A message was received or sent. */
