@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { afterEach } from "vitest";
 import { until } from "./websocket-service.js";
 
@@ -24,21 +25,37 @@ export const opcode = { more: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10
 
 /** One masked frame, as a client writes it; `bits` are added to its first byte. */
 export function frame(code: number, payload: string | Uint8Array = "", bits = 0x80): Buffer {
-  const body = Buffer.from(payload);
-  const mask = randomBytes(4);
-  const head =
-    body.length < 126
-      ? Buffer.from([bits | code, 0x80 | body.length])
-      : Buffer.from([bits | code, 0xff, ...longLength(body.length)]);
-  for (let i = 0; i < body.length; i++) {
-    body[i] = body[i]! ^ mask[i % 4]!;
+  // Not from a generator for secrets, which would be slow for many small frames.
+  const key = Math.floor(Math.random() * 2 ** 31);
+  const mask = Buffer.alloc(4);
+  mask.writeInt32LE(key);
+  const size = Buffer.byteLength(payload);
+  const body = new Int32Array(Math.ceil(size / 4));
+  const bytes = Buffer.from(body.buffer, 0, size);
+  if (typeof payload === "string") {
+    bytes.write(payload);
+  } else {
+    bytes.set(payload);
   }
-  return Buffer.concat([head, mask, body]);
+  for (let i = 0; i < body.length; i++) {
+    body[i] = body[i]! ^ key;
+  }
+  return Buffer.concat([Buffer.of(bits | code), maskedLength(size), mask, bytes]);
 }
 
-function longLength(length: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(length));
+/** In as few bytes as it takes (RFC 6455, 5.2). */
+function maskedLength(length: number): Buffer {
+  if (length < 126) {
+    return Buffer.of(0x80 | length);
+  }
+  const isLong = length > 0xffff;
+  const bytes = Buffer.alloc(isLong ? 9 : 3);
+  bytes[0] = 0x80 | (isLong ? 127 : 126);
+  if (isLong) {
+    bytes.writeBigUInt64BE(BigInt(length), 1);
+  } else {
+    bytes.writeUInt16BE(length, 1);
+  }
   return bytes;
 }
 
@@ -59,11 +76,9 @@ export function envelope(payload: string | Uint8Array, flags = 0): Buffer {
   return Buffer.concat([head, body]);
 }
 
-/** A client of its own making, to send what no library would, one byte at a time if need be. */
-export class RawSocket {
-  readonly socket: Socket;
-  /** The answer's headers, with its blank line; undefined until it is there. */
-  head: string | undefined;
+/** The client's end of a WebSocket on a connection, to send what no library would. */
+export class RawWebSocket<Connection extends Duplex = Duplex> {
+  readonly socket: Connection;
   /** Text messages of the server. */
   readonly texts: string[] = [];
   /** Binary messages of the server that are not empty. */
@@ -71,6 +86,8 @@ export class RawSocket {
   /** How many empty binary messages came. */
   heartbeats = 0;
   pings = 0;
+  /** The payloads of the server's pongs. */
+  readonly pongsReceived: Buffer[] = [];
   /** The server's close frame: 1005 for one without a code. */
   closeCode: number | undefined;
   closeReason = "";
@@ -80,50 +97,23 @@ export class RawSocket {
   closes = true;
   /** The connection has ended, one way or another. */
   ended = false;
-  #rest: Buffer = Buffer.alloc(0);
+  /** What came and is no whole frame yet. */
+  protected rest: Buffer = Buffer.alloc(0);
 
-  constructor(port: number, { path = "/", method = "GET", headers = {} }: RawOptions = {}) {
-    this.socket = connect(port, "127.0.0.1");
-    open.add(this.socket);
-    const all = {
-      Host: `127.0.0.1:${port}`,
-      Connection: "Upgrade",
-      Upgrade: "websocket",
-      "Sec-WebSocket-Version": "13",
-      "Sec-WebSocket-Key": randomBytes(16).toString("base64"),
-      ...headers,
-    };
-    const lines = Object.entries(all).filter(([, value]) => value !== undefined);
-    this.socket.write(
-      `${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`,
-    );
-    this.socket.on("data", (chunk: Buffer) => {
-      this.#rest = Buffer.concat([this.#rest, chunk]);
-      this.#read();
+  constructor(socket: Connection) {
+    this.socket = socket;
+    socket.on("data", (chunk: Buffer) => {
+      this.rest = Buffer.concat([this.rest, chunk]);
+      this.read();
     });
-    this.socket.on("error", () => {});
-    this.socket.on("close", () => {
+    socket.on("error", () => {});
+    socket.on("close", () => {
       this.ended = true;
-      open.delete(this.socket);
     });
-  }
-
-  get status(): number {
-    return Number(this.head?.split(" ")[1]);
-  }
-
-  /** What came after the headers of an answer that is not an upgrade. */
-  get answer(): string {
-    return this.#rest.toString();
   }
 
   write(...frames: Uint8Array[]): this {
     this.socket.write(Buffer.concat(frames));
-    return this;
-  }
-
-  async opened(): Promise<this> {
-    await until(() => this.head !== undefined);
     return this;
   }
 
@@ -137,24 +127,15 @@ export class RawSocket {
     return Buffer.concat(this.chunks);
   }
 
-  #read(): void {
-    if (this.head === undefined) {
-      const end = this.#rest.indexOf("\r\n\r\n");
-      if (end < 0) {
-        return;
-      }
-      this.head = this.#rest.subarray(0, end + 4).toString();
-      this.#rest = this.#rest.subarray(end + 4);
-    }
-    if (this.status === 101) {
-      while (this.#readFrame()) {
-        // Until what is left is no whole frame.
-      }
+  /** Reads all frames that are whole. */
+  protected read(): void {
+    while (this.#readFrame()) {
+      // Until what is left is no whole frame.
     }
   }
 
   #readFrame(): boolean {
-    const bytes = this.#rest;
+    const bytes = this.rest;
     if (bytes.length < 2) {
       return false;
     }
@@ -169,7 +150,7 @@ export class RawSocket {
     if (bytes.length < end) {
       return false;
     }
-    this.#rest = bytes.subarray(end);
+    this.rest = bytes.subarray(end);
     this.#take(bytes[0]! & 15, bytes.subarray(2 + extra, end));
     return true;
   }
@@ -192,6 +173,9 @@ export class RawSocket {
           this.write(frame(opcode.pong, payload));
         }
         break;
+      case opcode.pong:
+        this.pongsReceived.push(payload);
+        break;
       case opcode.close:
         this.closeCode = payload.length < 2 ? 1005 : payload.readUInt16BE(0);
         this.closeReason = payload.subarray(2).toString();
@@ -200,6 +184,58 @@ export class RawSocket {
           this.socket.end();
         }
         break;
+    }
+  }
+}
+
+/** One over HTTP/1.1, which it asks for by hand, too. */
+export class RawSocket extends RawWebSocket<Socket> {
+  /** The answer's headers, with its blank line; undefined until it is there. */
+  head: string | undefined;
+
+  constructor(port: number, { path = "/", method = "GET", headers = {} }: RawOptions = {}) {
+    super(connect(port, "127.0.0.1"));
+    open.add(this.socket);
+    const all = {
+      Host: `127.0.0.1:${port}`,
+      Connection: "Upgrade",
+      Upgrade: "websocket",
+      "Sec-WebSocket-Version": "13",
+      "Sec-WebSocket-Key": randomBytes(16).toString("base64"),
+      ...headers,
+    };
+    const lines = Object.entries(all).filter(([, value]) => value !== undefined);
+    this.socket.write(
+      `${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`,
+    );
+    this.socket.on("close", () => open.delete(this.socket));
+  }
+
+  get status(): number {
+    return Number(this.head?.split(" ")[1]);
+  }
+
+  /** What came after the headers of an answer that is not an upgrade. */
+  get answer(): string {
+    return this.rest.toString();
+  }
+
+  async opened(): Promise<this> {
+    await until(() => this.head !== undefined);
+    return this;
+  }
+
+  protected override read(): void {
+    if (this.head === undefined) {
+      const end = this.rest.indexOf("\r\n\r\n");
+      if (end < 0) {
+        return;
+      }
+      this.head = this.rest.subarray(0, end + 4).toString();
+      this.rest = this.rest.subarray(end + 4);
+    }
+    if (this.status === 101) {
+      super.read();
     }
   }
 }
