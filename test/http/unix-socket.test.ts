@@ -86,6 +86,7 @@ describe("chatter serve --listen", () => {
   test.each([
     ["a host", { listen: "unix:/run/a", host: "::1" }, /excludes --host \(CHATTER_HOST\)/],
     ["a port", { listen: "unix:/run/a", port: "80" }, /excludes --port \(CHATTER_PORT\)/],
+    ["a shared port", { listen: "unix:/run/a", reusePort: true }, /excludes --reuse-port/],
     ["TLS", { listen: "unix:/run/a", tlsCert: "a", tlsKey: "b" }, /excludes --tls-cert/],
     ["another URL", { listen: "http://localhost" }, /--listen .*must be unix: and an absolute/],
     ["a relative path", { listen: "unix:a.sock" }, /--listen .*absolute path/],

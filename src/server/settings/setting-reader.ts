@@ -19,9 +19,9 @@ export class SettingReader<Table extends SettingTable> {
     return this.#given[name] === true;
   }
 
-  /** Whether it was given, by a flag or a variable. */
+  /** Whether it was given, by a flag or a variable. A "no" is as good as nothing. */
   isGiven(name: keyof Table & string): boolean {
-    return this.#given[name] !== undefined;
+    return (this.#given[name] ?? false) !== false;
   }
 
   /** Text that is not empty. */
