@@ -15,8 +15,8 @@ export interface Build {
 }
 
 /**
- * Compiles Chatter and its peers with tsc. Run by tsx they would all be slower: it wraps
- * every function that is made, so that it keeps its name.
+ * Compiles Chatter and its peers with tsc. With tsx they would all be slower: it wraps every
+ * function that is created, so that it keeps its name.
  */
 export async function buildServers(): Promise<Build> {
   // Inside node_modules, so that imports are found from there and nothing is committed.

@@ -11,7 +11,7 @@ import type { Report, Row } from "./report.js";
 import { circle, line, polyline, rect, svg, text } from "./svg.js";
 import { messageCounts, subscriberCounts } from "./works/growth.js";
 
-/** Beside the pairs that have a figure to reach: Chatter is not cheaper everywhere. */
+/** Besides the pairs with a target: Chatter is not cheaper everywhere. */
 const alsoShown = [
   { work: "ingest-1", peer: "ws" },
   { work: "ingest-16", peer: "grpc-js" },
@@ -24,7 +24,10 @@ const report = JSON.parse(readFileSync(process.argv[2]!, "utf8")) as Report;
 writeFileSync(join(root, "docs", "benchmarks-ratios.svg"), ratiosChart());
 writeFileSync(join(root, "docs", "benchmarks-growth.svg"), growthChart());
 
-/** One bar for each pair, on a logarithmic scale, from 1: right of it Chatter is cheaper. */
+/**
+ * One bar for each pair, on a logarithmic scale, starting at 1: to the right of it, Chatter is
+ * cheaper.
+ */
 function ratiosChart(): string {
   const shown = [...pairs, ...alsoShown]
     .flatMap(({ work, peer }) =>
@@ -69,7 +72,10 @@ interface Series {
   readonly points: readonly (readonly [x: number, y: number | undefined])[];
 }
 
-/** Cost a delivery by subscribers, and what a log of 1,000 messages takes beside larger ones. */
+/**
+ * The cost of a delivery by number of subscribers, and the cost of a log of 1,000 messages beside
+ * larger ones.
+ */
 function growthChart(): string {
   const fanOut = (server: Row["server"]) =>
     subscriberCounts.map((n) => [n, rowOf(`growth-fanout-${n}`, server)?.cost] as const);

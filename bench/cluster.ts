@@ -32,10 +32,10 @@ const loads: readonly PostLoad[] = [
   { streams: 256, outstanding: 1 },
   { streams: 1, outstanding: 256 },
 ];
-/** The work of which a profile is taken. */
+/** The work that is profiled. */
 const profiled = { shape: { servers: 2, nodes: 3 }, load: { streams: 256, outstanding: 1 } };
 
-/** What all rounds of a shape have found. */
+/** The results of all rounds of a shape. */
 interface Found {
   readonly shape: Shape;
   readonly posts: PostSample[][];
@@ -109,7 +109,7 @@ async function withDeployment(
 }
 
 async function measure(deployment: Deployment, { posts, latency }: Found): Promise<void> {
-  await measurePosts(deployment, loads[1]!, durationMs); // What is new is slow.
+  await measurePosts(deployment, loads[1]!, durationMs); // New processes are slow.
   for (const [i, load] of loads.entries()) {
     posts[i]!.push(await measurePosts(deployment, load, durationMs));
   }
@@ -149,7 +149,7 @@ function rowOf({ shape, posts, latency }: Found) {
   };
 }
 
-/** With three digits: what is beyond is noise. */
+/** With three digits: further ones are noise. */
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return Number(sorted[Math.floor(sorted.length / 2)]!.toPrecision(3));

@@ -1,6 +1,6 @@
 /*
- * The embedded log with rooms, without a server: `npx tsx bench/log.ts`. Each piece of work is done
- * in a process of its own, in a folder of TMPDIR.
+ * The embedded log with rooms, without a server: `npx tsx bench/log.ts`. Each piece of work runs in
+ * a process of its own, in a folder of TMPDIR.
  */
 
 import { execFile } from "node:child_process";

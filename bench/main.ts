@@ -106,12 +106,12 @@ async function reportWorks(): Promise<void> {
   process.exitCode = report.rows.some(({ failed }) => failed !== undefined) ? 1 : 0;
 }
 
-/** Writes a report to the file that was asked for, or else to `bench/results`, if all was run. */
+/** Writes a report to the given file, or to `bench/results` if everything was run. */
 async function save(report: object, name: string | undefined): Promise<void> {
   const file = options.json ?? (name && join(root, "bench", "results", `${name}.json`));
   if (file !== undefined) {
     await mkdir(dirname(file), { recursive: true });
-    // Numbers of one list on one line, as the formatter has them.
+    // Puts the numbers of a list on one line, as the formatter does.
     const json = JSON.stringify(report, null, 2).replace(/\[[\d.,\s]+\]/g, (list) =>
       list.replace(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]"),
     );

@@ -22,7 +22,10 @@ interface Known {
   readonly attacks: readonly string[];
 }
 
-/** The options of `npm run bench`; wrong ones end the process with status 2 and a line that says why. */
+/**
+ * The options of `npm run bench`; invalid ones end the process with status 2 and a line that says
+ * why.
+ */
 export function parseOptions({ works, attacks }: Known): Options {
   const program = new Command("bench")
     .description("Chatter against what people would pick instead, on this machine, side by side.")
@@ -53,7 +56,7 @@ export function parseOptions({ works, attacks }: Known): Options {
       "write the results here (default: bench/results, if all was run)",
       (file) => {
         try {
-          appendFileSync(file, ""); // They come in half an hour: too late to find out.
+          appendFileSync(file, ""); // The results come in half an hour: too late to find out.
         } catch (error) {
           throw new InvalidArgumentError((error as Error).message);
         }

@@ -1,16 +1,16 @@
 import type { ServerName } from "./servers.js";
 
-/** What Chatter is to reach against a peer: the peer's cost divided by its own. */
+/** What Chatter should reach against a peer: the peer's cost divided by its own. */
 export interface Pair {
   readonly work: string;
   readonly peer: ServerName;
   readonly log: "memory" | "durable";
-  /** Undefined: it is reported, whatever it is. */
+  /** Undefined: it is only reported. */
   readonly least?: number;
   readonly aim?: number;
 }
 
-/** The pairs that count; `--quick` runs these alone. */
+/** The pairs that count; `--quick` runs only these. */
 export const pairs: readonly Pair[] = [
   { work: "replay", peer: "grpc-js", log: "memory", least: 30, aim: 60 },
   { work: "replay", peer: "grpc-js", log: "durable", least: 15, aim: 30 },

@@ -1,4 +1,4 @@
-/** Says on standard error what is being done: one line that changes on a terminal. */
+/** Shows on standard error what is being done: one line that changes on a terminal. */
 export function createProgress(): { say(text: string): void; clear(): void } {
   const { stderr } = process;
   if (!stderr.isTTY) {

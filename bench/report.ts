@@ -94,7 +94,7 @@ function median(values: readonly (number | undefined)[]): number | undefined {
   return rounded((sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2);
 }
 
-/** Four digits: what is beyond is noise. */
+/** Four digits: further ones are noise. */
 function rounded(value: number): number {
   return Number(value.toPrecision(4));
 }
@@ -113,7 +113,7 @@ export function rowsTable(rows: readonly Row[]): string {
   return table(cells);
 }
 
-/** The ratios beside the figures to reach. */
+/** The ratios beside their targets. */
 export function ratiosTable(ratios: readonly Ratio[]): string {
   return table(
     ratios.map(({ work, peer, log, ratio }) => {

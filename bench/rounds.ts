@@ -1,10 +1,10 @@
 import { type Server, type ServerName, type StartOptions, startServer } from "./servers.js";
 import type { Sample, Session, Sizes, Work } from "./work.js";
 
-/** No step of a work takes so long unless something hangs. */
+/** No step of a work takes this long unless something hangs. */
 const stepTimeoutMs = 180_000;
 
-/** What became of a work on one server: samples, or why there are none. */
+/** The result of a work on one server: samples, or why there are none. */
 export interface Result {
   readonly work: string;
   readonly unit: string;
@@ -20,7 +20,7 @@ export interface RunOptions extends StartOptions {
   readonly progress: (text: string) => void;
 }
 
-/** Runs a work on its servers, round by round in turn. Does not reject. */
+/** Runs a work on its servers, round by round in turn. Never rejects. */
 export async function runWork(
   work: Work,
   servers: readonly ServerName[],
@@ -59,7 +59,7 @@ export async function runWork(
   }));
 }
 
-/** One server at one work. */
+/** One server doing one work. */
 class Entrant {
   readonly samples: Sample[] = [];
   failed: string | undefined;

@@ -8,7 +8,7 @@ const stopTimeoutMs = 10_000;
 /** A server in a process of its own. */
 export interface ServerProcess {
   readonly port: number;
-  /** How long it took from the start of the process until it listened. */
+  /** Time from the start of the process until it listened. */
   readonly startMs: number;
   usage(): Promise<Usage>;
   /** Ends the process, and waits until it is gone. */
@@ -19,24 +19,24 @@ export interface ServerProcessOptions {
   /** The module to run, and its arguments. */
   readonly module: string;
   readonly args?: readonly string[];
-  /** The module that is loaded before: `servers/usage.ts`, built. */
+  /** The module that is loaded first: `servers/usage.ts`, built. */
   readonly usageModule: string;
-  /** A folder for its CPU profile. Default: none is taken. */
+  /** A folder for its CPU profile. Default: none is recorded. */
   readonly profileTo?: string;
-  /** Whether to show what it says on standard error. */
+  /** Whether to show its standard error. */
   readonly verbose: boolean;
 }
 
 const running = new Set<ChildProcess>();
 
-/** Kills every server that is still there. */
+/** Kills every server that is still running. */
 export function killServers(): void {
   for (const child of running) {
     child.kill("SIGKILL");
   }
 }
 
-/** Starts a server and waits until it says where it listens. */
+/** Starts a server and waits until it reports its address. */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const { profileTo } = options;
   const start = performance.now();
@@ -46,7 +46,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
       options.usageModule,
       ...(profileTo ? ["--cpu-prof", "--cpu-prof-dir", profileTo] : []),
     ],
-    // Standard error is where Chatter writes a line a call: it is written, to nowhere.
+    // Chatter writes a line for each call to standard error: it is written, to nowhere.
     stdio: ["ignore", "pipe", options.verbose ? "inherit" : "ignore", "ipc"],
   });
   running.add(child);
@@ -93,7 +93,7 @@ function portOf(child: ChildProcess): Promise<number> {
   });
 }
 
-/** Rejects after that time; holds nothing up. */
+/** Rejects after that time; does not keep the process alive. */
 function timeout(ms: number): Promise<never> {
   return new Promise((_, reject) => {
     setTimeout(() => reject(new Error(`the server has not started in ${ms} ms`)), ms).unref();

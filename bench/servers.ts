@@ -23,17 +23,17 @@ export type ServerName = (typeof serverNames)[number];
 /** The wire that a work uses to reach a server. */
 export type Wire = "grpc" | "ws";
 
-/** A server that runs, as works see it. */
+/** A running server, as works see it. */
 export interface Server {
   readonly name: ServerName;
   readonly port: number;
-  /** Undefined for servers that ask for none. */
+  /** Undefined for servers without tokens. */
   readonly token: string | undefined;
   /** The folder of Chatter's log; undefined for others. */
   readonly dataDir: string | undefined;
   connect(wire: Wire): Promise<Connection>;
   usage(): Promise<Usage>;
-  /** Stops and starts it; what it keeps on disk stays. Resolves to the milliseconds of the start. */
+  /** Stops and starts it; its data on the disk stays. Resolves to the milliseconds of the start. */
   restart(): Promise<number>;
   stop(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/* The few shapes that the charts are made of. */
+/* The few shapes of the charts. */
 
 const round = (value: number) => Math.round(value * 10) / 10;
 const escaped = (value: string) =>

@@ -1,10 +1,10 @@
 import type { Server, ServerName } from "./servers.js";
 
-/** What a round of a work has found. */
+/** The result of a round of a work. */
 export interface Sample {
   /** In the work's unit. */
   readonly cost: number;
-  /** Messages a second; for a fan-out each delivery is one. */
+  /** Messages a second; in a fan-out each delivery is one. */
   readonly perSecond?: number;
   /** Milliseconds. */
   readonly p50?: number;
@@ -17,7 +17,7 @@ export interface Sample {
 
 /** A work on one server. */
 export interface Session {
-  /** Does the work once. Rejects if anything was not as it should be. */
+  /** Does the work once. Rejects if anything was wrong. */
   round(): Promise<Sample>;
   /** Closes its connections. */
   end(): void;
@@ -29,7 +29,7 @@ export interface Work {
   /** What `cost` counts. */
   readonly unit: "CPU µs a message" | "KiB a subscriber" | "ms p99";
   readonly servers: readonly ServerName[];
-  /** Whether each round needs servers that have done nothing before. Default: no. */
+  /** Whether each round needs fresh servers. Default: no. */
   readonly fresh?: boolean;
   prepare(server: Server, sizes: Sizes): Promise<Session>;
 }
@@ -39,7 +39,7 @@ export interface Sizes {
   readonly quick: boolean;
 }
 
-/** What something took of a server. */
+/** The resources of a server that something used. */
 export interface Measured {
   readonly cpuMicros: number;
   readonly seconds: number;
@@ -47,7 +47,7 @@ export interface Measured {
   readonly rssMiB: number;
 }
 
-/** Runs something and says what it took. */
+/** Runs something and measures what it used. */
 export async function measure(server: Server, run: () => Promise<void>): Promise<Measured> {
   const before = await server.usage();
   const start = performance.now();

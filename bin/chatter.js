@@ -20,7 +20,7 @@ async function registerTypeScript() {
   }
 }
 
-/** Runs what is there; resolves to why nothing can be run, or to undefined. */
+/** Runs the existing files; resolves to the reason if none can be run, or to undefined. */
 async function run() {
   if (existsSync(source) && (await registerTypeScript())) {
     await import(source.href);

@@ -1,7 +1,6 @@
 /*
  * A bot in every room that its account may read: asked "!time", it answers in the room where it was
- * asked. Rooms that are new need not be told to it. In a project of your own the import is from
- * "chatter".
+ * asked. It notices new rooms by itself. In a project of your own, import from "chatter".
  */
 import { createChatterClient } from "../src/client/node.js";
 

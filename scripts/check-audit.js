@@ -1,6 +1,6 @@
 // Asks the registry for known vulnerabilities in the dependencies that the package brings to others,
 // and fails if one is high or critical. A registry that cannot be reached, or that has no
-// such service, as mirrors often have none, is passed over with a line that says so.
+// such service, as mirrors often have none, is skipped with a line that says so.
 import { spawnSync } from "node:child_process";
 
 /** Nobody there, or nobody who answers this question. */

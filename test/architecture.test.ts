@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Who may import whom, from the ground up. A file may import what lies beside it, too. */
+/** Which part may import which, from the ground up. A file may also import those beside it. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   "src/gen": [],
   "src/async": [],
@@ -83,7 +83,7 @@ const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8"
   .filter((name) => name.endsWith(".ts"))
   .map((name) => join("src", name));
 
-/** What each file imports, of the project's own files. */
+/** The project's own files that each file imports. */
 const imports = new Map(files.map((file) => [file, importsOf(file)]));
 
 function importsOf(file: string): string[] {

@@ -12,7 +12,7 @@ const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclud
 }).split("\n");
 const pages = files.filter((path) => /^([^/]+|(docs|examples)\/.*)\.md$/.test(path));
 
-/** The places in a page that a link can lead to, as they are made of its headings. */
+/** The anchors in a page, as they are made from its headings. */
 function placesOf(path: string): Set<string> {
   const text = read(path).replace(/```[\s\S]*?```/g, "");
   const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading!);

@@ -5,18 +5,23 @@ export interface Target {
   readonly token: string;
 }
 
-/** What somebody does to the server, from one address. */
+/** What an attacker does to the server, from one address. */
 export interface Attack {
   readonly name: string;
-  /** What it does, for the table. */
+  /** A description, for the table. */
   readonly title: string;
   /** Whether it needs a valid token. */
   readonly withToken: boolean;
-  /** Goes on until the signal aborts, whatever the server does. Rejects for a fault of its own alone. */
+  /**
+   * Continues until the signal aborts, whatever the server does. Rejects only for faults of its
+   * own.
+   */
   run(target: Target, signal: AbortSignal): Promise<void>;
 }
 
-/** What a bystander may wait at the most, and what the server may hold beyond what it held before. */
+/**
+ * How long a bystander may wait at most, and how much more memory the server may hold than before.
+ */
 export const aims = {
   withoutToken: { p99Ms: 100, rssMiB: 64 },
   withToken: { p99Ms: 250 },

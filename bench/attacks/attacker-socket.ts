@@ -18,10 +18,13 @@ export class AttackerSocket {
     socket
       .on("end", end)
       .on("close", end)
-      .on("error", () => {}); // It is refused or cut: that is what is tried.
+      .on("error", () => {}); // It is refused or cut off: that is what the attack tries.
   }
 
-  /** Opens a connection; undefined if the server takes none. It is destroyed when the signal aborts. */
+  /**
+   * Opens a connection; undefined if the server accepts none. It is destroyed when the signal
+   * aborts.
+   */
   static async open(port: number, signal: AbortSignal): Promise<AttackerSocket | undefined> {
     if (signal.aborted) {
       return undefined;
@@ -45,18 +48,18 @@ export class AttackerSocket {
     return this.#ended;
   }
 
-  /** Called with all that comes. */
+  /** Called with everything that arrives. */
   onData(take: (bytes: Buffer) => void): void {
     this.#socket.on("data", take);
   }
 
-  /** Throws away all that comes. */
+  /** Throws away everything that arrives. */
   drain(): this {
     this.#socket.resume();
     return this;
   }
 
-  /** Writes, and waits while the server takes no more, but never for longer than half a second. */
+  /** Writes, and waits while the server reads no more, but never for longer than half a second. */
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#ended || this.#socket.write(bytes)) {
       await new Promise((resolve) => setImmediate(resolve));
@@ -77,7 +80,7 @@ export class AttackerSocket {
   }
 }
 
-/** Does something on this many connections at once, on a new one whenever one has ended. */
+/** Runs a task on this many connections at once, with a new connection whenever one has ended. */
 export async function onConnections(
   count: number,
   port: number,

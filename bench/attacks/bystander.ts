@@ -1,20 +1,20 @@
 /*
- * The process of somebody who uses the server meanwhile, by the client library: posts ten times a
- * second, reads what was posted by a subscription, and asks for /livez on new connections. Sends
- * how long each took, and how often something failed, when asked.
+ * The process of a bystander, who uses the client library: posts ten times a second, reads the
+ * posts with a subscription, and requests /livez on new connections. When asked, it sends how long
+ * each took, and how often something failed.
  */
 import { get } from "node:http";
 import { createChatterClient } from "../../src/client/node.js";
 
 /** What the bystander has seen since it was last asked. */
 export interface Seen {
-  /** Milliseconds of each post from its sending to its answer, and to its event. */
+  /** Milliseconds from the sending of each post to its answer, and to its event. */
   readonly posts: readonly number[];
   readonly events: readonly number[];
   /** Milliseconds of each request on a connection of its own. */
   readonly probes: readonly number[];
   readonly failures: readonly string[];
-  /** Milliseconds that the oldest post has been waiting. */
+  /** How long the oldest unanswered post has been waiting, in milliseconds. */
   readonly waitingMs: number;
 }
 

@@ -4,7 +4,7 @@ import { AttackerSocket, onConnections, untilEnded } from "./attacker-socket.js"
 const crlf = "\r\n";
 const message = Buffer.concat([Buffer.of(0, 0, 0, 0, 2), Buffer.from("{}")]);
 
-/** A call that never ends, and behind it as many requests as the server takes. */
+/** A call that never ends, and behind it as many pipelined requests as the server accepts. */
 const pipelinedHeads: Attack = {
   name: "pipelined-heads",
   title: "20 connections of HTTP/1.1 with 990 requests of 15 KB behind one that does not end",
@@ -28,7 +28,7 @@ const pipelinedHeads: Attack = {
     }),
 };
 
-/** Connections that say nothing, or only the beginning of a head. */
+/** Connections that send nothing, or only the beginning of a request's headers. */
 const halfHeads: Attack = {
   name: "half-heads",
   title: "2,000 connections that send half of a head",

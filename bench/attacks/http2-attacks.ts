@@ -19,7 +19,7 @@ const unknownFrame = 99;
 /** Frames without end. */
 type Frames = Generator<Buffer, never>;
 
-/** Frames as fast as the server takes them, on four connections. */
+/** Frames as fast as the server reads them, on four connections. */
 function flood(
   name: string,
   title: string,
@@ -80,7 +80,7 @@ function resets(
   };
 }
 
-/** Messages that are never whole, in DATA frames of one byte, on 1,000 streams. */
+/** Messages that are never complete, in DATA frames of one byte, on 1,000 streams. */
 function oneByteFrames(
   name: string,
   title: string,
@@ -110,7 +110,7 @@ function oneByteFrames(
   };
 }
 
-/** Streams that each hold a message of 512 KiB that lacks its last byte. */
+/** Streams, each with a message of 512 KiB that lacks its last byte. */
 const unfinishedMessages: Attack = {
   name: "unfinished-messages",
   title: "400 posting streams, each with a message of 512 KiB that lacks its last byte",
@@ -181,7 +181,7 @@ const postingFlood: Attack = {
   },
 };
 
-/** If-None-Match, named again and again by its place in HPACK's table. */
+/** If-None-Match, named again and again by its index in HPACK's table. */
 function* blanks(): Frames {
   const get = headerBlock({ ":method": "GET", ":authority": "localhost", ":path": "/" }).subarray(
     1,
@@ -216,7 +216,7 @@ function* calls(block: Buffer): Frames {
   }
 }
 
-/** Calls, each followed by a frame for which the server has to reset it by itself. */
+/** Calls, each followed by a frame that makes the server reset it. */
 function* madeToReset(block: Buffer, fault: (id: number) => Buffer): Frames {
   for (let id = 1; ; id += 2) {
     yield headers(id, block);
@@ -309,7 +309,7 @@ function blockOf(path: string, token?: string): Buffer {
 
 /** The headers of a GET. */
 function getBlock(path: string): Buffer {
-  // The first byte of every block is POST, from HPACK's own table.
+  // The first byte of every header block is POST, from HPACK's own table.
   return headerBlock({ ":method": "GET", ":authority": "localhost", ":path": path }).subarray(1);
 }
 

@@ -3,7 +3,7 @@ import type { Build } from "../build.js";
 import { type Attack, aims } from "./attack.js";
 import { abandonTrials, runTrial, type Trial } from "./trial.js";
 
-/** What was found, as it is written: `--json FILE`. */
+/** The results as they are written: `--json FILE`. */
 export interface AttackReport {
   readonly machine: string;
   /** ISO 8601, UTC. */
@@ -61,7 +61,7 @@ export function attackTable({ trials }: AttackReport): string {
     .join("\n");
 }
 
-/** The trials in which the server was lost, or somebody was not served at all. */
+/** The trials in which the server failed, or a bystander was not served at all. */
 export function lostTrials({ trials }: AttackReport): Trial[] {
   return trials.filter(
     ({ lost, during, after, withToken, rssMiB }) =>

@@ -9,7 +9,7 @@ import { percentiles } from "../work.js";
 import type { Attack } from "./attack.js";
 import type { Seen } from "./bystander.js";
 
-/** A server that holds more than this has lost; it is killed before it takes the machine. */
+/** A server that holds more than this has failed; it is killed before it exhausts the machine. */
 const mostRssMiB = 2048;
 
 /** How long each part of a trial takes, in milliseconds. */
@@ -26,7 +26,7 @@ export interface Service {
   readonly failures: number;
 }
 
-/** What an attack did to the server, and to the bystander. */
+/** The effect of an attack on the server, and on the bystander. */
 export interface Trial {
   readonly attack: string;
   readonly title: string;
@@ -34,9 +34,9 @@ export interface Trial {
   readonly before: Service;
   readonly during: Service;
   readonly after: Service;
-  /** What the server held in memory, in MiB: before, at most, and at the end. */
+  /** The server's memory, in MiB: before, maximum, and at the end. */
   readonly rssMiB: { readonly before: number; readonly most: number; readonly after: number };
-  /** What the server has lost by: it ended, or it held more than 2 GiB. */
+  /** Why the server has failed: it ended, or it held more than 2 GiB. */
   readonly lost?: string;
 }
 
@@ -64,7 +64,7 @@ export async function runTrial(attack: Attack, build: Build, times: TrialTimes):
       server.tokenOf("alice"),
     ]);
     await sleep(1500);
-    await ask(bystander); // What was compiled and connected first is nobody's wait.
+    await ask(bystander); // Waits for code to be compiled and connections to be made do not count.
     const rss = watchRss(server.child);
     const before = await serviceOf(bystander, times.before);
     const rssBefore = rss.now();
@@ -74,7 +74,7 @@ export async function runTrial(attack: Attack, build: Build, times: TrialTimes):
       server.url.split(":").at(-1)!,
       server.tokenOf("mallory"),
     ]);
-    // It stands for another machine: what it computes is not to be taken from the server.
+    // It stands for another machine: its CPU time is not to be taken from the server.
     setPriority(attacker.pid!, constants.priority.PRIORITY_LOW);
     const during = await serviceOf(bystander, times.during);
     attacker.kill("SIGKILL");
@@ -152,12 +152,12 @@ async function ask(bystander: ChildProcess): Promise<Seen> {
   return (await answer)[0] as Seen;
 }
 
-/** Lets time go by, and says how the bystander was served meanwhile. */
+/** Lets time pass, and returns how the bystander was served meanwhile. */
 async function serviceOf(bystander: ChildProcess, ms: number): Promise<Service> {
   await sleep(ms);
   const { posts, events, probes, failures, waitingMs } = await ask(bystander);
   const waits = [...posts, ...events, ...probes];
-  // A post that is not answered yet has waited for that long at least.
+  // An unanswered post has waited at least this long.
   const { p50 = Number.NaN, p99 = Number.NaN } = percentiles(
     Float64Array.from(waitingMs > 0 ? [...waits, waitingMs] : waits),
   );
@@ -168,7 +168,7 @@ function tenths(ms: number): number {
   return Math.round(ms * 10) / 10;
 }
 
-/** Looks at what a process holds, ten times a second, and kills it when it is too much. */
+/** Checks a process's memory ten times a second, and kills the process when it is too much. */
 function watchRss(child: ChildProcess): { now(): number; most(): number } {
   let most = 0;
   const now = () => {

@@ -19,7 +19,7 @@ const halfMessages: Attack = {
   },
 };
 
-/** Reflection whose answers are not taken, and 8 MiB of requests. */
+/** Reflection whose answers are not read, and 8 MiB of requests. */
 const unreadReflection: Attack = {
   name: "unread-reflection",
   title: "100 reflection calls through the tunnel, 8 MiB each, whose answers are not taken",
@@ -49,7 +49,7 @@ const unreadReflection: Attack = {
 
 export const webSocketAttacks: readonly Attack[] = [halfMessages, unreadReflection];
 
-/** Opens connections, does something with each, all at once, and keeps them. */
+/** Opens connections, runs a task with each, all at once, and keeps them open. */
 async function openMany(
   port: number,
   count: number,

@@ -8,7 +8,7 @@ import { type ServerProcess, startServerProcess } from "../server-process.js";
 import { logIn } from "../servers.js";
 import { type NatsNodes, startNodes } from "./nats-nodes.js";
 
-/** What is measured: servers and where their log is. */
+/** What is measured: servers, and where their log is. */
 export interface Shape {
   readonly servers: number;
   /** NATS nodes; 0: the embedded log, of one server. */

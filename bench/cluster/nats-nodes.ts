@@ -9,12 +9,12 @@ import { pause } from "../work.js";
 
 const startTimeoutMs = 20_000;
 
-/** Clock ticks a second in /proc: the same on every Linux there is. */
+/** Clock ticks a second in /proc: the same on every Linux. */
 const ticksPerSecond = 100;
 
 /** nats-server processes with JetStream: one, or a cluster. */
 export interface NatsNodes {
-  /** What `--log` takes. */
+  /** The value of `--log`. */
   readonly url: string;
   /** CPU time of all nodes so far, in microseconds. */
   cpuMicros(): number;

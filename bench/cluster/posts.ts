@@ -3,13 +3,13 @@ import { TextChecker } from "../load/texts.js";
 import { pause } from "../work.js";
 import type { Cpu, Deployment } from "./deployment.js";
 
-/** Streams on one connection at most. */
+/** Maximum number of streams on one connection. */
 const streamsPerConnection = 64;
 
-/** How posts come: echo streams, spread over the servers evenly. */
+/** How posts are made: by echo streams, spread evenly over the servers. */
 export interface PostLoad {
   readonly streams: number;
-  /** Posts of each stream that wait for their echo at the same time. */
+  /** Number of posts of each stream that wait for their echo at the same time. */
   readonly outstanding: number;
 }
 
@@ -20,7 +20,7 @@ export interface PostSample {
   readonly cpuMicros: Cpu;
 }
 
-/** Posts for that long, each stream the next one when an echo is back; checks every echo. */
+/** Posts for that long, each stream the next text when an echo is back; checks every echo. */
 export async function measurePosts(
   deployment: Deployment,
   { streams, outstanding }: PostLoad,

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** What the time of a profile is assigned by: the first that fits the place of a function. */
+/** The categories of a profile's time: the first that matches a function's location counts. */
 const parts: readonly (readonly [name: string, isIn: RegExp])[] = [
   ["client of NATS (@nats-io)", /@nats-io/],
   ["engine on NATS (src/server/log)", /src\/server\/log\//],
@@ -20,7 +20,7 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
-/** Where the time of a process went that was not idle, in percent, most first. */
+/** Where a process spent the time in which it was not idle, in percent, largest first. */
 export async function summariseProfile(folder: string): Promise<Record<string, number>> {
   const [file] = (await readdir(folder)).filter((name) => name.endsWith(".cpuprofile"));
   const profile: CpuProfile = JSON.parse(await readFile(join(folder, file!), "utf8"));

@@ -1,25 +1,25 @@
 /*
- * The load client's view of a server, the same for gRPC and WebSocket. It is made to cost
- * little: frames are written and read by hand, what is posted is encoded beforehand.
+ * The load client's view of a server, the same for gRPC and WebSocket. It is made to cost little:
+ * frames are written and parsed by hand, and posts are encoded beforehand.
  */
 
 export type Method = "listener" | "echoer" | "history" | "subscribe";
 
-/** Takes each message of a response where it lies; the bytes are gone after the call. */
+/** Gets each message of a response in place; the bytes are gone after the call. */
 export type Receive = (bytes: Buffer, start: number, end: number) => void;
 
 /** One stream. */
 export interface Channel {
-  /** Resolves when the response's head is here. */
+  /** Resolves when the response's headers have arrived. */
   readonly head: Promise<void>;
   /**
-   * Resolves when the response is whole, trailers with it; rejects if it is not. A
-   * WebSocket's has the reason of its close, gRPC's is empty.
+   * Resolves when the response is complete, including trailers; rejects if it is not. A WebSocket's
+   * has the reason of its close, gRPC's is empty.
    */
   readonly whole: Promise<string>;
-  /** Posts this many of the texts, going on after the last one that was posted here. */
+  /** Posts this many of the texts, continuing after the last one that was posted here. */
   post(count: number): void;
-  /** Posts the next text to a room. gRPC alone. */
+  /** Posts the next text to a room. Only for gRPC. */
   postTo?(room: string): void;
   /** Ends the request when everything is posted. */
   end(): void;
@@ -27,7 +27,7 @@ export interface Channel {
 
 /** One connection to a server. A fault of it rejects its open channels' promises. */
 export interface Connection {
-  /** @param rooms what a subscription selects; gRPC alone. Default: `main` */
+  /** @param rooms the rooms that a subscription selects; only for gRPC. Default: `main` */
   open(method: Method, receive: Receive, rooms?: readonly string[]): Channel;
   close(): void;
 }
@@ -39,7 +39,7 @@ export interface Address {
   readonly token?: string;
 }
 
-/** A promise and the means to settle it. Its rejection need not be waited for. */
+/** A promise and the means to settle it. Its rejection need not be handled. */
 export function deferred<T>(): {
   promise: Promise<T>;
   resolve: (value: T) => void;

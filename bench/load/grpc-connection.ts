@@ -42,7 +42,7 @@ function postRequest(text: string, room: string): Buffer {
 
 /** Bytes of an enveloped post: envelope, tag, length, text. */
 const postLength = 5 + 2 + textLength;
-/** Posts that are written at once at most. */
+/** Maximum number of posts that are written at once. */
 const postsAtOnce = 400;
 
 /** Every text as a post, in an envelope, in a DATA frame of its own, as gRPC clients send. */
@@ -59,9 +59,9 @@ const postFrameLength = frameHeaderLength + postLength;
 
 /** gRPC over one connection of HTTP/2. */
 export interface GrpcConnection extends Connection {
-  /** Health.Check; resolves when the answer is whole. */
+  /** Health.Check; resolves when the answer is complete. */
   check(): Promise<void>;
-  /** Post, of one text after the other; resolves when the answer is whole. */
+  /** Post, one text after the other; resolves when the answer is complete. */
   postOne(): Promise<void>;
 }
 
@@ -120,7 +120,7 @@ class GrpcCall implements Channel, StreamEvents {
   readonly #head = deferred<void>();
   readonly #whole = deferred<string>();
   #hasHead = false;
-  /** The beginning of a message whose rest has not come yet. */
+  /** The beginning of a message whose rest has not arrived yet. */
   #rest: Buffer = Buffer.alloc(0);
 
   #frames: Buffer | undefined;
@@ -179,7 +179,7 @@ class GrpcCall implements Channel, StreamEvents {
       this.#receive(from, at + 5, next);
       at = next;
     }
-    // A copy: what is here is overwritten by what comes next.
+    // A copy: the original is overwritten by what arrives next.
     this.#rest = at === to ? this.#rest.subarray(0, 0) : Buffer.from(from.subarray(at, to));
   }
 

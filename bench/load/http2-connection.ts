@@ -25,22 +25,22 @@ export interface StreamEvents {
   writable(): void;
 }
 
-/** The window for what is read is opened again when so much of it was used. */
+/** The receive window is opened again when this much of it was used. */
 const windowRefill = 2 ** 29;
 
-/** A connection of HTTP/2 without TLS, with as little behind it as can be. */
+/** A connection of HTTP/2 without TLS, with as little behind it as possible. */
 export class Http2Connection {
   #socket!: Socket;
   #nextStream = 1;
   readonly #streams = new Map<number, Http2Stream>();
   #failure: Error | undefined;
 
-  /** How much the server takes: on the connection, and on a new stream. */
+  /** How much the server accepts: on the connection, and on a new stream. */
   sendWindow = defaultWindow;
   #initialWindow = defaultWindow;
   #unrefilled = 0;
 
-  /** The frame that is being read: its head, as far as it is here, and what is missing. */
+  /** The frame that is being read: its header, as far as it has arrived, and what is missing. */
   readonly #head = Buffer.alloc(frameHeaderLength);
   #headHas = 0;
   #left = 0;
@@ -77,7 +77,7 @@ export class Http2Connection {
     return connection;
   }
 
-  /** Sends a request's head. */
+  /** Sends a request's headers. */
   request(block: Buffer, events: StreamEvents): Http2Stream {
     const id = this.#nextStream;
     this.#nextStream += 2;
@@ -263,7 +263,7 @@ export class Http2Stream {
   constructor(
     connection: Http2Connection,
     readonly id: number,
-    /** How much the server takes on this stream. */
+    /** How much the server accepts on this stream. */
     public sendWindow: number,
     readonly events: StreamEvents,
   ) {
@@ -275,7 +275,7 @@ export class Http2Stream {
     return this.#connection.takesMore ? Math.min(this.sendWindow, this.#connection.sendWindow) : 0;
   }
 
-  /** Writes whole DATA frames of this stream that have `payload` bytes in all. */
+  /** Writes complete DATA frames of this stream that have `payload` bytes in all. */
   writeFrames(frames: Uint8Array, payload: number): void {
     this.sendWindow -= payload;
     this.#connection.sendWindow -= payload;

@@ -33,12 +33,12 @@ export function frame(
   return bytes;
 }
 
-/** What a receiver gives: windows as large as they get. */
+/** Settings of the receiver: windows as large as possible. */
 export const maxWindow = 2 ** 31 - 1;
 /** The window of a connection, and of a stream until SETTINGS say otherwise. */
 export const defaultWindow = 65_535;
 
-/** SETTINGS: no dynamic HPACK table, so that heads can be read without one; large windows. */
+/** SETTINGS: no dynamic HPACK table, so that headers can be parsed without one; large windows. */
 export function clientSettings(): Buffer {
   const payload = Buffer.alloc(18);
   payload.writeUInt16BE(1, 0); // SETTINGS_HEADER_TABLE_SIZE

@@ -4,7 +4,7 @@ import { openSocket } from "./socket.js";
 
 /** Calls with JSON over one connection of HTTP/1.1, one at a time. */
 export interface JsonConnection {
-  /** Resolves to the body of the answer, of which its length has to be told. */
+  /** Resolves to the body of the answer, which must state its length. */
   call(path: string, body: string): Promise<string>;
   close(): void;
 }
@@ -43,7 +43,7 @@ export async function openJsonConnection({ port, token }: Address): Promise<Json
   };
 }
 
-/** The body of an answer that is whole. */
+/** The body of an answer that is complete. */
 function bodyOf(received: string): string | undefined {
   const end = received.indexOf("\r\n\r\n");
   if (end < 0) {

@@ -1,12 +1,12 @@
 import { connect, type Socket } from "node:net";
 
-/** All sockets read into the same memory: what is not used at once has to be copied. */
+/** All sockets read into the same memory: what is not used at once must be copied. */
 const shared = Buffer.allocUnsafeSlow(256 * 1024);
 
 export interface SocketEvents {
-  /** Bytes have come: from 0 to `length`, gone after the call. */
+  /** Bytes have arrived: from 0 to `length`, gone after the call. */
   bytes(buffer: Buffer, length: number): void;
-  /** The socket takes more again. */
+  /** The socket accepts more again. */
   drain(): void;
   /** The socket is gone; not called after `destroy`. */
   lost(error: Error): void;
@@ -42,7 +42,7 @@ export function openSocket(port: number, events: SocketEvents): Promise<Socket> 
   });
 }
 
-/** Has what is written from now until the end of this turn go out in one chunk. */
+/** Makes everything written until the end of this turn go out in one chunk. */
 export function corkForTurn(socket: Socket): void {
   if (socket.writableCorked === 0) {
     socket.cork();

@@ -1,6 +1,6 @@
 /*
- * What is posted: texts of 64 bytes, numbered from 0 in a circle, so that whoever receives
- * them can tell that none is missing, doubled or out of place.
+ * The posted texts: 64 bytes each, numbered from 0 in a circle, so that any receiver can tell that
+ * none is missing, duplicated or out of order.
  */
 
 /** How many different texts there are. */
@@ -19,7 +19,7 @@ export const texts: readonly string[] = Array.from({ length: textCount }, (_, nu
   ),
 );
 
-/** The number of the text that comes first in these bytes; -1 if there is none. */
+/** The number of the first text in these bytes; -1 if there is none. */
 export function textNumber(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   while (at < end && bytes[at] !== hash) {
@@ -37,7 +37,7 @@ export function textNumber(bytes: Uint8Array, start: number, end: number): numbe
 
 /** Checks that messages come complete and in order. */
 export class TextChecker {
-  /** How many messages have come. */
+  /** How many messages have arrived. */
   count = 0;
   #next: number;
 

@@ -14,11 +14,11 @@ import { textCount, texts } from "./texts.js";
 const opcodes = { text: 1, close: 8, ping: 9, pong: 10 } as const;
 const fin = 0x80;
 
-/** Posts that are written at once at most. */
+/** Maximum number of posts that are written at once. */
 const postsAtOnce = 400;
 const normalClosure = 1000;
 
-/** A client's frame. Its mask is 0, which is as good as any between friends. */
+/** A client's frame. Its mask is 0, which is good enough here. */
 function clientFrame(opcode: number, payload: Buffer): Buffer {
   const head =
     payload.length < 126
@@ -33,7 +33,7 @@ const postFrames = Buffer.concat(
 const postFrameLength = postFrames.length / textCount;
 const endFrame = clientFrame(opcodes.text, Buffer.from("null"));
 
-/** goa's dialect: each channel is a connection of its own, so this opens one channel only. */
+/** goa's dialect: each channel is a connection of its own, so this opens only one channel. */
 export function openWebSocketConnection(address: Address): Connection {
   let channel: WebSocketChannel | undefined;
   return {
@@ -55,7 +55,7 @@ class WebSocketChannel implements Channel {
   #socket: Socket | undefined;
   #upgraded = false;
   #closed = false;
-  /** The beginning of a frame whose rest has not come yet. */
+  /** The beginning of a frame whose rest has not arrived yet. */
   #rest: Buffer = Buffer.alloc(0);
 
   #next = 0;
@@ -150,7 +150,7 @@ class WebSocketChannel implements Channel {
     if (this.#upgraded) {
       at = this.#readFrames(from, at, to);
     }
-    // A copy: what is here is overwritten by what comes next.
+    // A copy: the original is overwritten by what arrives next.
     this.#rest = at === to ? this.#rest.subarray(0, 0) : Buffer.from(from.subarray(at, to));
   }
 

@@ -1,18 +1,18 @@
 /*
  * One piece of work on the log in a folder, in a process of its own: `node log-work.js NAME DIR
- * [COUNT]`. Prints what it found as JSON.
+ * [COUNT]`. Prints its results as JSON.
  */
 
 import { openFileLog } from "../../src/server/log/file/file-log.js";
 import type { MessageLog } from "../../src/server/log/message-log.js";
 import { RoomSelection } from "../../src/server/rooms/room-selection.js";
 
-/** Messages that are on their way at the same time while a log is filled. */
+/** Number of messages in flight while a log is filled. */
 const filledAtOnce = 1024;
 
-/** Rooms that one reader of many follows. */
+/** Number of rooms that a reader of many follows. */
 const followedRooms = 1000;
-/** Messages that it has missed. */
+/** Number of messages that it has missed. */
 const missed = 10_000;
 
 const text = "x".repeat(64);
@@ -97,7 +97,7 @@ const works: Record<string, (log: MessageLog, count: number) => Promise<object>>
     return { found };
   },
 
-  /** 256 writers that each post when the message before is answered. */
+  /** 256 writers that each post when the previous message is answered. */
   async write(log, rooms) {
     const until = performance.now() + 3000;
     const cpu = process.cpuUsage();

@@ -21,7 +21,7 @@ import { Health, HealthCheckResponse_ServingStatus } from "../../src/gen/health/
 const stored: HistoryResponse[] = [];
 const subscribers = new Set<Subscriber>();
 
-/** Events that wait for their subscriber to take them. */
+/** Events that wait for their subscriber. */
 class Subscriber {
   #events: SubscribeResponse[] = [];
   #wake = () => {};

@@ -1,6 +1,6 @@
 /*
- * Loaded into every server before its own code: tells the bench, on demand, what the
- * process has used, and ends it when the bench tells it to or is gone.
+ * Loaded into every server before its own code: reports to the bench, on demand, what the process
+ * has used, and ends it when the bench says so or is gone.
  */
 
 /** What a server process has used so far. */
@@ -17,7 +17,7 @@ process.on("message", (asked) => {
     const usage: Usage = { cpuMicros: user + system, rss: process.memoryUsage.rss() };
     process.send?.(usage);
   } else if (asked === "stop" && !process.emit("SIGTERM")) {
-    process.exit(0); // Not by a signal: profiles are written at a normal exit only.
+    process.exit(0); // Not by a signal: profiles are written only at a normal exit.
   }
 });
 process.on("disconnect", () => process.exit(1));

@@ -31,7 +31,7 @@ function store(message: string): void {
   }
 }
 
-/** Hands each string on; calls `end` at the client's `null`. */
+/** Passes each string on; calls `end` at the client's `null`. */
 function eachMessage(socket: WebSocket, take: (text: string) => void, end: () => void): void {
   socket.on("message", (data) => {
     const value: unknown = JSON.parse(String(data));

@@ -7,7 +7,7 @@ function wireOf(server: Server): Wire {
   return server.name === "ws" ? "ws" : "grpc";
 }
 
-/** Echoes on one stream, sent as fast as the server takes them. */
+/** Echoes on one stream, sent as fast as the server reads them. */
 export const echoPipelined: Work = {
   name: "echo-pipelined",
   unit: "CPU µs a message",
@@ -18,7 +18,7 @@ export const echoPipelined: Work = {
   },
 };
 
-/** Echoes on one stream, each sent when the one before is back. */
+/** Echoes on one stream, each sent when the previous one is back. */
 export const echoPingPong: Work = {
   name: "echo-pingpong",
   unit: "CPU µs a message",
@@ -53,7 +53,7 @@ export async function echo(server: Server, count: number, outstanding: number): 
   channel.whole.catch(all.reject);
   try {
     if (server.name === "ws") {
-      await channel.head; // gRPC's comes with the first answer, from some servers.
+      await channel.head; // With some servers, the headers of gRPC come with the first answer.
     }
     const found = await measure(server, async () => {
       sentAt = performance.now();

@@ -3,7 +3,7 @@ import { measure, percentiles, perMessage, type Work } from "../work.js";
 import { Subscribers, type SubscribersOptions } from "./subscribers.js";
 
 export interface FanOut extends SubscribersOptions {
-  /** Events that are on their way at the same time. */
+  /** Number of events in flight. */
   readonly outstanding: number;
 }
 
@@ -40,7 +40,7 @@ export function fanOut(name: string, options: FanOut): Work {
           subscribers.onComplete = (event) => {
             const now = performance.now();
             latencies[event - first] = now - sentAt[event - first]!;
-            // The one that is posted now, in its place.
+            // The event that is posted now, in its place.
             sentAt[event - first + outstanding] = now;
           };
           const found = await measure(server, () => {

@@ -8,7 +8,7 @@ export const subscriberCounts = [10, 30, 100, 300, 1000, 2000] as const;
 /** Messages in a log. */
 export const messageCounts = [1_000, 10_000, 100_000, 1_000_000] as const;
 
-/** A multiple of the texts, so that the log goes on where it left off. */
+/** A multiple of the number of texts, so that the log continues where it left off. */
 const appends = 1_000;
 
 /** How cost grows with the number of subscribers. */
@@ -23,8 +23,8 @@ export const growingFanOut: readonly Work[] = subscriberCounts.map((connections)
 }));
 
 /**
- * How cost grows with the log: time until a server with it is ready, its memory then, the
- * replay of all, and how long one message takes to be stored and answered.
+ * How cost grows with the log: time until a server with it is ready, its memory then, the replay of
+ * everything, and how long one message takes to be stored and answered.
  */
 export const growingLog: readonly Work[] = messageCounts.map((count) => ({
   name: `growth-log-${count}`,

@@ -12,7 +12,7 @@ export const idleRss: Work = {
   servers: ["chatter-memory", "chatter-durable", "grpc-js", "connect-node"],
   fresh: true,
   async prepare(server) {
-    // What the first few take is the code's, not theirs.
+    // The memory for the first few belongs to the code, not to them.
     const few = await Subscribers.open(server, { wire: "grpc", connections: 20, streams: 1 });
     few.close();
     await pause(500);

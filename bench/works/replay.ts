@@ -3,12 +3,12 @@ import type { Server } from "../servers.js";
 import { measure, perMessage, type Work } from "../work.js";
 import { openPoster } from "./ingest.js";
 
-/** Short replays are repeated until they took so long, in seconds. */
+/** Short replays are repeated until they took this long, in seconds. */
 const leastSeconds = 0.5;
 
 /**
- * The whole log on one stream. It is filled by a posting stream before; a durable log is
- * opened anew after that, so that nothing of it lies in the server's memory.
+ * The whole log on one stream. A posting stream fills it first; a durable log is opened again after
+ * that, so that none of it is in the server's memory.
  */
 export const replay: Work = {
   name: "replay",
@@ -43,7 +43,7 @@ export async function fillLog(server: Server, count: number): Promise<void> {
   }
 }
 
-/** Replays the log, again if that was short. Resolves to how many messages came in all. */
+/** Replays the log, again if that was short. Resolves to the number of messages in all. */
 export async function replayRepeatedly(server: Server, count: number): Promise<number> {
   const until = performance.now() + leastSeconds * 1000;
   let messages = 0;

@@ -2,18 +2,18 @@ import type { Channel, Connection } from "../load/connection.js";
 import type { Server } from "../servers.js";
 import { measure, perMessage, type Work } from "../work.js";
 
-/** Connections that are opened at the same time. */
+/** Number of connections that are opened at the same time. */
 const openAtOnce = 50;
 
 interface RoomFanOut {
   readonly rooms: number;
-  /** Of each room. */
+  /** In each room. */
   readonly subscribers: number;
-  /** Subscribers of rooms to which nothing is posted. */
+  /** Number of subscribers of rooms to which nothing is posted. */
   readonly sleepers: number;
   /** On each connection. */
   readonly streams: number;
-  /** Posts that are on their way at the same time. */
+  /** Number of posts in flight. */
   readonly outstanding: number;
 }
 
@@ -53,14 +53,14 @@ function fanOut(name: string, options: RoomFanOut): Work {
   };
 }
 
-/** The subscribers of the rooms, and one who posts to them. */
+/** The subscribers of the rooms, and one poster. */
 class Fan {
   readonly #connections: Connection[] = [];
   readonly #subscribers: number;
   readonly #rooms: number;
   readonly #outstanding: number;
   #poster!: Channel;
-  /** Messages that are to come to their subscribers. */
+  /** Messages that their subscribers are still to receive. */
   #due = 0;
   #posted = 0;
   #end = 0;
@@ -99,7 +99,7 @@ class Fan {
     }
   }
 
-  /** Posts this many messages and waits until each has come to all subscribers of its room. */
+  /** Posts this many messages and waits until each has reached all subscribers of its room. */
   run(posts: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };

@@ -3,9 +3,9 @@ import { TextChecker } from "../load/texts.js";
 import type { Server, Wire } from "../servers.js";
 import { pause } from "../work.js";
 
-/** Connections that are opened at the same time. */
+/** Number of connections that are opened at the same time. */
 const openAtOnce = 100;
-/** How long to wait for heads that connect-node sends with the first message only. */
+/** How long to wait for headers that connect-node sends only with the first message. */
 const headsMs = 2_000;
 
 export interface SubscribersOptions {
@@ -15,7 +15,7 @@ export interface SubscribersOptions {
   readonly streams: number;
 }
 
-/** Many subscribers, and one who posts. */
+/** Many subscribers, and one poster. */
 export class Subscribers {
   readonly #connections: Connection[] = [];
   readonly #subscriptions: Channel[] = [];
@@ -23,7 +23,7 @@ export class Subscribers {
   #failure: Error | undefined;
   #wake = () => {};
 
-  /** For each event that is not with all of them yet, oldest first, how many have it. */
+  /** For each event that has not reached all of them yet, oldest first, how many have it. */
   readonly #reached: number[] = [];
   #firstPending = 0;
   #posted = 0;
@@ -96,8 +96,8 @@ export class Subscribers {
   }
 
   /**
-   * Posts this many events, with at most `outstanding` on their way: the next one is posted
-   * when the first of them has reached everybody.
+   * Posts this many events, with at most `outstanding` in flight: the next one is posted when the
+   * first of them has reached everybody.
    */
   async run(events: number, outstanding: number): Promise<void> {
     const end = this.#posted + events;

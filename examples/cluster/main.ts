@@ -1,7 +1,6 @@
 /*
  * Three NATS nodes, two Chatter servers, and a failover: the node that leads the log is killed
- * while one client posts and another one reads. In a project of your own the import is from
- * "chatter".
+ * while one client posts and another one reads. In a project of your own, import from "chatter".
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
@@ -98,7 +97,7 @@ if (answered !== posted.length || ![received, ...histories].every(isSame)) {
 say("nothing was lost, nothing came twice, the order was kept; both servers have the same log");
 say("all of it runs on, until Ctrl+C");
 
-/** The node that leads the stream: asked of the others too, if it has just gone. */
+/** The node that leads the stream: the others are asked too, if it has just gone. */
 async function findLeader() {
   const connection = await connect({ servers: addresses });
   try {

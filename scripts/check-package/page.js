@@ -93,7 +93,7 @@ function start({ folder, environment }, line, ...[program, ...args]) {
     });
     exited.then(([code]) => reject(new Error(`${program} has ended with ${code}`)), reject);
   });
-  url.catch(() => {}); // Whoever waits for it is told.
+  url.catch(() => {}); // Whoever waits for it gets the error.
   return {
     url,
     stop() {

@@ -14,7 +14,7 @@ test("keys take turns, and what waits under one is first in, first out", () => {
   expect(queue.take()).toBeUndefined();
 });
 
-test("a turn goes on until it is ended, or its key has nothing more", () => {
+test("a turn continues until it is ended, or its key has nothing more", () => {
   const queue = new FairQueue<string>();
   for (const item of ["a1", "a2", "a3", "b1", "b2"]) {
     queue.push(item[0]!, item);
@@ -23,7 +23,7 @@ test("a turn goes on until it is ended, or its key has nothing more", () => {
   queue.rotate();
   expect([queue.shift(), queue.shift()]).toEqual(["b1", "b2"]);
   expect([queue.first, queue.keys]).toEqual(["a3", 1]);
-  queue.rotate(); // Nobody else is there.
+  queue.rotate(); // Nobody else is waiting.
   expect([queue.shift(), queue.shift()]).toEqual(["a3", undefined]);
   queue.rotate();
   queue.push("d", "d1");

@@ -1,7 +1,10 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect } from "vitest";
 
-/** What a call is refused with; fails the test if it is not refused, or by another error. */
+/**
+ * The error that a call is refused with; fails the test if it is not refused, or with another kind
+ * of error.
+ */
 export async function refusal(call: () => unknown): Promise<ConnectError> {
   try {
     await call();

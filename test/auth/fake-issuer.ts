@@ -11,7 +11,7 @@ export async function createKey(alg: string, kid: string) {
   return { alg, kid, privateKey, publicJwk: { ...(await exportJWK(publicKey)), alg, kid } as JWK };
 }
 
-/** Someone who publishes keys and signs tokens, on a port of this machine. */
+/** A test issuer that publishes keys and signs tokens, on a port of this machine. */
 export async function startIssuer(...keys: Key[]) {
   const issuer = {
     name: "https://login.example.com/realms/main/",
@@ -21,7 +21,7 @@ export async function startIssuer(...keys: Key[]) {
     fetches: 0,
     /** Answers in place of the keys. */
     answer: undefined as ((response: ServerResponse) => void) | undefined,
-    /** A token that is right but for these claims; undefined leaves one out. */
+    /** A token that is valid except for these claims; undefined leaves one out. */
     async sign(claims: Record<string, unknown> = {}, key = keys[0]!): Promise<string> {
       const now = Math.floor(Date.now() / 1000);
       const all = { iss: issuer.name, aud: "chatter", sub: "goa", iat: now, exp: now + 60 };
@@ -29,7 +29,7 @@ export async function startIssuer(...keys: Key[]) {
         .setProtectedHeader({ alg: key.alg, kid: key.kid })
         .sign(key.privateKey);
     },
-    /** It answers nobody any more, until `start`. */
+    /** It answers no requests any more, until `start`. */
     stop: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());

@@ -34,7 +34,7 @@ async function start(options: Partial<IssuerKeysOptions> = {}, issuer?: Issuer) 
 type Issuer = Awaited<ReturnType<typeof startIssuer>>;
 
 const invalid = "Unauthenticated: invalid token";
-/** Where the keys are, and why they are not to be had, is nothing to callers. */
+/** Callers do not learn where the keys are, and why they cannot be fetched. */
 const unknown =
   "Unavailable: the keys of the tokens' issuer cannot be fetched now: try again later";
 
@@ -83,13 +83,13 @@ test("keys are good while the issuer is away, however old, and new ones come whe
   }
   await until(() => logged.length > 0, "the fault is logged");
   expect(logged[0]).toMatch(/^127.0.0.1:\d+: ECONNREFUSED$/);
-  // It may be right: whoever has it is to come again.
+  // It may be valid: its bearer should try again.
   expect(await outcome(await issuer.sign({}, two))).toBe(unknown);
   issuer.published = [two];
   await issuer.start();
   await sleep(30);
   expect(await outcome(await issuer.sign({}, two))).toBe("accepted");
-  // The key of before is gone, and with it what was known of its tokens.
+  // The previous key is gone, and with it what was cached about its tokens.
   expect(await outcome(await issuer.sign())).toBe(invalid);
   keys.freshen();
 });
@@ -106,7 +106,7 @@ test("a token that is being verified while its key is taken away is not remember
   const issuer = await startIssuer(one);
   let changed = () => {};
   const find = vi.fn(async () => {
-    changed(); // The keys are other ones while the signature is checked.
+    changed(); // The keys change while the signature is checked.
     return createPublicKey({ key: one.publicJwk as JsonWebKey, format: "jwk" });
   });
   const keys: IssuerKeys = {

@@ -32,7 +32,7 @@ describe("a key set", () => {
     ["{}", list],
     ['{"keys":[]}', list],
     ['{"keys":[],"more":1}', list],
-    // Taken for secrets, these could be known to anyone.
+    // Used as secrets, these could be known to anyone.
     [`[${JSON.stringify({ ...pair, d: undefined })}]`, list],
     [`\ufeff${setOf({ ...pair, d: undefined })}`, "is not JSON"],
     [setOf(...Array.from({ length: 101 }, () => pair)), list],

@@ -7,7 +7,7 @@ import { startChatter } from "../support/chatter-server.js";
 import { openRawConnection } from "../support/raw-connection.js";
 import { until } from "../support/streams.js";
 
-/** A call by HTTP/1.1 whose headers were verified, and the rest of whose body comes later. */
+/** A call over HTTP/1.1 whose headers were verified, and the rest of whose body comes later. */
 async function begunPost() {
   const tokens = createTokens({ key: await parseSigningKey("k".repeat(32), "test") });
   const auth = createAuth({ users: demoUsers(), tokens });

@@ -11,7 +11,7 @@ import { secret } from "./forged-token.js";
 /** A signal of its own for each call, as every call has one. */
 const never = () => new AbortController().signal;
 
-/** A task that ends when the test says so, and how many of its kind run. */
+/** A task that ends when the test says so, and how many of its kind are running. */
 function createTasks() {
   const ends: (() => void)[] = [];
   let running = 0;
@@ -48,7 +48,7 @@ describe("the queue", () => {
     expect(tasks.most()).toBe(1);
   });
 
-  test("answers with what the task answers, and goes on after one that fails", async () => {
+  test("answers with what the task answers, and continues after one that fails", async () => {
     const queue = createLoginQueue();
     const fault = new Error("scrypt failed");
     const failing = queue.run(() => Promise.reject(fault), never());

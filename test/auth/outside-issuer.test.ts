@@ -140,7 +140,7 @@ describe("a token of an outside issuer", () => {
       `${header}.${claims}.`,
       `${header}.${claims}.${signature!.slice(0, -4)}AAAA`,
       forge({ header: { alg: "none" }, claims: right }, () => Buffer.alloc(0)),
-      // The public key taken for a secret.
+      // The public key used as a secret.
       forge({ header: { alg: "HS256", kid: "rsa" }, claims: right }, hmac(pem as string)),
       // The same kid, another key; a key or an address of one in the header.
       await issuer.sign({}, other),

@@ -53,7 +53,7 @@ async function startWatching(files: Awaited<ReturnType<typeof createFiles>>) {
 
 type Watching = Awaited<ReturnType<typeof startWatching>>["server"];
 
-/** What a subscription ends with, and after how many milliseconds from now. */
+/** The end of a subscription, and after how many milliseconds from now. */
 async function endOf(server: Watching, token: string, wire = connectWire) {
   const from = performance.now();
   const error = await errorOf(clientOf(server, wire, token).subscribe({}));
@@ -255,7 +255,7 @@ describe("a user who is removed", () => {
       createAuth({ tokens, users: createUsers([{ ...alice, createdAt }]) });
     const { token } = await authOf(minutes(-9)).login("alice", "pw", new AbortController().signal);
     vi.setSystemTime(minutes(5));
-    // Clocks differ, and one that is far off must not keep everybody out.
+    // Clocks differ, and one that is far off must not lock everybody out.
     for (const createdAt of [-9, 0, 1, 99]) {
       expect(await authOf(minutes(createdAt)).verify(token)).toMatchObject({ subject: "alice" });
     }

@@ -14,7 +14,7 @@ import { refusalText } from "./connect-errors.js";
 
 const secret = "0123456789abcdef0123456789abcdef";
 
-/** Whether a token that is signed by one is accepted by the other. */
+/** Whether a token signed by one is accepted by the other. */
 async function accepts(signer: SigningKey, checker: SigningKey): Promise<boolean> {
   const { token } = await createTokens({ key: signer }).issue({ subject: "goa", scopes: [] });
   return createTokens({ key: checker })

@@ -15,7 +15,7 @@ async function expectInvalid(token: string, by = tokens) {
   expect(error.cause).toBeInstanceOf(Error);
 }
 
-/** A token that is right but for some claims; undefined leaves one out. */
+/** A token that is valid except for some claims; undefined leaves one out. */
 function withClaims(changes: Record<string, unknown>): string {
   const { header, claims } = honest();
   return forge({ header, claims: { ...claims, ...changes } });

@@ -15,7 +15,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Stops the clock alone: what is waited for goes on. */
+/** Stops only the clock: timers continue. */
 function stopClock(): number {
   vi.useFakeTimers({ toFake: ["Date"], now: 1_800_000_000_000 });
   return Date.now();

@@ -8,7 +8,7 @@ import { createUsers, newUser, type Users } from "../../src/server/auth/users/us
 import { refusalText } from "./connect-errors.js";
 import { secret } from "./forged-token.js";
 
-// The work that is done is compared, not the time that it takes.
+// The work that is done is compared, not its duration.
 vi.mock("node:crypto", async (original) => {
   const crypto = await original<typeof import("node:crypto")>();
   return { ...crypto, scrypt: vi.fn(crypto.scrypt) };

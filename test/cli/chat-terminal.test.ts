@@ -50,7 +50,7 @@ describeOnTerminal("chatter chat on a terminal", () => {
     const stored = ["goa: wide 世界 and o", "n until it alone Xwraps"];
     await showsRows(chat, [...narrow, ...stored, ">"]);
 
-    // An empty line is none.
+    // An empty line is ignored.
     chat.type("\r");
     chat.type("\u0004");
     expect(await chat.ended()).toMatchObject({ status: 0 });
@@ -58,7 +58,7 @@ describeOnTerminal("chatter chat on a terminal", () => {
     expect(server.log.head).toBe(5);
   });
 
-  test("shows how it stands, and posts what was typed meanwhile when the server is back", async () => {
+  test("shows the state of the connection, and posts what was typed meanwhile when the server is back", async () => {
     const chat = openChat(120);
     await showsRows(chat, ["goa: hello", ">"]);
     await server.stop();
@@ -79,7 +79,7 @@ describeOnTerminal("chatter chat on a terminal", () => {
     expect(await chat.ended()).toMatchObject({ status: 0 });
   });
 
-  test("goes on after Ctrl+Z, when it is in the foreground again", async () => {
+  test("continues after Ctrl+Z, when it is in the foreground again", async () => {
     const chat = openChat();
     await showsRows(chat, ["goa: hello", ">"]);
     chat.type("half\u001a");
@@ -143,7 +143,7 @@ describeOnTerminal("chatter chat on a terminal", () => {
       shown.push(...rows);
       await showsRows(chat, [...shown, ">"]);
     }
-    // One line is text like any other, and is edited.
+    // A single line is text like any other, and is edited.
     chat.type("\u001b[200~in one\u001b[201~ line\r");
     await showsRows(chat, [...shown, "goa: in one line", ">"]);
     chat.type("\u0004");

@@ -39,7 +39,7 @@ describe("chatter chat without a terminal", () => {
     );
   });
 
-  test("goes on when the server comes back, says so, and posts what was typed meanwhile", async () => {
+  test("continues when the server comes back, says so, and posts what was typed meanwhile", async () => {
     async function* input() {
       await chat.printed("zero");
       await server.stop();

@@ -55,7 +55,7 @@ test("output that cannot be written is a failure in one line", async () => {
   expect(stderr).toMatch(/^chatter: cannot write the output: ENOSPC[^\n]*\n$/);
 });
 
-test("a server goes on when nobody reads what it says", async () => {
+test("a server continues when nobody reads what it says", async () => {
   const port = await freePort();
   const serve = ["serve", "--demo", "--log", "memory", "--data-dir", tempDir()];
   const { child, ended } = startCli([...serve, "--port", `${port}`]);

@@ -6,7 +6,7 @@ import { runHere } from "../support/cli-here.js";
 import { needProgram } from "../support/need-program.js";
 import { tempDir } from "../support/temp-dir.js";
 
-/** How each shell says what it would complete the last word with. */
+/** How each shell reports its completions of the last word. */
 const shells: Record<string, (script: string, words: readonly string[]) => string> = {
   bash: (script, words) => `
     source ${script}
@@ -14,7 +14,7 @@ const shells: Record<string, (script: string, words: readonly string[]) => strin
     COMP_CWORD=${words.length - 1}
     _chatter
     printf '%s\\n' "\${COMPREPLY[@]}"`,
-  // Its own functions work inside of its line editor alone.
+  // Its own functions work only inside its line editor.
   zsh: (script, words) => `
     compdef() { :; }
     compadd() { shift; print -l -- "$@"; }
@@ -75,7 +75,7 @@ test.for(Object.keys(shells))(
       expect(offered(shell, script, command, "--room", "te")).toEqual(["team/alpha", "test"]);
     }
     expect(offered(shell, script, "history", "--room", "te", "--vi")).toEqual(["--view"]);
-    // A name is nobody's to know, but a command's name is not one either.
+    // Nobody can know a name, but the name of a command is not one either.
     expect(offered(shell, script, "login", "--user", "h")).toEqual([]);
   },
 );

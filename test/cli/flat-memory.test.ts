@@ -8,7 +8,7 @@ import { startFakeServer } from "../support/cli-server.js";
 
 const rounds = Number(process.env.CHATTER_TEST_ROUNDS ?? 1);
 
-/** Beyond what a command has loaded: far less than what passes through it in many rounds. */
+/** Besides what a command has loaded: far less than what passes through it in many rounds. */
 const roomMiB = 100;
 
 let server: TestServer;
@@ -61,7 +61,7 @@ test(
     }
     const feeding = pipeline(Readable.from(lines()), cli.child.stdin);
     await settled(() => fed);
-    // It has stopped to read: most of its input is still on our side.
+    // It has stopped reading: most of its input is still on our side.
     expect(fed).toBeLessThan(10_000);
     const before = residentMiB(cli.child.pid);
     read();

@@ -133,7 +133,7 @@ describe("history --follow", () => {
     expect(parseLines(output).map(({ message }) => message)).toEqual(expected);
   });
 
-  test("goes on after a cursor, with the tiny view, up to a limit", async () => {
+  test("continues after a cursor, with the tiny view, up to a limit", async () => {
     await post(server.log, "one", "two", "three");
     const { stdout } = await run(["history", "--limit", "1"]);
     const [first] = parseLines<Shown>(stdout);

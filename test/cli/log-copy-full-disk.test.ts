@@ -5,7 +5,7 @@ import { failLog, runLog } from "../support/log-copies.js";
 import { oldLogs, readExportFile, readStore } from "../support/old-logs.js";
 import { mountSmallDisk } from "../support/small-disk.js";
 
-/** Leaves this many bytes of room on a disk; returns the file that takes the rest. */
+/** Leaves this many bytes of space on a disk; returns the file that takes the rest. */
 function leaveRoom(disk: string, bytes: number): string {
   const { bavail, bsize } = statfsSync(disk);
   const path = join(disk, "filler");
@@ -13,7 +13,7 @@ function leaveRoom(disk: string, bytes: number): string {
   return path;
 }
 
-test("an import that has filled the disk goes on when there is room again", async ({ skip }) => {
+test("an import that has filled the disk continues when there is room again", async ({ skip }) => {
   const disk = mountSmallDisk(4, skip);
   const dir = join(disk, "data");
   const file = join(oldLogs, "killed.jsonl");

@@ -26,7 +26,7 @@ async function makeLongLog(): Promise<string> {
   return dir;
 }
 
-/** Runs a command and kills it by SIGKILL when it has come so far; true if it was in time. */
+/** Runs a command and kills it with SIGKILL at this point; true if it was in time. */
 async function killWhen(args: readonly string[], isSoFar: () => boolean): Promise<boolean> {
   const child = spawn(process.execPath, [chatterBin, "log", ...args], {
     env: cliEnv(),
@@ -106,7 +106,7 @@ test("an import that is killed before its first message keeps servers from the f
   await runLog(["verify", "--data-dir", copy]);
 });
 
-/** The heads that the lines of a head file say. */
+/** The heads in the lines of a head file. */
 function headsOf(text: string): number[] {
   return [0, ...[...text.matchAll(/ (\d{15}) /g)].map(([, head]) => Number(head))];
 }

@@ -43,7 +43,7 @@ test("an export has the rooms of its messages, and so does the log that it is im
     { room: "main", count: 34, last: 100, countSince: 0 },
     { room: "team/b", count: 33, last: 99, countSince: 0 },
   ]);
-  // A repeat is known by its id, in its room alone.
+  // A repeat is recognized by its id, but only in its room.
   expect((await log.append([postTo("a", "text 4", "4")])).positions[0]!.sequence).toBe(5);
   expect((await log.append([postTo("main", "text 4", "4")])).error).toBeDefined();
 });
@@ -55,7 +55,7 @@ test("an export of messages in main alone has the form that programs without roo
   expect(readFileSync(file, "utf8")).not.toContain('"room"');
 });
 
-test("an export that goes on with a message of a room says before it that its form is another", async () => {
+test("an export that continues with a message of a room says before it that its form is another", async () => {
   const dir = tempDir();
   const log = await openLog(dir);
   await log.append(posts(10));

@@ -91,7 +91,7 @@ describe("an export and its import", () => {
 });
 
 describe("an export to a file that is there", () => {
-  test("goes on where one broke off, wherever that was", async () => {
+  test("continues where one broke off, wherever that was", async () => {
     const dir = await makeLog(3000);
     const whole = newFile();
     await runLog(["export", "--data-dir", dir, whole]);
@@ -144,7 +144,7 @@ describe("an export to a file that is there", () => {
       "differs from the log at message 257",
     );
 
-    // Enough for blocks to follow the damaged one, or else it is an end to be cut off.
+    // Enough for blocks to follow the damaged one, otherwise it is an end to be cut off.
     const long = await makeLog(3000);
     const damaged = newFile();
     await runLog(["export", "--data-dir", long, damaged]);
@@ -193,7 +193,7 @@ describe("an export to a file that is there", () => {
 
 describe("an import", () => {
   test("of an export that broke off keeps the folder from servers until the rest has come", async () => {
-    // More than is written at once: else nothing has begun.
+    // More than is written at once: otherwise nothing has begun.
     const dir = await makeLog(0);
     const log = await openLog(dir);
     await log.append(Array.from({ length: 3000 }, (_, i) => post("x".repeat(1000), `long ${i}`)));
@@ -360,7 +360,7 @@ test("an export needs a token that may read", async () => {
   });
 });
 
-test("an export goes on when the connection was lost", async () => {
+test("an export continues when the connection was lost", async () => {
   const server = await startRestartable();
   await server.log.append(posts(5000));
   let reads = 0;

@@ -61,7 +61,7 @@ test.each(oldLogNames)("a log of the old form is the same log in the new one: %s
   expect(filesOf(dir)).toEqual(after);
 });
 
-test("a server on it stores no repeat again, serves all, and goes on after it", async () => {
+test("a server on it stores no repeat again, serves all, and continues after it", async () => {
   const dir = copyOldLog("plain");
   await expect(openFileLog({ dir })).rejects.toThrow(
     `the log in ${dir} has the form of an older version: run chatter log upgrade --data-dir ${dir}`,
@@ -76,7 +76,7 @@ test("a server on it stores no repeat again, serves all, and goes on after it", 
   expect(await texts(log)).toHaveLength(267);
 });
 
-test("a copy is made anew if an older program may have gone on with the log", async () => {
+test("a copy is made again if an older program may have continued the log", async () => {
   const dir = copyOldLog("killed");
   const whole = await readExportFile(join(oldLogs, "killed.jsonl"));
   const report = { identity: whole.identity, first: 1, head: 5, messages: 5, ids: 0, lost: [] };
@@ -86,7 +86,7 @@ test("a copy is made anew if an older program may have gone on with the log", as
   expect(await readStore(dir)).toEqual(whole);
 });
 
-test("an import that an older version has not finished goes on after the upgrade", async () => {
+test("an import that an older version has not finished continues after the upgrade", async () => {
   const dir = copyOldLog("killed");
   const file = join(oldLogs, "killed.jsonl");
   const whole = await readExportFile(file);

@@ -15,7 +15,7 @@ import { tempDir } from "../support/temp-dir.js";
 
 const account = { CHATTER_USER: "goa", CHATTER_PASSWORD: "rocks" };
 
-/** A server whose tokens live for so many seconds, and one whose life may be another one. */
+/** A server whose tokens live for this many seconds, and one with another lifetime. */
 async function startWith(lifetimeSeconds: number, issuedSeconds = lifetimeSeconds) {
   const key = await parseSigningKey("k".repeat(32), "test");
   const tokens = createTokens({ key, lifetimeSeconds });
@@ -28,7 +28,7 @@ async function startWith(lifetimeSeconds: number, issuedSeconds = lifetimeSecond
 describe.each([["subscribe"], ["history", "--follow"]])("chatter %s %s", (...command) => {
   const args = command.filter((word) => word !== undefined);
 
-  test("goes on with a login of its own when its token has expired", async () => {
+  test("continues with a login of its own when its token has expired", async () => {
     const { env, issued, log } = await startWith(2);
     const cli = startHere(args, { env: { ...env, ...account, CHATTER_TOKEN: issued } });
     const posting = setInterval(() => post(log, "more"), 100);

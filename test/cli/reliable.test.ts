@@ -17,7 +17,7 @@ async function* linesWithRestart() {
     yield `line ${i}\n`;
     if (i === count / 2) {
       await server.stop();
-      // Input goes on meanwhile.
+      // Input continues meanwhile.
       setTimeout(() => server.start(), 50);
     }
   }

@@ -17,7 +17,7 @@ beforeEach(async () => {
 describe.each([["subscribe"], ["history", "--follow"]])("chatter %s %s", (...command) => {
   const args = command.filter((word) => word !== undefined);
 
-  test.each(["connect", "ws"])("goes on when the server comes back, by %s", async (protocol) => {
+  test.each(["connect", "ws"])("continues when the server comes back, by %s", async (protocol) => {
     await post(server.log, "zero");
     const first = parseLines((await runHere(["history"], { env: server.env })).stdout)[0];
     const after = ["--after", String(first?.cursor)];
@@ -54,7 +54,7 @@ describe.each([["subscribe"], ["history", "--follow"]])("chatter %s %s", (...com
     },
   );
 
-  test("ends with exit status 1 when it cannot go on: the server has another log", async () => {
+  test("ends with exit status 1 when it cannot continue: the server has another log", async () => {
     await post(server.log, "one");
     const cli = startHere([...args, "--limit", "1000"], { env: server.env });
     const posting = setInterval(() => post(server.log, "more"), 50);

@@ -38,7 +38,7 @@ interface Layout {
   readonly tsx: boolean;
 }
 
-/** A folder as the package's, whose program says where it was started from. */
+/** A folder like the package's, whose program says where it was started from. */
 function layOut({ source, built, tsx }: Layout): string {
   const dir = tempDir();
   mkdirSync(join(dir, "bin"));

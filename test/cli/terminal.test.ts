@@ -61,7 +61,7 @@ describeOnTerminal("on a terminal", () => {
         0,
         expect.stringContaining("\\u202egnp \\u2066x \\u2028\\u2029 \\u061c\\u200b\\ufeff"),
       ]);
-      // But for what takes the line of progress off the screen.
+      // Except for the sequence that removes the progress line from the screen.
       expect(shown.replaceAll("\u001b[K", ""), args.join(" ")).toMatch(/^[\r\n -~]*$/);
     }
     const subscribed = openTerminal(["subscribe"], { env });

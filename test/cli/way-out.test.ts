@@ -31,7 +31,7 @@ async function listening(server: Server): Promise<string> {
 describe("something in between that speaks HTTP/1.1 alone", () => {
   const wires = ["connect", "grpc", "grpc-web"];
 
-  /** A proxy that hands on what it gets, in HTTP/1.1, with WebSockets. */
+  /** A proxy that forwards everything, in HTTP/1.1, with WebSockets. */
   async function startProxy(target: string, { tls = false } = {}): Promise<string> {
     const { hostname, port } = new URL(target);
     const options = tls ? authority.issue() : {};

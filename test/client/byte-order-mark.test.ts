@@ -11,7 +11,7 @@ import { demo } from "./support/wires.js";
 
 const texts = ["\ufeffhello", "\ufeff", "\ufeff\ufefftwo", "hel\ufefflo"];
 
-// The server is another process: in its own it has set protobuf to keep the marks.
+// The server is another process: in its own, it has set protobuf to keep the marks.
 test("a byte order mark at the start of a text is read as it was stored, by every reader", async () => {
   const { url } = await startServe(["--demo", "--log", "memory"]);
   const transports = ["connect", "grpc", "grpc-web", "ws"] as const;

@@ -86,7 +86,7 @@ test("a token is renewed ahead of its expiry though the clock was set back", asy
   await collect(client.history());
   expect(logins).toBe(1);
   setClock(-hourMs);
-  // To the server, whose clock it is too, the old token would still be good.
+  // For the server, which uses the same clock, the old token would still be valid.
   while (logins === 1) {
     await collect(client.history());
   }

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { createChatterClient } from "../../src/client/node.js";
 
 test("a client that is closed right after a call failed throws nothing into the process", async () => {
-  // It speaks HTTP/1.1 alone, so that the connection fails with a protocol error.
+  // It speaks only HTTP/1.1, so that the connection fails with a protocol error.
   const server = createServer((_, response) => response.end("hello"));
   await once(server.listen(0, "127.0.0.1"), "listening");
   onTestFinished(() => void server.close());

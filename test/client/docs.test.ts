@@ -12,7 +12,7 @@ import { tempDir } from "../support/temp-dir.js";
 const page = readFileSync(new URL("../../docs/clients.md", import.meta.url), "utf8");
 const library = new URL("../../src/client/node.ts", import.meta.url).href;
 
-/** What each example of the page prints, by the heading that it stands under. */
+/** What each example of the page prints, by its heading. */
 const expected: readonly (readonly [heading: string, output: RegExp])[] = [
   ["The client library", /^$/],
   ["Tokens", /^$/],
@@ -49,7 +49,7 @@ test("the examples of the page run and print what they should", async () => {
   const dir = tempDir();
   writeFileSync(join(dir, "lines.txt"), "one\ntwo\n");
   const chatter = `createChatterClient({ url: "${server.url}", auth: { token: "${server.token}" } })`;
-  // So that also an example that only makes a client shows that it can be used.
+  // So that an example that only makes a client shows that it works, too.
   const use = "for await (const _ of chatter.history({ limit: 1 })) {}";
   const script = [
     `import { createReadStream } from "node:fs";`,

@@ -122,7 +122,7 @@ test("an empty log, and one with nothing before, have nothing", async () => {
   expect(await texts({ before: 2n, last: 5 })).toEqual(["1"]);
 });
 
-test.each(wireNames)("over %s a history that is cut goes on where it was", async (wire) => {
+test.each(wireNames)("over %s a history that is cut continues where it was", async (wire) => {
   const { client, proxy } = await filled(30_000, wire);
   const received: string[] = [];
   for await (const { message } of client.history({ limit: 25_000 })) {

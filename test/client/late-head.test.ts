@@ -1,6 +1,6 @@
 /*
- * nginx keeps the head of an HTTP/2 response to itself, over TLS, until it has more to send on the
- * connection: of a subscription to which nothing comes, until the first bookmark.
+ * Over TLS, nginx holds the headers of an HTTP/2 response back until it has more to send on the
+ * connection: on a quiet subscription, until the first bookmark.
  */
 
 import { afterAll, describe, expect, test } from "vitest";
@@ -22,7 +22,7 @@ afterAll(() => {
 describe.each(startableProxies())("behind $name", (proxy) => {
   test.each(["connect", "grpc", "grpc-web", "ws"] as const)(
     "a subscription over %s is live at once, though nothing is stored",
-    { timeout: 8_000 }, // Shorter than all that follows by itself: pings and bookmarks.
+    { timeout: 8_000 }, // Shorter than everything that follows by itself: pings and bookmarks.
     async (transport) => {
       const server = await startChatter({
         trustedProxies: ["127.0.0.1"],

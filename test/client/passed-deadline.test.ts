@@ -37,7 +37,7 @@ test.each(wires)("over %s a reset before the deadline is unavailable", async (tr
   expect((await errorOf(client.history({}))).code).toBe(Code.Unavailable);
 });
 
-/** Keeps this process busy for so many milliseconds. */
+/** Keeps this process busy for this many milliseconds. */
 function passTime(ms: number): void {
   const end = performance.now() + ms;
   while (performance.now() < end) {

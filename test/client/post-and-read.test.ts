@@ -132,7 +132,7 @@ test("a post that has had no answer for resendMs is not sent again", async () =>
   expect(commits).toBe(1);
 });
 
-test("a read that waits goes on when it is cut", async () => {
+test("a read that waits continues when it is cut", async () => {
   const { client, server, proxy } = await connected();
   const { cursor } = await client.post("1");
   const waiting = client.read({ after: cursor, waitSeconds: 60 });

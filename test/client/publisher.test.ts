@@ -94,7 +94,7 @@ test("a full queue makes the caller wait", async () => {
   expect(server.log.head).toBe(50);
 });
 
-test("flush waits for what was posted, and tells of a failure", async () => {
+test("flush waits for what was posted, and reports a failure", async () => {
   const { client, server } = await connected();
   const publisher = client.publisher();
   await publisher.flush();
@@ -113,7 +113,7 @@ test("flush waits for what was posted, and tells of a failure", async () => {
   await expect(post).rejects.toThrow("enough");
 });
 
-test("flush and close tell of what has failed before them too, once", async () => {
+test("flush and close report earlier failures too, once", async () => {
   const { client } = await connected();
   const publisher = client.publisher();
   expect((await errorOf(publisher.post(""))).rawMessage).toContain("is empty");

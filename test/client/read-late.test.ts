@@ -1,6 +1,6 @@
 /*
- * A stream is opened when it is called, and may fail before anybody asks for its first message:
- * that is no unhandled rejection, which would end the program.
+ * A stream is opened when it is called, and may fail before anybody reads its first message: that
+ * must not be an unhandled rejection, which would end the program.
  */
 
 import { Code, ConnectError } from "@connectrpc/connect";

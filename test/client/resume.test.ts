@@ -45,7 +45,7 @@ test("its cursor is that of the last message that the loop was given", async () 
   const subscription = client.subscribe();
   await when(() => subscription.state.status === "live");
   await fill(server.log, numbered(10));
-  await sleep(50); // the first message is there, but nobody has it
+  await sleep(50); // the first message has arrived, but nobody has it
   const again = client.subscribe({ after: subscription.cursor });
   expect(await take(again, 4)).toEqual(["m1", "m2", "m3", "m4"]);
   const later = client.subscribe({ after: again.cursor });

@@ -17,7 +17,7 @@ import { tempDir } from "../support/temp-dir.js";
 import { when } from "./support/when.js";
 import { wireNames } from "./support/wires.js";
 
-test("a subscription goes on with a new login when its user was revoked, and ends when it was removed", async () => {
+test("a subscription continues with a new login when its user was revoked, and ends when it was removed", async () => {
   const dir = tempDir();
   const [usersFile, revocationsFile] = [join(dir, "users.json"), join(dir, "revocations.json")];
   const cost = { logN: 4, r: 8, p: 1 };

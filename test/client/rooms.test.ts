@@ -79,7 +79,7 @@ test.each(wireNames)(
       "ops:2",
       "team/beta/x:3",
     ]);
-    // One cursor goes on in any rooms.
+    // One cursor continues in any rooms.
     const all = client.subscribe({ rooms: ["*"], after: first.cursor });
     expect(texts(await take(all, 4))).toEqual([":no", "team:no", "ops:2", "team/beta/x:3"]);
   },
@@ -137,7 +137,7 @@ test.each(wireNames)("over %s rooms lists them by name, with what came since", a
   expect(await names({ after: "main", limit: 1 })).toEqual(["team/alpha"]);
 });
 
-test("a list of rooms that is cut goes on after the last one", async () => {
+test("a list of rooms that is cut continues after the last one", async () => {
   const { client, server, proxy } = await connected();
   const names = Array.from({ length: 3_000 }, (_, i) => `room-${String(i).padStart(100, "0")}`);
   await server.log.append(names.map((room) => ({ text: "x", sender: "goa", messageId: "", room })));
@@ -200,7 +200,7 @@ test.each(wireNames)(
     const stored = await collect(client.history({ rooms: ["*"] }));
     expect(texts(stored)).toEqual(["team/a:1", "team/a:3", "team/b:5"]);
 
-    // Of its own room it is said of all posts.
+    // If it is about its own room, it applies to all posts.
     const doomed = client.publisher({ room: "ops" });
     expect((await errorOf(doomed.post("1"))).code).toBe(Code.PermissionDenied);
     expect((await errorOf(doomed.post("2"))).code).toBe(Code.PermissionDenied);

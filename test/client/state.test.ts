@@ -41,7 +41,7 @@ test("a subscription that fails for good is closed with the reason", async () =>
   expect(subscription.state).toEqual({ status: "closed", reason: error });
 });
 
-test("while nobody answers, the pauses grow and each gives its reason", async () => {
+test("while no server answers, the pauses grow and each gives its reason", async () => {
   const states: ConnectionState[] = [];
   const client = clientFor({ url: "http://127.0.0.1:1", auth: { token: "t" } });
   const subscription = client.subscribe({ onState: (state) => states.push(state) });

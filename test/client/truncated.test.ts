@@ -12,7 +12,7 @@ shortenPauses();
 
 const runs = rounds(5);
 
-// A decoder calls what breaks off in the middle an invalid argument.
+// A decoder reports a body that breaks off in the middle as an invalid argument.
 test.each<TransportName>(["connect", "grpc", "grpc-web"])(
   "over %s, a response that ends early in good order is read on where it ended",
   { timeout: 30_000 + runs * 2_000 },

@@ -16,7 +16,7 @@ import { findProtos, findSuite, installation, type Outcome, runSuite } from "./s
 const maxServers = 1;
 /** More failed cases than this are a fault of the program, whatever the machine does. */
 const maxRepeated = 5;
-/** A program that hangs is ended: each takes half a minute. */
+/** A program that hangs is stopped: each takes half a minute. */
 const limitMs = 240_000;
 
 const options = parseOptions(programs);
@@ -60,7 +60,7 @@ async function again(program: Program, outcome: Outcome): Promise<Outcome> {
     : outcome;
 }
 
-/** Runs the suite for one program; prints what fails, as it comes, and at the end how long it took. */
+/** Runs the suite for one program; prints failures as they come, and its duration at the end. */
 async function run(
   suite: string,
   build: Build,

@@ -14,7 +14,7 @@ interface CommonProgram {
   /** It is there to compare, and may fail. Default: false. */
   readonly isPeer?: boolean;
   /**
-   * It cannot be told whom to trust: its process trusts an authority, which certifies the suite's
+   * It has no option for whom to trust: its process trusts an authority, which certifies the suite's
    * server. Default: false.
    */
   readonly trustsAuthority?: boolean;

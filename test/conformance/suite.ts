@@ -33,7 +33,7 @@ export interface SuiteRun {
   /** The arguments of the suite's program. */
   readonly args: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
-  /** The run is ended after so many milliseconds. */
+  /** Milliseconds after which the run is stopped. */
   readonly limitMs: number;
   /** Gets each line that the suite prints and that is no figure: what has failed, and why. */
   readonly onLine: (line: string) => void;

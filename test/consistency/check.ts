@@ -1,7 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import type { History, PostRecord, ReadRecord, StoredMessage } from "./history.js";
 
-/** What a call may fail with while a server is killed, stopped or too slow. */
+/** The codes with which a call may fail while a server is killed, stopped or too slow. */
 const passing: ReadonlySet<Code> = new Set([
   Code.Aborted,
   Code.Canceled,
@@ -12,8 +12,8 @@ const passing: ReadonlySet<Code> = new Set([
 ]);
 
 /**
- * Holds everything that clients saw against the one order in which messages are stored in the
- * end. Returns what is not consistent with it, in words; nothing if all is well.
+ * Compares everything that clients saw with the one order in which messages are stored in the end.
+ * Returns what is not consistent with it, in words; nothing if all is well.
  */
 export function checkHistory(stored: readonly StoredMessage[], history: History): string[] {
   const checker = new Checker(stored, history);
@@ -99,7 +99,7 @@ class Checker {
     }
   }
 
-  /** What was read is one piece of the order, and has all that had been seen before. */
+  /** What was read is one range of the order, and contains everything that had been seen before. */
   checkRead(read: ReadRecord): void {
     const { kind, after, start, messages, code } = read;
     const name = `the ${kind} after ${after ?? "nothing"} at ${Math.round(start)}`;

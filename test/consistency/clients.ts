@@ -6,7 +6,7 @@ import { clientOf, tunnelClientOf, wires } from "../support/wires.js";
 import type { PostRecord, ReadRecord } from "./history.js";
 import type { Recorder } from "./recorder.js";
 
-/** What a client does again and again: each call has a deadline that may hit. */
+/** What a client does again and again: each call has a deadline that may pass. */
 export type Deed = (recorder: Recorder) => Promise<void>;
 
 interface Account {
@@ -115,7 +115,7 @@ async function postPlain(account: Account, recorder: Recorder) {
   await openGoa(account, "/echoer", {
     onOpen: (socket) => socket.send(JSON.stringify(post.text)),
     onMessage(message, socket) {
-      // goa's dialect has no message ids, and its answers no places.
+      // goa's dialect has no message ids, and its answers have no positions.
       if (message === post.text) {
         post.answeredAt = performance.now();
       }
@@ -143,7 +143,9 @@ interface GoaEvents {
   onMessage(message: unknown, socket: WebSocket): void;
 }
 
-/** A socket of goa's dialect, until it is closed or its time is over. Resolves to the close code. */
+/**
+ * A socket of goa's dialect, until it is closed or its time is over. Resolves to the close code.
+ */
 async function openGoa(
   { url, token }: Account,
   path: string,

@@ -77,7 +77,7 @@ test(`what clients on all wires see in ${seconds} s of kills and stops of the se
   expect(seen).toBeGreaterThan(20);
 });
 
-/** Stops a process in the middle of what it does, as a machine does that is out of breath. */
+/** Stops a process in the middle of its work, as an overloaded machine does. */
 async function pause({ child }: ServeProcess, ms: number): Promise<void> {
   child.kill("SIGSTOP");
   await sleep(ms);

@@ -1,8 +1,8 @@
 import type { Code } from "@connectrpc/connect";
 
 /*
- * What clients did and saw, to be held against one order. Times are of one clock, which cannot
- * be set back, in milliseconds.
+ * What clients did and saw, to be compared with one order. Times are of one clock, which cannot be
+ * set back, in milliseconds.
  */
 
 /** One post of one message. */

@@ -13,7 +13,7 @@ export interface ReceivedMessage {
 /** This many posts and cursors are remembered, to be used again. */
 const recent = 200;
 
-/** Keeps what all clients do and see, and what they need to meddle with each other. */
+/** Records what all clients do and see, and what they need to interfere with each other. */
 export class Recorder implements History {
   readonly posts: PostRecord[] = [];
   readonly reads: ReadRecord[] = [];
@@ -59,7 +59,8 @@ export class Recorder implements History {
     for (const post of posts.slice(0, stored)) {
       post.isStoredByProgress = true;
     }
-    // The error is that of the first one that is not stored; nobody knows of those behind it.
+    // The error belongs to the first one that is not stored; nothing is known about those behind
+    // it.
     const first = posts.slice(stored).find(({ answeredAt }) => answeredAt === undefined);
     if (first) {
       first.code = error.code;

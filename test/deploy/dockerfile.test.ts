@@ -15,7 +15,7 @@ interface Instruction {
   readonly rest: string;
 }
 
-/** The instructions of each stage, with lines that go on joined. */
+/** The instructions of each stage, with continued lines joined. */
 const stages = readFileSync(join(folder, "Dockerfile"), "utf8")
   .replace(/^#.*\n/gm, "")
   .replace(/\\\n\s*/g, "")

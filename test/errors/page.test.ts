@@ -10,7 +10,9 @@ const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf
   .filter((name) => name.endsWith(".ts") && !name.startsWith("gen"))
   .map((name) => ({ name, text: readFileSync(join(root, "src", name), "utf8") }));
 
-/** One makes the errors that others define; the other's never reach a user. */
+/**
+ * Exempt: one file makes the errors that others define; the errors of the other never reach a user.
+ */
 const exempt = ["cli/invalid-value.ts", "server/encoding/stored-message.ts"];
 
 const definitions =

@@ -19,7 +19,7 @@ import { openFrames } from "../websocket/goa/client.js";
 
 const page = readFileSync(new URL("../../docs/errors.md", import.meta.url), "utf8");
 
-/** Fails unless a row of the page has this text, and this is what was said of this kind. */
+/** Fails unless a row of the page has this text and this kind, and the message matches it. */
 function expectListed(kind: string, said: string, listed: string): void {
   expect(page).toContain(`| ${kind} | \`${listed.replaceAll("|", "\\|")}\` |`);
   const parts = listed.split(/<\w+>/).map((part) => part.replace(/[^\w ]/g, "\\$&"));

@@ -16,8 +16,8 @@ import { rounds, until } from "../support/streams.js";
 import { clientOf } from "../support/wires.js";
 
 /*
- * After a GOAWAY Node ended the session from inside nghttp2's loop over its frames: a frame of a wrong
- * size behind it aborted the process (CVE-2026-27135), a new stream corrupted the heap.
+ * After a GOAWAY, Node ended the session from inside nghttp2's loop over its frames: a frame of a
+ * wrong size behind it aborted the process (CVE-2026-27135), a new stream corrupted the heap.
  */
 
 const call = frame(
@@ -71,7 +71,7 @@ test.each([
   60_000,
 );
 
-test("a client that has said GOAWAY goes on with its calls", async () => {
+test("a client that has said GOAWAY continues with its calls", async () => {
   const server = await startServerProcess();
   const connection = await openRawConnection(server.url);
   const { socket, received } = connection;
@@ -90,7 +90,7 @@ test("streams that come after the server's own GOAWAY leave it whole", {
   timeout: 120_000,
 }, async () => {
   const server = await startServerProcess({ limits: { maxConnectionAgeMs: 1 } });
-  // A connection's age is looked at once a second: each round costs as much.
+  // A connection's age is checked once a second: each round costs as much.
   for (let i = 0; i < rounds(0.5); i++) {
     await Promise.all(
       Array.from({ length: 200 }, async () => {

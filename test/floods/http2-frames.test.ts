@@ -60,15 +60,15 @@ const floods: Record<string, (block: Buffer) => Generator<Buffer>> = {
   },
 };
 
-/** What came of a flood. */
+/** The result of a flood. */
 interface Flooded {
   /** Connections that the server has ended. */
   readonly ended: number;
-  /** Why, where the client could still read it. */
+  /** The reason, where the client could still read it. */
   readonly codes: ReadonlySet<number>;
 }
 
-/** Floods over one connection after the other until the time is over and one was ended. */
+/** Floods one connection after the other until the time is over and one was ended. */
 async function flood(
   server: ServerProcess,
   frames: (block: Buffer) => Generator<Buffer>,
@@ -83,8 +83,8 @@ async function flood(
     const { socket, received } = connection;
     socket.write(Buffer.concat([preface, settings(), settingsAck()]));
     const source = frames(block);
-    // Where nghttp2's own bound comes first, Node keeps the connection until its pings fail: the next
-    // one is tried.
+    // Where nghttp2's own limit comes first, Node keeps the connection until its pings fail: the
+    // next one is tried.
     const connectionEndAt = Math.max(endAt, performance.now() + 3_000);
     while (!connection.ended && performance.now() < connectionEndAt) {
       const batch = Array.from({ length: 500 }, () => source.next().value);
@@ -104,7 +104,7 @@ async function flood(
 }
 
 const attackers = 4;
-/** They end by our own counters; the others by those of Node. */
+/** Our own counters end these; Node's end the others. */
 const counted = ["rapid reset", "rapid reset of what is not there", "SETTINGS"];
 
 let server: ServerProcess;
@@ -117,7 +117,7 @@ beforeAll(async () => {
 test.each(Object.entries(floods))(
   "%s: its connections are ended, others are served, the memory comes back",
   async (name, frames) => {
-    // What is compiled and cached at first is no leak.
+    // Code that is compiled and cached at first is not a leak.
     await flood(server, frames, 0);
     const before = await server.state();
     let flooded: Flooded[] = [];

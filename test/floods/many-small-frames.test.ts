@@ -34,8 +34,8 @@ async function open(url: string, ca?: string): Promise<Socket> {
   return socket;
 }
 
-test.each(["in the clear", "over TLS"])(
-  "a connection whose small frames are read in turns goes on to its end, %s, however its peer reads",
+test.each(["in cleartext", "over TLS"])(
+  "a connection whose small frames are read in turns continues to its end, %s, however its peer reads",
   async (how) => {
     const authority = createAuthority();
     const tls = how === "over TLS" ? authority.issue() : undefined;

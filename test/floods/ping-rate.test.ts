@@ -20,7 +20,7 @@ test("PING is counted: 10,000 at once are a client that measures its way, more a
   }
   expect({ refused, destroyed: session.destroyed }).toEqual({ refused: [], destroyed: false });
   const goaway = once(client, "goaway");
-  const endAt = performance.now() + 50; // Time gives some back: ten each millisecond.
+  const endAt = performance.now() + 50; // The allowance grows back with time: ten each millisecond.
   while (!session.destroyed && performance.now() < endAt) {
     session.emit("ping", Buffer.alloc(8));
   }

@@ -27,7 +27,7 @@ beforeAll(async () => {
   return server.stop;
 });
 
-/** Opens streams that stay open, as far as the server takes them, and resets all in one write. */
+/** Opens streams that stay open, as many as the server accepts, and resets all in one write. */
 async function resetAtOnce(path: string, headers: Record<string, string>) {
   const connection = await openRawConnection(server.url);
   const { socket, received } = connection;
@@ -60,7 +60,7 @@ const bursts = Math.min(rounds(1), 20);
 
 test("streams that are reset in one write: their connection ends, and nothing else happens", async () => {
   const path = "/chatter.v1.ChatterService/Subscribe";
-  await resetAtOnce(path, server.headers); // What is compiled and cached at first is no leak.
+  await resetAtOnce(path, server.headers); // The first ones compile and cache.
   const before = await server.state();
   const served = await servedDuring(`${bursts} times ${count} resets`, server, async () => {
     for (let i = 0; i < bursts; i++) {

@@ -5,9 +5,9 @@ import { openRawConnection, type RawConnection } from "../support/raw-connection
 import { startServerProcess } from "../support/server-process.js";
 import { rounds, until } from "../support/streams.js";
 
-/** How many files a process may have open; the rest of what it needs is less than 500. */
+/** How many files a process may have open; everything else needs fewer than 500. */
 function maxOpenFiles(): number {
-  const file = "/proc/self/limits"; // Where there is none, the default is few enough.
+  const file = "/proc/self/limits"; // Where there is no limit to read, the default is low enough.
   const limits = existsSync(file) ? readFileSync(file, "utf8") : "";
   return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? 2000);
 }

@@ -23,12 +23,12 @@ const halfFrame = Buffer.from([0x81, 0xfe, 0x03, 0xe8, 0, 0, 0, 0]);
 const login = headerBlock(callHeaders(`${service}/Login`));
 const http2 = Buffer.concat([preface, settings(), settingsAck()]);
 
-/** What comes in headers that has no end. */
+/** The endless part of headers. */
 const headByte = Buffer.from("y");
-/** What comes everywhere else, in a frame or a body. */
+/** The endless part elsewhere, in a frame or a body. */
 const bodyByte = Buffer.from(" ");
 
-/** What each kind of slow peer begins with; then comes a byte every tenth of a second. */
+/** How each kind of slow peer begins; then comes a byte every tenth of a second. */
 function beginnings(token: string): Record<string, (string | Buffer)[]> {
   const authorization = `Authorization: Bearer ${token}\r\n`;
   return {

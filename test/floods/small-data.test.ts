@@ -26,7 +26,7 @@ async function postInPieces(chunkBytes: number, frames: number) {
   const path = "/chatter.v1.ChatterService/Listener";
   const block = headerBlock(callHeaders(path, server.headers));
   socket.write(Buffer.concat([preface, settings(), settingsAck()]));
-  const message = envelope(Buffer.alloc(400_000)); // It is never whole.
+  const message = envelope(Buffer.alloc(400_000)); // It is never complete.
   for (const stream of streams) {
     socket.write(frame(frameType.headers, flag.endHeaders, stream, block));
     socket.write(frame(frameType.data, 0, stream, message.subarray(0, 5)));

@@ -21,7 +21,7 @@ import { tempDir } from "../support/temp-dir.js";
 const connections = 4;
 const streams = Math.min(rounds(250), 2000);
 
-/** Opens many streams of a method on a connection whose windows stay shut. */
+/** Opens many streams of a method on a connection whose windows stay closed. */
 async function openShut(server: ServerProcess, method: string): Promise<RawConnection> {
   const connection = await openRawConnection(server.url);
   const block = headerBlock(callHeaders(`/chatter.v1.ChatterService/${method}`, server.headers));
@@ -76,7 +76,7 @@ test.each(["History", "Subscribe"])(
       `zero windows, ${connections * streams} streams of ${method}: heap ${before.heapMb}, ` +
         `${during.heapMb}, ${after.heapMb} MB; RSS ${before.rssMb}, ${during.rssMb}, ${after.rssMb} MB`,
     );
-    // A batch of 64 KiB each at most, and what the call itself takes.
+    // At most a batch of 64 KiB each, and the memory of the call itself.
     const perStream = (1000 * (during.heapMb - before.heapMb)) / (connections * streams);
     expect(perStream).toBeLessThan(130);
     expect(after.heapMb - before.heapMb).toBeLessThan(30);

@@ -20,17 +20,17 @@ import {
   frame as webSocketFrame,
 } from "../support/websocket-raw.js";
 
-/** What a client that behaves writes on one connection, cut where a mutation may go. */
+/** What a correct client writes on one connection, divided where mutations may apply. */
 export interface Conversation {
   readonly name: string;
   readonly parts: readonly Buffer[];
-  /** What is in the answer, in any order, if the server understood all of it. */
+  /** What the answer contains, in any order, if the server understood everything. */
   readonly answers: readonly string[];
 }
 
 const service = "/chatter.v1.ChatterService";
 
-/** Valid conversations of every wire; whose bytes differ from run to run by the token alone. */
+/** Valid conversations of every wire; their bytes differ from run to run only by the token. */
 export function conversations(token: string): Conversation[] {
   const bearer = `Bearer ${token}`;
   return [...http1(bearer), ...http2(bearer), ...webSocket(bearer)];

@@ -1,13 +1,13 @@
 import type { Conversation } from "./conversations.js";
 import type { Random } from "./random.js";
 
-/** What is played on one connection: what is written, write by write, and how it ends. */
+/** What is played on one connection: its writes, and how it ends. */
 export interface Case {
   readonly writes: readonly Buffer[];
   readonly end: "fin" | "reset" | "leave";
 }
 
-/** Values at which parsers go wrong: signs, lengths, ends of lines, ends of UTF-8. */
+/** Values that confuse parsers: signs, lengths, ends of lines, ends of UTF-8. */
 const sharp = [
   0, 1, 9, 10, 13, 32, 34, 48, 57, 58, 91, 123, 125, 126, 127, 128, 192, 237, 254, 255,
 ];
@@ -73,7 +73,7 @@ function inPart(change: (bytes: Buffer, at: number, random: Random) => Buffer): 
   };
 }
 
-/** Cuts what is sent into one to four writes. */
+/** Divides what is sent into one to four writes. */
 function cut(bytes: Buffer, random: Random): Buffer[] {
   const places = Array.from({ length: random.below(4) }, () => random.below(bytes.length + 1));
   const ends = [...places, bytes.length].sort((a, b) => a - b);

@@ -1,4 +1,4 @@
-/** Numbers that look random and come again from the same seed (mulberry32). */
+/** Pseudo-random numbers that repeat with the same seed (mulberry32). */
 export class Random {
   #state: number;
 

@@ -13,15 +13,15 @@ import { type Case, mutate } from "./mutations.js";
 import { Random } from "./random.js";
 
 /*
- * Broken bytes on every wire. A failure names the seed that it began at: CHATTER_FUZZ_SEED
- * plays on from there. A seed that has once found something belongs into `seeds`.
+ * Broken bytes on every wire. A failure names the seed at which it began: CHATTER_FUZZ_SEED
+ * continues from there. A seed that has once found something belongs in `seeds`.
  */
 
 /** Three minutes in CI. */
 const fuzzMs = rounds(9_000);
-/** How many connections are under way at a time. */
+/** How many connections are open at a time. */
 const width = 40;
-/** After this many cases it is looked whether the server still serves. */
+/** After this many cases, the test checks whether the server still serves. */
 const stretch = 1000;
 
 /** Seeds that have found something once: each is where a stretch begins. */
@@ -34,7 +34,8 @@ let all: readonly Conversation[];
 
 beforeAll(async () => {
   server = await startServerProcess({
-    // Ends what Node leaves open: an HTTP/2 connection with a fault is read no more, its end neither.
+    // Ends what Node leaves open: an HTTP/2 connection with a fault is no longer read, and neither
+    // is its end.
     pingIntervalMs: 1_000,
     limits: { maxLoginAttempts: 0, requestTimeoutMs: 2_000, firstMessageTimeoutMs: 2_000 },
   });
@@ -107,7 +108,7 @@ async function playStretch(seed: number): Promise<void> {
 async function play({ writes, end }: Case): Promise<void> {
   const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
   socket.setNoDelay(true);
-  socket.on("error", () => {}); // A reset; that it is closed is waited for.
+  socket.on("error", () => {}); // A reset; the test waits for the close.
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
   socket.resume();
   await Promise.race([once(socket, "connect"), closed]);
@@ -130,7 +131,7 @@ async function play({ writes, end }: Case): Promise<void> {
 }
 
 /**
- * Waits until the one connection of the client that behaves is all there is: on a busy machine the
+ * Waits until the one connection of the correct client is the only one: on a busy machine the
  * others may wait long until they are accepted.
  */
 async function allGone(): Promise<ServerState> {
@@ -145,7 +146,7 @@ async function allGone(): Promise<ServerState> {
   return server.state();
 }
 
-/** A client that behaves is served. */
+/** A correct client is served. */
 async function checkService(seed: number): Promise<void> {
   const text = `after ${seed}`;
   await client.summary(
@@ -158,7 +159,7 @@ async function checkService(seed: number): Promise<void> {
   expect(last?.message).toBeDefined();
 }
 
-/** Plays a conversation as it is, and resolves to what came back until the answer was there. */
+/** Plays a conversation unchanged, and resolves to what came back until the answer was complete. */
 async function converse(parts: readonly Buffer[], answers: readonly string[]): Promise<string> {
   const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
   const chunks: Buffer[] = [];

@@ -7,7 +7,7 @@ import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js"
 import { errorOf } from "../support/streams.js";
 import { clientOf, wires } from "../support/wires.js";
 
-/** A faulty message, and much after it that nobody will read. */
+/** An invalid message, and much after it that nobody will read. */
 async function* faultyUpload() {
   yield { message: "kept" };
   yield { message: "" };
@@ -32,7 +32,7 @@ describe("a server that has answered before its client has sent all", () => {
   });
 
   test.each(["/chatter.v1.ChatterService/Listener", "/nothing"])(
-    "lets an endless upload to %s go on for a short time only",
+    "lets an endless upload to %s continue for a short time only",
     async (path) => {
       const { url } = await startChatter();
       const stream = post(await connectHttp2(url), path, { "content-type": "application/grpc" });

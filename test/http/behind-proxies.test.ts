@@ -22,7 +22,7 @@ const textBytes = 60_000;
 /** What clients ask the proxy for. */
 const proxiedHost = "localhost";
 
-/** Chatter behind a proxy: all that is done goes by the proxy. */
+/** Chatter behind a proxy: everything goes through the proxy. */
 async function start(
   proxy: ReverseProxy,
   options: Partial<ChatterOptions> = {},
@@ -43,7 +43,7 @@ async function start(
 
 type Started = Awaited<ReturnType<typeof start>>;
 
-/** Every way for a generated client to come in. */
+/** Every way for a generated client to connect. */
 function clientsOf(server: Started, wires = mainWires) {
   return [
     ...wires.map((wire) => [wire.name, clientOf(server, wire)] as const),
@@ -99,7 +99,7 @@ describe.each(startableProxies())("$name", (proxy) => {
     expect((await socket.closed()).code).toBe(1000);
   });
 
-  test("uploads are handed on as they come, and may be long", async () => {
+  test("uploads are passed on as they come, and may be long", async () => {
     const server = await start(proxy);
     for (const [name, client] of clientsOf(server)) {
       const before = server.log.head;
@@ -195,7 +195,7 @@ describe.each(startableProxies())("$name", (proxy) => {
 });
 
 test.runIf(startableProxies().includes(nginx))(
-  "nginx may come by a Unix socket: its clients are told apart, and no host is to be named",
+  "nginx may come by a Unix socket: its clients are distinguished, and no host is to be named",
   async () => {
     const dir = tempDir();
     chmodSync(dir, 0o755); // nginx is nobody.

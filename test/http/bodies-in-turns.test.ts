@@ -4,7 +4,7 @@ import { readBody } from "../../src/server/http/request-body.js";
 import { becomeKnown } from "../../src/server/limits/authenticated-connections.js";
 import { readAhead } from "../../src/server/service/posting/read-ahead.js";
 
-test("bodies that get something in the same turn are handed on some a turn, all of it", async () => {
+test("bodies that get something in the same turn are passed on some a turn, all of it", async () => {
   const streams = Array.from({ length: 300 }, () => new PassThrough());
   const received: string[] = [];
   const readers = streams.map(async (stream, index) => {
@@ -85,7 +85,9 @@ test("what has arrived is given before the reason of a signal, however much wait
   expect([given.length, ended]).toEqual([300, 300]);
 });
 
-/** Writes a body, of a request on a connection of its own, and notes how much each turn gives. */
+/**
+ * Writes a body, of a request on a connection of its own, and records how much each turn delivers.
+ */
 async function bytesPerTurn({ isKnown, ends }: { isKnown: boolean; ends: boolean }) {
   const socket = {};
   if (isKnown) {
@@ -122,10 +124,10 @@ async function bytesPerTurn({ isKnown, ends }: { isKnown: boolean; ends: boolean
 
 test.each([
   ["also if its end has come", true],
-  ["while it goes on", false],
+  ["while it continues", false],
 ])("without a valid token a turn has a part of a long body, %s", async (_name, ends) => {
   const perTurn = await bytesPerTurn({ isKnown: false, ends });
-  // The last piece needs no turn if the end has come.
+  // The last piece needs no turn if the end has arrived.
   expect(Math.max(...perTurn)).toBeLessThanOrEqual(2 * 1024);
 });
 

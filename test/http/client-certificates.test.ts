@@ -193,7 +193,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("over %s", (version) => {
 });
 
 describe("renewal", () => {
-  test("of the authorities counts for new connections, and those that are open go on", async () => {
+  test("of the authorities counts for new connections, and those that are open continue", async () => {
     const server = await start({ clientRequired: true });
     const open = connectHttp2(server.url, { ca, ...alice });
     onTestFinished(() => open.destroy());

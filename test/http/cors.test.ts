@@ -49,7 +49,7 @@ const overHttp2: Ask = ({ url }, method, path, headers = {}, body = "") => {
 const json = { "content-type": "application/json" };
 const check = "/grpc.health.v1.Health/Check";
 
-/** What an answer says of CORS. */
+/** The CORS headers of an answer. */
 function corsOf({ headers }: Answer): Record<string, string> {
   const all = [...headers].filter(([name]) => name.startsWith("access-control-"));
   return Object.fromEntries(all);

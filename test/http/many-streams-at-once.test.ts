@@ -10,7 +10,7 @@ import { becomeKnown } from "../../src/server/limits/authenticated-connections.j
 setFlagsFromString("--expose-gc");
 const gc: () => void = runInNewContext("gc");
 
-/** More than these hold others up. */
+/** More than these delay others. */
 const most = 16;
 
 function createStarts(serve: (stream: ServerHttp2Stream) => void) {
@@ -53,7 +53,7 @@ test("a connection with one stream does not wait for all those of another", asyn
   expect(begun.size).toBeLessThan(200);
 });
 
-test("a stream that was begun is let go, though there are always some that wait", async () => {
+test("a stream that was begun is released, though there are always some that wait", async () => {
   const serve = createStarts(() => {});
   const session = {} as Http2Session;
   const seen: WeakRef<ServerHttp2Stream>[] = [];
@@ -66,7 +66,7 @@ test("a stream that was begun is let go, though there are always some that wait"
   };
   add(64);
   for (let i = 0; i < 100; i++) {
-    add(most); // As many as are begun: the others never get fewer.
+    add(most); // The minimum that begins: the others never get fewer.
     await turn();
   }
   gc();

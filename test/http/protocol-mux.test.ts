@@ -12,7 +12,7 @@ const request = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
 async function open(url: string): Promise<{ socket: Socket; received: () => Buffer }> {
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
   socket.setNoDelay(true);
-  socket.on("error", () => {}); // A reset is what some tests are about.
+  socket.on("error", () => {}); // Some tests are about resets.
   onTestFinished(() => void socket.destroy());
   const chunks: Buffer[] = [];
   socket.on("data", (chunk) => chunks.push(chunk));

@@ -6,7 +6,7 @@ import { runServe } from "../support/run-serve.js";
 import { sharesPorts } from "../support/shares-ports.js";
 import { tempDir } from "../support/temp-dir.js";
 
-/** Arguments, what is said, and the exit status: 2 for wrong usage, 1 for all else. */
+/** Arguments, the message, and the exit status: 2 for wrong usage, 1 for everything else. */
 type Refusal = [string, () => readonly string[], RegExp, status: number, NodeJS.ProcessEnv?];
 
 const taken = createServer();

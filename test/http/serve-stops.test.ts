@@ -20,7 +20,7 @@ async function start(...args: string[]) {
   return { server, client, token };
 }
 
-/** A reader that takes nothing of a long history, so that its call cannot end by itself. */
+/** A reader that reads nothing of a long history, so that its call cannot end by itself. */
 async function stall(url: string, token: string): Promise<void> {
   const session = await connectHttp2(url);
   const stream = post(session, "/chatter.v1.ChatterService/History", {

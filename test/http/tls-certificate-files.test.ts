@@ -10,7 +10,7 @@ import { tempDir } from "../support/temp-dir.js";
 const authority = createAuthority();
 const right = authority.issue();
 
-/** Writes the two files and says what reading them ends with. */
+/** Writes the two files and returns the outcome of reading them. */
 async function read(cert: string | undefined, key: string | undefined) {
   const dir = tempDir();
   const files = { certFile: join(dir, "tls.crt"), keyFile: join(dir, "tls.key") };

@@ -30,7 +30,9 @@ function serve(dir: string): Promise<ServeProcess> {
   return startServe(["--demo", "--log", "memory", "--data-dir", tempDir(), ...files]);
 }
 
-/** Whose certificate a new connection is shown; fails if it is none that clients take. */
+/**
+ * The subject of the certificate that a new connection gets; fails if clients would not accept it.
+ */
 async function shown({ url }: ServeProcess): Promise<string> {
   const socket = connect({ port: Number(new URL(url).port), ca, host: "127.0.0.1" });
   try {

@@ -18,7 +18,7 @@ const authority = createAuthority();
 const { cert: ca } = authority;
 const pair = authority.issue();
 
-/** More than the system takes for a client that does not read. */
+/** More than the system buffers for a client that does not read. */
 const messages = 250;
 const text = "x".repeat(60_000);
 
@@ -54,12 +54,12 @@ class Wire extends Duplex {
     done();
   }
 
-  /** Keeps what is written back. */
+  /** Holds back what is written. */
   hold(): void {
     this.#held = [];
   }
 
-  /** In how many chunks TLS has written what is kept back. */
+  /** In how many chunks TLS has written what is held back. */
   get held(): number {
     return this.#held?.length ?? 0;
   }
@@ -88,7 +88,7 @@ test("headers and body of a request in two records, behind an answer that is not
     servername: "localhost",
     ALPNProtocols: ["http/1.1"],
   });
-  tls.on("error", () => {}); // That nothing more came is looked at below.
+  tls.on("error", () => {}); // That nothing more came is checked below.
   await once(tls, "secureConnect");
 
   const body = Buffer.from(encodeEnvelope(0, Buffer.from("{}")));

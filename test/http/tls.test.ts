@@ -155,7 +155,7 @@ test("a request that offers another upgrade gets its answer", async () => {
 test.each([
   ["HTTP/1.1", "GET / HTTP/1.1\r\nhost: x\r\n\r\n"],
   ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
-])("%s in the clear gets the advice to use https, and is closed", async (_, head) => {
+])("%s in cleartext gets the advice to use https, and is closed", async (_, head) => {
   const { port } = await start();
   const { socket, received, closed } = await open(port);
   socket.write(head);
@@ -177,7 +177,7 @@ describe("a handshake that does not come to its end is cut", () => {
     await closed;
   });
 
-  test("also of one that goes on, byte by byte", async () => {
+  test("also of one that continues, byte by byte", async () => {
     const { port } = await start({ handshakeTimeoutMs: 300 });
     const { socket, closed } = await open(port);
     socket.write(hello);
@@ -259,7 +259,7 @@ test("methods see the scheme in the URL of their request", async () => {
   expect(schemes).toHaveLength(mainWires.length + 2);
 });
 
-test("a certificate can be renewed, and connections that are open go on", async () => {
+test("a certificate can be renewed, and connections that are open continue", async () => {
   const server = await start();
   const before = connectHttp2(server.url, { ca });
   onTestFinished(() => before.destroy());

@@ -38,7 +38,7 @@ test("a file that is written or replaced is read again", async () => {
   await writeFile(path, "ok 3");
   await until(() => file.value === "ok 3", "the written file is read");
   expect(changes.at(-1)).toBe("ok 3");
-  // It is empty for a moment, which may be the one when it is looked at.
+  // It is empty for a moment, perhaps when it is checked.
   expect(errors.filter((error) => error !== "bad: ")).toEqual([]);
 });
 

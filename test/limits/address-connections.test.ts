@@ -49,7 +49,7 @@ test("those that are refused and stay take no memory without bound", async () =>
   const served = await openRawConnection(url);
   const silent = await Promise.all(Array.from({ length: 130 }, () => openRawConnection(url)));
   await until(() => refused === 130, "all are refused");
-  // A hundred may wait for the reason that they get; the others are closed at once.
+  // A hundred may wait for the reason of their refusal; the others are closed at once.
   await until(() => silent.filter(({ ended }) => ended).length === 30, "thirty are closed");
   served.socket.write(request);
   await until(() => served.received().includes("200 OK"), "the one is served all the time");

@@ -5,7 +5,7 @@ import { becomeKnown } from "../../src/server/limits/authenticated-connections.j
 
 const proxy = "192.0.2.1";
 
-/** What the process has used of the processor, in milliseconds. */
+/** The CPU time that the process has used, in milliseconds. */
 let usedMs = 0;
 
 beforeEach(() => {
@@ -19,7 +19,7 @@ beforeEach(() => {
   };
 });
 
-/** @param costMs what a call takes of the processor. Default: much */
+/** @param costMs CPU time of a call. Default: much */
 function createAdmission(costMs = 2) {
   const begun: string[] = [];
   const admission = new CallAdmission({

@@ -27,7 +27,7 @@ import { sleep, until } from "../support/streams.js";
 
 const pingIntervalMs = 50;
 
-test("an old HTTP/2 connection gets GOAWAY; what is on it goes on, and it closes with the last", async () => {
+test("an old HTTP/2 connection gets GOAWAY; what is on it continues, and it closes with the last", async () => {
   const server = await startChatter({ limits: { maxConnectionAgeMs: 300 } }, { pingIntervalMs });
   const session = await connectHttp2(server.url);
   const headers = { "content-type": "application/grpc", ...server.headers };
@@ -42,7 +42,7 @@ test("an old HTTP/2 connection gets GOAWAY; what is on it goes on, and it closes
   expect(performance.now() - begun).toBeGreaterThan(250);
   await once(session, "goaway"); // This one is the last word.
 
-  await sleep(10 * pingIntervalMs); // It still answers, and is not taken for gone.
+  await sleep(10 * pingIntervalMs); // It still answers, and is not considered gone.
   const echoed = bytes;
   stream.write(envelope(Buffer.from([0x0a, 1, 0x78])));
   await until(() => bytes > echoed, "the call is answered as before");
@@ -102,7 +102,7 @@ test("a connection that is destroyed, but not yet closed, when it gets old is le
       const session = stream.session as ServerHttp2Session;
       stream.on("error", () => {});
       stream.respond();
-      // Nobody takes it: a session is closed when what it has written has gone out.
+      // Nobody reads it: a session is closed when what it has written has been sent.
       stream.write(Buffer.alloc(64 * 1024 * 1024));
       setTimeout(() => {
         session.destroy();

@@ -53,7 +53,7 @@ test("a trusted proxy, whose connection is that of many clients, may have all fr
 });
 
 test.each(wires.filter(({ name }) => name.includes("HTTP/2")))(
-  "calls that wait for their first token's answer go on at once, over $name",
+  "calls that wait for their first token's answer continue at once, over $name",
   async (wire) => {
     const server = await startChatter();
     const client = clientOf(server, wire);
@@ -67,7 +67,7 @@ test.each(wires.filter(({ name }) => name.includes("HTTP/2")))(
   },
 );
 
-test("grpc-js: calls that wait for their first token's answer go on at once", async () => {
+test("grpc-js: calls that wait for their first token's answer continue at once", async () => {
   const server = await startChatter();
   const client = new Client(new URL(server.url).host, credentials.createInsecure());
   onTestFinished(() => client.close());
@@ -84,12 +84,12 @@ test("grpc-js: calls that wait for their first token's answer go on at once", as
   await until(() => server.chatter.openCalls === 250, "all are open");
 });
 
-test("one stream more than a client could know of is refused, and the others go on", async () => {
+test("one stream more than a client could know of is refused, and the others continue", async () => {
   const server = await startChatter({ limits: { maxConnectionStreams: 3 } });
   const { socket, received } = await openRawConnection(server.url);
   const block = headerBlock(callHeaders("/chatter.v1.ChatterService/Echoer", server.headers));
   const open = (stream: number) => frame(frameType.headers, flag.endHeaders, stream, block);
-  // Sent before the server's SETTINGS have come: it could not know better.
+  // Sent before the server's SETTINGS have arrived: it could not know better.
   socket.write(Buffer.concat([preface, settings(), open(1), open(3), open(5), open(7)]));
   await until(() => resetCodes(received()).size > 0, "a stream is refused");
   await until(() => server.chatter.openCalls === 3, "three streams are open");

@@ -53,7 +53,7 @@ test("so it is for a WebSocket", async () => {
   expect(await statusOf(2001)).toBe("431");
 });
 
-test("over HTTP/2 one byte more than the limit is 431, and the connection goes on", async () => {
+test("over HTTP/2 one byte more than the limit is 431, and the connection continues", async () => {
   const { url } = await startChatter({ limits });
   const session = await connectHttp2(url);
   const base = {
@@ -64,7 +64,7 @@ test("over HTTP/2 one byte more than the limit is 431, and the connection goes o
     x: "",
   };
   const ask = (bytes: number) => {
-    // As SETTINGS_MAX_HEADER_LIST_SIZE has it: 32 bytes more for each.
+    // As SETTINGS_MAX_HEADER_LIST_SIZE defines it: 32 more bytes for each.
     const used = Object.entries(base).reduce((sum, entry) => sum + entry.join("").length + 32, 0);
     const stream = session.request({ ...base, x: "y".repeat(bytes - used) });
     return new Promise<{ status: number | undefined; reset: number | undefined }>((resolve) => {
@@ -109,6 +109,6 @@ describe.each(wires.filter(({ codec }) => codec === "binary"))("over $name", (wi
     const call = (bytes: number) =>
       client.login({ user: "goa", password: "rocks" }, { headers: { x: "y".repeat(bytes) } });
     expect((await call(15_000)).token).not.toBe("");
-    await errorOf(call(17_000)); // Clients differ in what they make of it.
+    await errorOf(call(17_000)); // Clients differ in how they report it.
   });
 });

@@ -12,7 +12,7 @@ import { until } from "../support/streams.js";
 /** More than Node keeps, in fewer bytes than the limit. */
 const many = "a:b\r\n".repeat(3000);
 
-/** The status and the text that a request over HTTP/1.1 is answered with. */
+/** The status and the text of the answer to a request over HTTP/1.1. */
 async function ask(url: string, head: string) {
   const { socket, received } = await openRawConnection(url);
   socket.write(`${head}\r\n\r\n`);

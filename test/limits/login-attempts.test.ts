@@ -6,7 +6,7 @@ import { retryDelayOf } from "../support/retry-info.js";
 import { errorOf } from "../support/streams.js";
 import { clientOf } from "../support/wires.js";
 
-/** Accounts whose every password is "right", and "down" a fault; counts what is checked. */
+/** Accounts for which every password is "right", and "down" a fault; counts what is checked. */
 function fakeAuth(): Auth & { checked: number } {
   return {
     checked: 0,
@@ -14,7 +14,7 @@ function fakeAuth(): Auth & { checked: number } {
       this.checked++;
       await new Promise((resolve) => setTimeout(resolve, 1));
       if (password === "down") {
-        throw new ConnectError("the accounts are not to be had", Code.Unavailable);
+        throw new ConnectError("the accounts are unavailable", Code.Unavailable);
       }
       if (password !== "right") {
         throw new ConnectError("invalid username and password combination", Code.Unauthenticated);

@@ -107,7 +107,7 @@ test("an address that logs in with wrong passwords all the time keeps no other o
 });
 
 describe("failures of an address over all names", () => {
-  /** Accounts whose every password is "right", all checked at once; counts what is checked. */
+  /** Accounts for which every password is "right", all checked at once; counts what is checked. */
   async function start(limits: Partial<Limits>) {
     let checked = 0;
     const auth: Auth = {

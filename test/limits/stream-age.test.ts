@@ -8,7 +8,7 @@ import { errorOf, Outbox } from "../support/streams.js";
 import { clientOf, fullDuplexWires } from "../support/wires.js";
 
 describe.each(fullDuplexWires)("streams over $name", (wire) => {
-  test("end at their maximum age, within a tenth, with what tells a client to go on", async () => {
+  test("end at their maximum age, within a tenth, with what tells a client to continue", async () => {
     const server = await startChatter({ limits: { maxStreamAgeMs: 400 } });
     const client = clientOf(server, wire);
     const begun = performance.now();
@@ -36,7 +36,7 @@ describe.each(fullDuplexWires)("streams over $name", (wire) => {
   });
 });
 
-test("a client's subscription and publisher go on without a hole or a repeat", async () => {
+test("a client's subscription and publisher continue without a hole or a repeat", async () => {
   const server = await startChatter({ limits: { maxStreamAgeMs: 100 } });
   const client = createChatterClient({ url: server.url, auth: { token: server.token } });
   const publisher = client.publisher();

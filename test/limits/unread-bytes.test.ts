@@ -69,7 +69,7 @@ describe.each([
   { type: "application/connect+proto", whole: message },
   { type: "application/connect+json", whole: json },
 ])("messages half sent as $type", ({ type, whole }) => {
-  test("have a bound together: the call that goes beyond it ends, the others go on", async () => {
+  test("have a bound together: the call that goes beyond it ends, the others continue", async () => {
     const { server, metrics } = await start();
     const session = await connectHttp2(server.url);
     const headers = { ...server.headers, "content-type": type, te: "trailers" };
@@ -121,7 +121,7 @@ describe.each([
     }
     await until(async () => (await refused(metrics)) > 0, "one is refused");
     expect(await unread(metrics)).toBeLessThanOrEqual(256 * KiB);
-    await othersAreServed(server); // Who has a token is not asked for the address's share.
+    await othersAreServed(server); // A client with a token does not depend on the address's share.
     session.destroy();
     await Promise.all(answers);
     await until(async () => (await unread(metrics)) === 0, "nothing is held");
@@ -171,7 +171,7 @@ test("what a method does not read is counted where Node keeps it, each small chu
 
 test("requests sent ahead on HTTP/1.1 are counted, of all connections of an address together", async () => {
   const metrics = createMetrics();
-  // After that long it is found out that they have left.
+  // After that time, the server notices that they have left.
   const server = await startChatter({ limits: { ...limits, requestTimeoutMs: 2000 }, metrics });
   const watch =
     "POST /grpc.health.v1.Health/Watch HTTP/1.1\r\nhost: x\r\n" +

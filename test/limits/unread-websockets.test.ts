@@ -119,7 +119,7 @@ test("of the tunnel's first message no more is taken than an opening message may
   expect(fits.closeCode).toBeUndefined();
 });
 
-/** A reflection stream that asks for more than its client reads. */
+/** A reflection stream that requests more than its client reads. */
 function reflection(port: number): RawSocket {
   const raw = openRaw(port, "", {
     path: "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",

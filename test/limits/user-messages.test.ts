@@ -94,7 +94,7 @@ test("a publisher waits as long as it is asked to, and each post is stored once"
   await client.close();
   expect(posted.map(({ sequence }) => Number(sequence))).toEqual(posted.map((_, i) => i + 1));
   expect(await texts(server.log)).toEqual(posted.map((_, i) => `post ${i}`));
-  // Twice it met the limit, and did not storm the server until the second was over.
+  // It met the limit twice, and did not flood the server until the second was over.
   expect(waits.length).toBeGreaterThanOrEqual(2);
   expect(waits.length).toBeLessThanOrEqual(6);
 });

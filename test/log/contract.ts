@@ -75,7 +75,7 @@ export function describeContract(
     test("the ids that are remembered are given with their sequences, without their texts", async () => {
       const log = await opened({ dedupe: { maxIds: 3 } });
       if (log.idsBetween === undefined) {
-        return; // JetStream tells nobody.
+        return; // JetStream reports it to nobody.
       }
       for (const text of ["one", "two", "three", "four", "five"]) {
         await log.append([post(text, `id of ${text}`), post("without an id")]);

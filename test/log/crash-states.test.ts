@@ -22,8 +22,8 @@ import { rounds } from "../support/streams.js";
 import { tempDir } from "../support/temp-dir.js";
 
 /*
- * What the program does to its files is recorded call by call. A crash may come at any of them,
- * and leave any part of what was not synced: each such state is built anew and opened.
+ * What the program does to its files is recorded call by call. A crash may come at any of them, and
+ * leave any part of what was not synced: each such state is reproduced and opened.
  */
 
 const timeout = 120_000 * rounds(1);
@@ -88,7 +88,7 @@ describe.skipIf(!canRecord())("states after a crash", () => {
     ).toBe(true);
     await forCrashStates({ root, calls }, rounds(70), checkLog);
 
-    // A crash of the start that follows on a crash, and of what comes then.
+    // A crash of the start that follows a crash, and of what comes then.
     const again = tempDir();
     const before = tempDir();
     const { end } = calls[Math.floor(calls.length * 0.4)]!;
@@ -138,7 +138,7 @@ describe.skipIf(!canRecord())("states after a crash", () => {
     const calls = await record(root, args);
     const whole = JSON.stringify(await readExportFile(join(oldLogs, "plain.jsonl")));
     await forCrashStates({ root, calls, before }, rounds(40), async ({ dir }) => {
-      // A server starts on nothing but a whole log.
+      // A server starts only on a complete log.
       const opened = await openFileLog({ dir: join(dir, "data"), dedupe: { maxIds: 100 } }).then(
         async (log) => {
           const { first, head } = log;

@@ -29,7 +29,7 @@ test("the window finds what a plain list would find", () => {
             const counts = known !== undefined && known.sentAt >= now - windowMs;
             const found = window.find(hashId("goa", `${id}`, `${text}`), now);
             if (found === undefined) {
-              // Only the bound may have made it forget what still counts.
+              // Only the maximum may have made it forget what still counts.
               expect(counts).toBe(false);
               sequence++;
               window.add(hashId("goa", `${id}`, `${text}`), sequence, now);

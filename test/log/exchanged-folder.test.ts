@@ -46,7 +46,7 @@ test.each([
   put(dir);
   await isSuspended(log);
   await expect.poll(() => lines.join("\n")).toMatch(/cannot be opened again yet/);
-  expect(await texts(log)).toHaveLength(11); // Readers go on with the files that are open.
+  expect(await texts(log)).toHaveLength(11); // Readers continue with the files that are open.
   rmSync(dir, { recursive: true, force: true });
   renameSync(aside, dir);
   await resumes(log);
@@ -54,7 +54,7 @@ test.each([
   expect(await texts(log)).toHaveLength(12);
 });
 
-test("another log, or an older state of it, is never taken for the one that was there", async () => {
+test("another log, or an older state of it, is never mistaken for the one that was there", async () => {
   const { dir, log, lines } = await opened();
   const { dir: other, log: otherLog } = await opened();
   await otherLog.close();
@@ -93,7 +93,7 @@ test("without the file of its lock a log takes no posts, before another process 
   let other: MessageLog | undefined;
   while (other === undefined) {
     rmSync(lock, { force: true });
-    other = await openFileLog({ dir }).catch(() => undefined); // This log may have been quicker.
+    other = await openFileLog({ dir }).catch(() => undefined); // This log may have been faster.
   }
   await isSuspended(log);
   await expect.poll(() => lines.join("\n")).toContain("in use by another process");

@@ -67,7 +67,7 @@ test("within a commit senders take turns, by work and by bytes, and each call ke
   const messages = messagesOf(commit);
   const places = (sender: string) =>
     messages.flatMap((message, index) => (message.sender === sender ? [index] : []));
-  // Of the others no more than a turn each lies between.
+  // No more than a turn of each of the others is in between.
   expect(places("bob")[199]! - places("bob")[0]!).toBeLessThan(200 + 4 * (64 + 2));
   expect(places("carol")[2]).toBeLessThan(3 * 3 * 64);
   done();
@@ -109,7 +109,7 @@ test("one sender fills no more than half of what may wait, and another still has
   for (let i = 0; i < entered; i++) {
     backlog.leave("mallory", 50);
   }
-  // One call alone always may.
+  // A call alone always may.
   expect(backlog.enter("mallory", 5000)).toBe(true);
   backlog.leave("mallory", 5000);
   expect(waitingSize([post("text", "id"), post("", "")])).toBeGreaterThan(100);

@@ -11,8 +11,8 @@ import { decode, post, rounds } from "../support/log-messages.js";
 import { tempDir } from "../support/temp-dir.js";
 
 /*
- * Property-based: damage of any kind at any place. What was answered is there, or its readers
- * get data_loss with its range, or the log is refused; what was never answered is there or not.
+ * Property-based: damage of any kind at any place. What was answered is there, or its readers get
+ * data_loss with its range, or the log is refused; what was never answered is there or not.
  */
 
 /** A log in several segments, with and without ids, and what is in it. */
@@ -40,7 +40,7 @@ const files = () =>
     .sort()
     .map((name) => join("messages", name));
 
-/** A copy of the log with one file changed, or without it. */
+/** A copy of the log with one file changed or missing. */
 function copyWith(file: string, change: (bytes: Buffer) => Buffer | undefined): string {
   const copy = join(tempDir(), "copy");
   cpSync(intact, copy, { recursive: true });
@@ -54,8 +54,8 @@ function copyWith(file: string, change: (bytes: Buffer) => Buffer | undefined): 
 }
 
 /**
- * What becomes of a damaged copy. Everything is read, from each place that a reader would
- * try after an error; fails if anything is passed over without an error, or is wrong.
+ * The outcome of a damaged copy. Everything is read, from each place at which a reader would try
+ * again after an error; fails if anything is skipped without an error, or is wrong.
  */
 async function outcome(dir: string): Promise<"refused" | "reported" | "intact"> {
   let opened: Awaited<ReturnType<typeof openStore>>;
@@ -232,7 +232,7 @@ test("any mixture of old and new sectors of the last commit is whole, rolled bac
         }
         const outcome = result[0] ?? "whole";
         seen.add(outcome);
-        // A commit whose ids alone are torn has all its messages, but was never whole.
+        // A commit in which only the ids are torn has all its messages, but was never complete.
         expect(outcome === "whole" || !isWhole).toBe(true);
         expect(outcome === "rolled back").toBe(!isWhole && !isAnswered);
         // What is written next is found behind it, now and later.

@@ -9,7 +9,7 @@ import { tempDir } from "../support/temp-dir.js";
 
 const writers = 64;
 
-/** Follows the log from a place until it has seen this many messages; `pause` makes it slow. */
+/** Follows the log from a position until it has seen this many messages; `pause` makes it slow. */
 async function follow(log: MessageLog, after: number, count: number, pause: () => Promise<void>) {
   const { signal } = new AbortController();
   const seen: string[] = [];

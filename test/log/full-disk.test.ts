@@ -11,7 +11,7 @@ import { startPoster } from "../support/log-process.js";
 import { mountSmallDisk } from "../support/small-disk.js";
 import { tempDir } from "../support/temp-dir.js";
 
-test("a file that may grow no further stops posts, then they go on, and none is lost", async () => {
+test("a file that may grow no further stops posts, then they continue, and none is lost", async () => {
   const dir = tempDir();
   // A segment reaches 1 MiB before it is full.
   const poster = startPoster(dir, {
@@ -38,7 +38,9 @@ test("a file that may grow no further stops posts, then they go on, and none is 
   expect(answered.filter((text) => !there.has(text))).toEqual([]);
 }, 60_000);
 
-test("a full disk stops posts but not readers; with space again all goes on", async ({ skip }) => {
+test("a full disk stops posts but not readers; with space again all continues", async ({
+  skip,
+}) => {
   const dir = mountSmallDisk(16, skip);
   const ballast = join(dir, "ballast");
   execFileSync("dd", ["if=/dev/zero", `of=${ballast}`, "bs=1M", "count=4"], { stdio: "ignore" });
@@ -66,7 +68,7 @@ test("a full disk stops posts but not readers; with space again all goes on", as
   expect(await texts(log, head - 1)).toEqual(answered.slice(-1));
   expect(await texts(log, 0)).toEqual(answered);
 
-  // So it is after a start: what did not fit has left the end of the log torn.
+  // As after a start: what did not fit has left the end of the log torn.
   await log.close();
   log = await openFileLog({ dir: join(dir, "log") });
   await expect.poll(() => log.writeFault?.code).toBe(Code.Unavailable);
@@ -82,7 +84,7 @@ test("a full disk stops posts but not readers; with space again all goes on", as
   expect(stored.at(-1)?.message).toBe("after");
 }, 60_000);
 
-/** Takes all room that is left, and says when there is none. */
+/** Takes all free space, and prints a line when there is none. */
 function fillUp(dir: string): void {
   spawnSync("dd", ["if=/dev/zero", `of=${join(dir, "ballast")}`, "bs=4k"], { stdio: "ignore" });
 }
@@ -100,7 +102,7 @@ async function fillWithMessages(disk: string, log: MessageLog): Promise<number> 
   return log.head;
 }
 
-test("a full disk is freed by retention, and posts go on by themselves", async ({ skip }) => {
+test("a full disk is freed by retention, and posts continue by themselves", async ({ skip }) => {
   const disk = mountSmallDisk(16, skip);
   const dir = join(disk, "log");
   const warnings: string[] = [];
@@ -117,7 +119,7 @@ test("a full disk is freed by retention, and posts go on by themselves", async (
   expect(positions[0]?.sequence).toBe(head + 1);
   await log.close();
 
-  // What was removed stays so, and is not taken for lost.
+  // What was removed stays removed, and is not considered lost.
   const { first } = log;
   warnings.length = 0;
   log = await openFileLog(options);
@@ -146,7 +148,7 @@ test.for<[string, string[]]>([
     const log = await openFileLog({ dir, segmentBytes, retention, dedupe: { windowMs: 500 } });
     onTestFinished(() => log.close());
     await expect.poll(() => log.first, { timeout: 30_000 }).toBeGreaterThan(1);
-    // The first attempt to put the beginning down may have room, or not.
+    // The first attempt to record the beginning may have space, or not.
     const append = async () => (await log.append([post("after", "after")])).positions[0]?.sequence;
     await expect.poll(append, { timeout: 30_000 }).toBe(head + 1);
     expect(await texts(log)).toHaveLength(head + 2 - log.first);

@@ -101,7 +101,7 @@ test("the calls of one commit are answered in order, some in each turn of the ev
   expect(answered).toEqual(calls.map((_, index) => index));
 });
 
-test("commits go on while calls of the last are still to be answered", async () => {
+test("commits continue while calls of the last are still to be answered", async () => {
   const { group, writes, write } = create();
   let answered = 0;
   const calls = posts(500).map((message) => group.append([message]).then(() => answered++));

@@ -41,7 +41,7 @@ async function killedAt(dir: string, call: string, nth: number): Promise<boolean
       ...["-e", `trace=${call}`, "-e", `inject=${call}:error=EINTR:signal=SIGKILL:when=${nth}`],
       ...[process.execPath, poster, dir],
     ],
-    // strace counts by threads: one alone works on files.
+    // strace counts by threads: only one works on files.
     {
       env: { ...process.env, UV_THREADPOOL_SIZE: "1", POSTER_WRITERS: "1", POSTER_COUNT: "2" },
       stdio: "ignore",
@@ -53,14 +53,14 @@ async function killedAt(dir: string, call: string, nth: number): Promise<boolean
 
 const few = requireAll ? 1 : 4 / rounds(1);
 
-test("a first start that is killed at any of its first changes is gone on with", {
+test("a first start that is killed at any of its first changes is continued", {
   timeout: 120_000,
 }, async ({ skip }) => {
   if (!hasStrace()) {
     expect(requireAll, "this machine has no strace").toBe(false);
     skip("no strace here");
   }
-  // Each takes a second: every fourth one, from a random one on, unless all are asked for.
+  // Each takes a second: every fourth one, from a random one on, unless all are requested.
   const step = Math.max(1, Math.round(few));
   const start = Math.floor(Math.random() * step);
   await Promise.all(
@@ -113,7 +113,7 @@ test.each([
       writeFileSync(join(dir, "messages.probe"), "");
     },
   ],
-])("a first start is gone on with that has left %s", async (_, leave) => {
+])("a first start that has left %s is continued", async (_, leave) => {
   const dir = tempDir();
   leave(dir);
   const log = await openFileLog({ dir });

@@ -28,7 +28,7 @@ class Machine {
     this.clock.start(newest);
   }
 
-  /** Time goes by; the log looks at it each second, as its sweeper does. */
+  /** Time passes; the log checks it each second, as its sweeper does. */
   pass(ms: number): void {
     for (const end = this.#ticks + ms; this.#ticks < end; ) {
       this.#ticks = Math.min(end, this.#ticks + second);
@@ -111,7 +111,7 @@ test("a clock that was ahead for minutes makes nothing older when it is set righ
   expect(machine.warnings.at(-1)).toContain("agree again");
 });
 
-test("a log whose newest message is ahead goes on from that, and ages go on", () => {
+test("a log whose newest message is ahead continues from that, and ages continue", () => {
   const machine = new Machine(noon + 13 * 365 * day);
   expect(machine.now).toBe(13 * 365 * day);
   machine.pass(hour);
@@ -139,7 +139,7 @@ test("a clock that is wrong at the start and then set right makes nothing older"
   expect(machine.ago(66 * minute)).toBe(-2 * minute);
 });
 
-test("however often the clock is set, sent_at never goes back, and ages go on", () => {
+test("however often the clock is set, sent_at never goes back, and ages continue", () => {
   const machine = new Machine();
   let before = 0;
   for (let i = 0; i < 300; i++) {

@@ -9,7 +9,7 @@ import { posts } from "../support/log-messages.js";
 import { mountSmallDisk } from "../support/small-disk.js";
 import { tempDir } from "../support/temp-dir.js";
 
-/** A second place of a folder, where nothing can be written; unmounted after the test. */
+/** A second mount of a folder, where nothing can be written; unmounted after the test. */
 function readOnlyViewOf(dir: string): string {
   const view = join(tempDir(), "view");
   mkdirSync(view);
@@ -26,7 +26,7 @@ test("a log that cannot be written to is verified and exported", async ({ skip }
   const log = await openFileLog({ dir });
   await log.append(posts(10));
   const view = readOnlyViewOf(dir);
-  // A server has it, though it is not this place of it.
+  // A server has it open, though not through this mount.
   await expect(verifyLog(view)).rejects.toThrow(/in use by another process$/);
   await log.close();
   for (const hasLockFile of [true, false]) {

@@ -60,7 +60,7 @@ test("a limit that is set on an old log is kept over the next restarts", async (
   expect(await readAll(after)).toHaveLength(100);
 });
 
-test("a reader that is overtaken gets out_of_range, others go on, and so do writers", async () => {
+test("a reader that is overtaken gets out_of_range, others continue, and so do writers", async () => {
   const log = await opened({ maxMessages: 2000 });
   await log.append(posts(10));
   while (log.first <= 1000) {

@@ -53,7 +53,7 @@ test.runIf(process.platform === "linux")(
     await expect(openFileLog({ dir })).rejects.toThrow(/in use by another process$/);
     expect((await second.append([post("a")])).error).toBeUndefined();
     await second.close();
-    // What a process that was killed has left: a name on which nobody listens.
+    // What a killed process has left: a name on which nobody listens.
     const left = createServer();
     await new Promise<void>((resolve) => left.listen(join(dir, "left"), resolve));
     renameSync(join(dir, "left"), join(dir, "messages.socket"));

@@ -9,7 +9,7 @@ import { tempDir } from "../support/temp-dir.js";
 
 const count = 100;
 
-/** A log of which some lies on the disk alone. */
+/** A log part of which is only on the disk. */
 async function makeLargeLog(): Promise<string> {
   const dir = tempDir();
   const log = await openFileLog({ dir });
@@ -20,7 +20,7 @@ async function makeLargeLog(): Promise<string> {
   return dir;
 }
 
-test("a server whose file is cut off goes on, and so does the next", {
+test("a server whose file is cut off continues, and so does the next", {
   timeout: 60_000,
 }, async () => {
   const dir = await makeLargeLog();

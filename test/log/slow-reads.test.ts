@@ -7,7 +7,7 @@ import { post } from "../support/log-messages.js";
 import { segmentsOf } from "../support/segments.js";
 import { tempDir } from "../support/temp-dir.js";
 
-/** Lets those go on who wait for a pipe to be opened. */
+/** Lets those continue that wait for a pipe to be opened. */
 function release(path: string): void {
   try {
     closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));

@@ -28,8 +28,8 @@ test("every answer waits for the disk", async ({ skip }) => {
     env: { POSTER_WRITERS: "1", POSTER_COUNT: "50" },
   });
   await poster.line(/^closed/);
-  // One writer, one message at a time: between two answers lies a write to the disk that has
-  // succeeded: to a file that was opened with O_DSYNC, or with a sync after it.
+  // One writer, one message at a time: between two answers there is a successful write to the disk:
+  // to a file that was opened with O_DSYNC, or with a sync after it.
   const durable = new Set<string>();
   const events: string[] = [];
   for (const line of readFileSync(trace, "utf8").split("\n")) {

@@ -9,7 +9,7 @@ import { tempDir } from "../support/temp-dir.js";
 
 const reader = compiled("test/support/log-reader");
 
-/** Reads a log in a process for which some reads of a file fail as those of a bad sector do. */
+/** Reads a log in a process for which some reads of a file fail like those of a bad sector. */
 function readWith(
   dir: string,
   path: string,

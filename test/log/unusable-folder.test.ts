@@ -43,7 +43,7 @@ test("a file, and a path through a file", async () => {
 });
 
 test("a folder that is read-only", async ({ skip }) => {
-  // Permission bits do not bind root: a read-only mount does.
+  // Permission bits do not restrict root: a read-only mount does.
   const dir = join(tempDir(), "read-only");
   mkdirSync(dir, { mode: 0o500 });
   if (process.getuid?.() === 0) {

@@ -20,7 +20,7 @@ describe.skipIf(!hasNats)("a connection to NATS that breaks at any byte", () => 
       warn: () => {},
       error: (fields, text) => errors.push([text, fields]),
     };
-    // Posts are to outlive the longest row of cuts.
+    // Posts must outlive the longest series of cuts.
     const behind = await openLog(link.address, { logger, timeoutMs: 60_000 });
     const other = await openLog(nats.address);
     let isOver = false;
@@ -30,7 +30,7 @@ describe.skipIf(!hasNats)("a connection to NATS that breaks at any byte", () => 
     const posting = [behind, other].flatMap((log, which) =>
       [0, 1, 2, 3].map(async (n) => {
         for (let i = 0; !isOver; i++) {
-          // A link that breaks all the time is slow: what it has to carry must not pile up.
+          // A link that breaks all the time is slow: its load must not pile up.
           while (!isOver && posted.size - live.length > 200) {
             await sleep(5);
           }

@@ -9,7 +9,7 @@ const timeoutMs = 1000;
 const never = new AbortController().signal;
 
 describe.skipIf(!hasNats)("while JetStream is away", () => {
-  test("posts fail in a bounded time and are not stored, readers get what is in memory, then wait, and all goes on by itself", async () => {
+  test("posts fail in a bounded time and are not stored, readers get what is in memory, then wait, and all continues by itself", async () => {
     const nats = await startNats();
     const log = await openLog(nats.address, { timeoutMs });
     const server = await startChatter({ log });

@@ -42,7 +42,7 @@ describe.skipIf(!hasNats)("the cause is logged", () => {
     const changes = lines.filter((line) => /the log accepts/.test(line));
     expect(changes[0]).toContain("error no_connection: the log accepts no messages now");
     expect(changes.at(-1)).toBe("info : the log accepts messages again");
-    // Whatever else there was on the way, none is logged twice.
+    // Whatever else happened on the way, none is logged twice.
     expect(changes.every((line, i) => line !== changes[i - 1])).toBe(true);
   });
 
@@ -122,7 +122,7 @@ describe.skipIf(!hasNats)("the cause is logged", () => {
       .poll(() => log.writeFault?.message, { timeout: 15_000 })
       .toContain("its stream was changed");
     expect(lines.join("\n")).toMatch(/error settings: .*max_msgs_per_subject is 5: it must be -1/);
-    // Each one that is taken now would remove another, of which somebody was told that it is stored.
+    // Each one that is accepted now would remove another, which was already confirmed.
     const refused = await log.append([post("not taken")]);
     expect(refused.error?.message).toContain("its stream was changed");
     await manager.streams.update("chatter", config);

@@ -12,7 +12,7 @@ import { type Cluster, startCluster } from "./support/cluster.js";
 import { hasNetworks, type NetworkNode, startNetworkCluster } from "./support/network.js";
 import { historyOf, inRooms, Traffic } from "./support/traffic.js";
 
-/** How long faults go on, for each nats-server; 0: the test is left out. */
+/** How long faults continue, for each nats-server; 0: the test is left out. */
 const seconds = Number(process.env.CHATTER_TEST_CHAOS_SECONDS ?? 0);
 const canRun = hasNats && seconds > 0 && hasNetworks();
 if (seconds > 0 && !canRun) {
@@ -82,7 +82,7 @@ const faults: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** Puts all nodes back to what they had before a post: it is noticed, and nothing more is taken. */
+/** Restores all nodes to their state before a post: it is noticed, and nothing more is accepted. */
 async function goBack(cluster: Cluster, clients: readonly ChatterClient[]): Promise<void> {
   const dir = tempDir();
   const stop = () => Promise.all(cluster.nodes.map((node) => node.kill()));

@@ -29,7 +29,7 @@ async function openThroughNetwork() {
 }
 
 describe.skipIf(!hasNats)("a network between a server and NATS", () => {
-  test(`stalls and is cut (${count} times each): the others go on, it goes on when all is well, nothing is lost, doubled or out of order`, {
+  test(`stalls and is cut (${count} times each): the others continue, it continues when all is well, nothing is lost, doubled or out of order`, {
     timeout: 60_000 + count * 60_000,
   }, async () => {
     const nats = await startNats();

@@ -22,7 +22,7 @@ describe.skipIf(!hasNats)(`NATS that is ${delayMs} ms away, each way`, () => {
     const { log, link } = await openFar();
     const notified: number[][] = [];
     const messages = posts(12).map((message, i) => ({ ...message, messageId: `id ${i}` }));
-    // One that is repeated among them ends a batch.
+    // A repeat among them ends a batch.
     messages.push({ ...messages[3]! });
     messages.push(post("the last"));
     const { positions, error } = await log.append(messages, (stored) => {

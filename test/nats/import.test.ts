@@ -34,7 +34,7 @@ async function openTarget(servers: readonly string[]) {
 }
 
 describe.skipIf(!hasNats)("an export that is imported into a stream", () => {
-  test("keeps order, times, senders and ids, in a log of another identity; goes on where it broke off", async () => {
+  test("keeps order, times, senders and ids, in a log of another identity; continues where it broke off", async () => {
     const nats = await startNats();
     const dir = await makeLog(1500);
     const before = await contentOf(dir);
@@ -67,7 +67,7 @@ describe.skipIf(!hasNats)("an export that is imported into a stream", () => {
         sequence,
       }));
     expect(plain(await readAll(log))).toEqual(plain(before.messages));
-    // A repeat of what was posted before the move, to whom it is answered as it was.
+    // A repeat of what was posted before the move gets the same answer as then.
     const repeat = await log.append([post(oddTexts[3]!, "id 3", "gö")]);
     const { seconds, nanos } = before.messages[3]!.sentAt!;
     const sentAt = Number(seconds) * 1000 + nanos / 1e6;

@@ -12,7 +12,7 @@ import { openLog } from "./support/open-log.js";
 
 const timeoutMs = 3000;
 
-/** Puts a node back to what it had before something happened. */
+/** Restores a node to its state before something happened. */
 async function goBackAfter(node: NatsProcess, happen: () => Promise<unknown>): Promise<void> {
   await node.kill();
   const earlier = join(tempDir(), "store");
@@ -40,7 +40,7 @@ describe.skipIf(!hasNats)("JetStream that has lost what it acknowledged", () => 
       await log.append(posts(3, "lost"));
       await expect.poll(() => other.head).toBe(6);
     });
-    // At once: they are sent while nobody knows whether the node is there again.
+    // At once: they are sent while nobody knows whether the node is back.
     const refused = await Promise.all([
       log.append([post("in the place of another one")]),
       other.append([post("in the place of another one")]),
@@ -88,7 +88,7 @@ describe.skipIf(!hasNats)("JetStream that has lost what it acknowledged", () => 
     const cursor = formatCursor(log.identity, 5);
     await expect(resolveCursor(log, cursor)).rejects.toMatchObject({ code: Code.Unavailable });
     await log.close();
-    // Whoever decides to go on with what is left removes the file.
+    // Whoever decides to continue with what is left removes the file.
     rmSync(join(headFolder, `nats-head-${log.identity}`));
     const again = await open();
     expect((await again.append([post("on")])).positions[0]!.sequence).toBe(4);

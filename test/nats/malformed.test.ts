@@ -14,7 +14,9 @@ const bytes = (...parts: (number[] | Buffer)[]) =>
   Buffer.concat(parts.map((part) => Buffer.from(part)));
 const ofHello = bytes([0x0a, 5], hello, [0x10, 5]);
 
-/** What anybody who may publish to the subject can put there, and what is said of it. */
+/**
+ * Foreign messages that anybody who may publish to the subject can post, and how they are reported.
+ */
 const malformed: readonly [what: string, payload: Buffer, fault: string][] = [
   ["nothing", Buffer.alloc(0), "form"],
   ["another text", Buffer.from("no message of Chatter"), "form"],

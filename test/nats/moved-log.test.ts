@@ -44,7 +44,7 @@ describe.skipIf(!hasNats)("docs/scaling.md", () => {
     const [found] = (await read()).slice(400);
     expect(found!.sequence).toBe(401n);
     expect((await read(found!.cursor))[0]!.message).toBe(messages[401]!.message);
-    // A server has posted: what else the old log may have had does not come in any more.
+    // A server has posted: later messages of the old log are not imported any more.
     await log.append([post("new")]);
     await runLog(["export", "--data-dir", dir, file]);
     expect(await failLog(into)).toContain("import into a new stream");

@@ -164,7 +164,7 @@ describe.skipIf(!hasNats)("the stream that is the log", () => {
     expect(refused).toMatchObject({ positions: [], error: { code: Code.Unavailable } });
   });
 
-  test("may be purged: readers before get out_of_range, others go on", async () => {
+  test("may be purged: readers before get out_of_range, others continue", async () => {
     const stream = newName();
     const log = await openLog(nats.address, { stream });
     const behind = await openLog(nats.address, { stream });

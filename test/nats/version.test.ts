@@ -5,7 +5,9 @@ import { expect, onTestFinished, test } from "vitest";
 import { isNatsRecent } from "../../src/server/log/nats/version.js";
 import { openLog } from "./support/open-log.js";
 
-/** A NATS server that says of itself and of the stream's leader what the test has it say. */
+/**
+ * A NATS server that reports the versions of itself and of the stream's leader that the test wants.
+ */
 async function startFake(version: string, leaderVersion?: string): Promise<string> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {

@@ -88,7 +88,7 @@ describe.each(clients)("over $name", ({ protocol, bidi, clientOf, headersOf }) =
     for (let i = 0; i < server.log.head; i++) {
       await iterator.next();
     }
-    expect(log.lines).toHaveLength(lines.length); // A call that goes on has none.
+    expect(log.lines).toHaveLength(lines.length); // A call that continues has none.
     leaving.abort();
     await errorOf(iterator.next());
     const left = { code: "canceled", error: expect.any(String) };

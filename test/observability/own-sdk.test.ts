@@ -17,7 +17,7 @@ import { OtherService } from "../support/ignoring-service.js";
 import { collect, until } from "../support/streams.js";
 import { mainWires, transportOf, withToken } from "../support/wires.js";
 
-/** As little of an SDK as makes spans that are their own log. */
+/** As little of an SDK as is needed to make spans that record themselves. */
 class NamedSpan implements Span {
   isOver = false;
   readonly #traceId = Math.random().toString(16).slice(2).padEnd(32, "0");

@@ -11,7 +11,7 @@ import { cleanEnvironment, startServe } from "../support/serve.js";
 import { until } from "../support/streams.js";
 import { tempDir } from "../support/temp-dir.js";
 
-/** A pipe whose writer is to be handed to a process, and whose reader reads when it is asked. */
+/** A pipe whose writer is passed to a process, and whose reader reads when it is asked. */
 function openPipe() {
   const path = join(tempDir(), "pipe");
   execFileSync("mkfifo", [path]);
@@ -81,7 +81,7 @@ describe("a reader of standard error that stops", () => {
     expect(await server.stop()).toEqual({ code: 0, signal: null });
   });
 
-  test("loses lines beyond a bound, which are counted, and reported when it goes on", async () => {
+  test("loses lines beyond a bound, which are counted, and reported when it continues", async () => {
     const pipe = openPipe();
     const server = await startServe(args(), {}, pipe.writer);
     closeSync(pipe.writer);
@@ -156,7 +156,7 @@ function fill(writer: number): number {
   return writer;
 }
 
-describe("an error that is caught by nobody", () => {
+describe("an error that is not caught", () => {
   /** Serves with a module that throws when the process is sent SIGUSR2, and warns at SIGWINCH. */
   async function startFailing(stderr?: number) {
     const module = join(tempDir(), "failing.mjs");

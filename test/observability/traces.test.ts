@@ -88,7 +88,7 @@ describe("a server with OTEL_… variables", () => {
     expect(JSON.stringify(receiver.spans)).not.toContain(token);
   });
 
-  test("tells of a long stream when it resumed, when it was live and why it ended", async () => {
+  test("reports of a long stream when it resumed, when it was live and why it ended", async () => {
     const receiver = await startOtlpReceiver();
     const { server, token } = await start(receiver);
     const wire = mainWires.find(({ protocol }) => protocol === "grpc")!;

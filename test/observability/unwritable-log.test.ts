@@ -10,7 +10,7 @@ import { clientOf } from "../support/wires.js";
 const full = "/dev/full";
 
 test.skipIf(!existsSync(full))(
-  "calls and the stop go on while the log's disk is full",
+  "calls and the stop continue while the log's disk is full",
   async () => {
     const file = openSync(full, "w");
     const args = ["--demo", "--log", "memory", "--data-dir", tempDir()];

@@ -5,7 +5,7 @@ import { describeInBrowser } from "./support/chat-page.js";
 import { startPageServer } from "./support/page-server.js";
 
 describeInBrowser("a login", (open) => {
-  test("lasts as long as the tab: a reload goes on where it was", async () => {
+  test("lasts as long as the tab: a reload continues where it was", async () => {
     const { url, log } = await startChatter();
     await fill(log, ["hello"]);
     const chat = await open(url);

@@ -83,7 +83,7 @@ describeInBrowser("rooms on the page", (open) => {
     expect(await chat.texts()).toEqual(["in alpha"]);
   });
 
-  test("unread counts go on over a reload, with what came meanwhile", async () => {
+  test("unread counts continue over a reload, with what came meanwhile", async () => {
     const { url, log } = await startChatter();
     await say(log, "main", ["in main"]);
     await say(log, "team/alpha", numbered(5));

@@ -17,7 +17,7 @@ import { sendRaw, statusOf } from "./raw-http.js";
 const login = "/chatter.v1.ChatterService/Login";
 const flag = /--allowed-hosts \(CHATTER_ALLOWED_HOSTS\)/;
 
-/** What a browser sends whose page's name points to this machine. */
+/** What a browser sends if the name of the page's host points to this machine. */
 const rebound = ["evil.example", "evil.example:8080", "EVIL.example."];
 /** Looks like this machine, and is not. */
 const lookalikes = [

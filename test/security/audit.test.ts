@@ -10,7 +10,7 @@ import { tempDir } from "../support/temp-dir.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A registry that answers what is asked of holes; of packages it knows nothing. */
+/** A registry that answers questions about vulnerabilities; it knows no packages. */
 async function startRegistry(status: number, holes: unknown): Promise<string> {
   const server = createServer((request, response) => {
     const isAudit = request.url === "/-/npm/v1/security/advisories/bulk";
@@ -80,7 +80,7 @@ test("no hole, and one that is less, pass", async () => {
   expect(status).toBe(0);
 });
 
-test("a registry that does not answer this question is passed over", async () => {
+test("a registry that does not answer this question is skipped", async () => {
   for (const registry of [await startRegistry(405, {}), "http://127.0.0.1:9/"]) {
     const { status, said } = await check(registry);
     expect(said).toContain("npm audit has no answer here: ");

@@ -7,7 +7,7 @@ import { errorOf } from "../support/streams.js";
 import { transportOf, wires, withToken } from "../support/wires.js";
 import { sendRaw, statusOf } from "./raw-http.js";
 
-/** What an attacker would have a header of the answer say. */
+/** What an attacker would like a header of the answer to say. */
 const injected = "x-injected";
 const breaks = ["\r\n", "\n", "\r", "\r\n ", "\u0000"];
 

@@ -4,7 +4,10 @@ import { listenForMetrics } from "../../src/server/metrics/metrics-server.js";
 import { startChatter } from "../support/chatter-server.js";
 import { sendRaw, statusOf } from "./raw-http.js";
 
-/** A body in chunks, and behind it what would be another request to who does not read chunks. */
+/**
+ * A body in chunks, and behind it what would be another request to a server that does not read
+ * chunks.
+ */
 const chunked = `Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 const head = (request: string) =>
   `${request} HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive`;

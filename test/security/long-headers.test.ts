@@ -3,12 +3,12 @@ import { describe, expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
 
 /**
- * So long that a parser whose time grows with the square of it is not done before the test's time
- * is over. One that is linear takes milliseconds.
+ * So long that a parser with quadratic time is not done before the test's time is over. A linear
+ * one takes milliseconds.
  */
 const length = 500_000;
 
-/** The middle of a value, which many expressions would read in more than one way. */
+/** The middle of a value, which many expressions could match in more than one way. */
 const fillings = {
   blanks: " ",
   tabs: "\t",

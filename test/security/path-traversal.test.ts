@@ -4,8 +4,8 @@ import { answerOf, connectHttp2 } from "../support/raw-http2.js";
 import { sendRaw, statusOf } from "./raw-http.js";
 
 /*
- * The page's files lie beside others on the disk. What is served is a table of exact paths;
- * these are the ways in which servers that look for files have been led out of their folder.
+ * The page's files are beside others on the disk. What is served is a table of exact paths; these
+ * are the ways in which servers that look for files have been led out of their folder.
  */
 
 const climbs = [

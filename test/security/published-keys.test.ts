@@ -45,7 +45,7 @@ test("nobody can make a token of what a server with both kinds of keys publishes
     ...[jwk!.kid, realKid, undefined].flatMap((kid) =>
       secrets.map((secret) => forge({ header: { alg: "HS256", kid }, claims }, hmac(secret))),
     ),
-    // A real signature under another algorithm or key, and claims of one's own.
+    // A real signature under another algorithm or key, with forged claims.
     ...["EdDSA", "none"].map((alg) => {
       const [, payload, signature] = real.split(".");
       return `${encode({ alg, kid: jwk!.kid })}.${payload}.${signature}`;

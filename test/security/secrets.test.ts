@@ -30,8 +30,8 @@ const shapes: readonly RegExp[] = [
 ];
 
 /**
- * Lines of the repository that look like secrets and are none: made for a test, or shown as
- * an example. Each by its file and a part of it.
+ * Lines of the repository that look like secrets but are none: made for a test, or shown as an
+ * example. Each by its file and a part of it.
  */
 const known: readonly (readonly [path: string, part: string])[] = [
   ["src/server/auth/users/demo-users.ts", "kAtKrxXc/kPoOAah6"], // goa / rocks, which is public
@@ -39,7 +39,7 @@ const known: readonly (readonly [path: string, part: string])[] = [
   ["test/observability/call-lines.test.ts", "eyJhbGciOiJub25lIn0"],
 ];
 
-/** What is not of the repository, or not written by people. */
+/** What does not belong to the repository, or is not written by people. */
 const left = new Set([
   ".git",
   ...[...readFileSync(join(root, ".gitignore"), "utf8").matchAll(/^(\w+)\/$/gm)].map(

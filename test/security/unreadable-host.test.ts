@@ -20,8 +20,8 @@ test.each([
   ["no host, which HTTP/1.0 need not name", requestOf(login, "1.0")],
   ["an empty host", requestOf(login, "1.1", "")],
   ["a host without the brackets of IPv6", requestOf(login, "1.1", "::1:8080")],
-  ["a host that is none", requestOf(login, "1.1", "a b[")],
-  ["a whole URL of a host that is none", requestOf(`http://a[b${login}`, "1.1", "localhost")],
+  ["an invalid host", requestOf(login, "1.1", "a b[")],
+  ["a whole URL with an invalid host", requestOf(`http://a[b${login}`, "1.1", "localhost")],
 ])("a call that names %s is answered, and has its line", async (_name, request) => {
   const lines: { fields: object; message: string }[] = [];
   const write = (fields: object, message: string) => void lines.push({ fields, message });

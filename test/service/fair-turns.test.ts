@@ -46,7 +46,7 @@ test("what is offered begins at once while there is room, and waits behind who w
   expect(handed.slice(4)).toEqual(["c1", "d1"]);
 });
 
-test("what is taken out is not handed on", async () => {
+test("what is taken out is not passed on", async () => {
   const { handed, turns } = record(10);
   turns.add("a1", "a");
   turns.add("b1", "b");
@@ -74,7 +74,7 @@ test("who waits for all before is called back behind them, and before what came 
   expect(handed.at(-1)).toBe("none");
 });
 
-test("a turn with time hands on more until it has used that, and waits behind nothing of its own", async () => {
+test("a turn with time passes on more until it has used that, and waits behind nothing of its own", async () => {
   let usedMs = 0;
   const spy = vi
     .spyOn(process, "cpuUsage")

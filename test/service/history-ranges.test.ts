@@ -77,7 +77,7 @@ test("after together with last, and an invalid view, are refused", async () => {
   }
 });
 
-test("a history ends at the head as it was when it was accepted, though writers go on", async () => {
+test("a history ends at the head as it was when it was accepted, though writers continue", async () => {
   const server = await startChatter();
   await fill(server.log, numbered(2000));
   let writing = true;

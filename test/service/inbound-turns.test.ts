@@ -28,7 +28,7 @@ test("what comes without a valid token has a small share of a turn, and nobody w
   expect(delivered).toHaveLength(101);
 });
 
-test("what is taken away is not handed on, also if its connection has become known meanwhile", async () => {
+test("what is taken away is not passed on, also if its connection has become known meanwhile", async () => {
   const { delivered, arrive } = createInbound();
   const connection = {};
   const inbound = arrive("taken away", connection);

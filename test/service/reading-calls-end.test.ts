@@ -7,9 +7,9 @@ import { collect, errorOf, until } from "../support/streams.js";
 import { clientOf, deadlineHeader, mainWires } from "../support/wires.js";
 
 /*
- * A call that reads ends once, when its last message is out, for everybody who follows it:
- * the client, the log of calls, the count of open calls, and the interceptors of others,
- * with which the server takes another way inside.
+ * A call that reads ends once, when its last message is sent, for everybody who observes it: the
+ * client, the call log, the count of open calls, and foreign interceptors, with which the server
+ * takes another path inside.
  */
 
 interface Seen {

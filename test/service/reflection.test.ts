@@ -85,7 +85,7 @@ describe.each(table)("reflection $name", ({ wire, service }) => {
     }
   });
 
-  test("answers what it does not have with an error in the stream, which goes on", async () => {
+  test("answers what it does not have with an error in the stream, which continues", async () => {
     const questions: Question[] = [
       { case: "fileByFilename", value: "nothing.proto" },
       { case: "fileContainingSymbol", value: "chatter.v1.Nothing" },

@@ -11,7 +11,7 @@ import { clientOf, connectWire, type Wire, wires } from "../support/wires.js";
 
 interface Read {
   readonly sequences: number[];
-  /** What to go on after: the last event's cursor, or the one in the headers. */
+  /** What to continue after: the last event's cursor, or the one in the headers. */
   readonly cursor: string;
 }
 

@@ -321,7 +321,7 @@ test("two selections have in common what both select", () => {
   );
 });
 
-test("a selection of no room is not taken for that of main", () => {
+test("a selection of no room is not mistaken for that of main", () => {
   expect(RoomSelection.of([]).key).not.toBe(RoomSelection.main.key);
   expect(RoomSelection.of(["main"]).key).toBe(RoomSelection.main.key);
 });

@@ -15,7 +15,7 @@ export interface Curled {
 /**
  * Runs `buf curl`.
  *
- * @param enough with this many answers it is interrupted (Ctrl-C): for streams without an end
+ * @param enough after this many answers it is interrupted (Ctrl-C): for streams without an end
  */
 export function bufCurl(
   args: readonly string[],

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerProcess } from "./server-process.js";
 import { clientOf } from "./wires.js";
 
-/** A call of somebody else may take so long at most, in milliseconds. */
+/** Maximum duration of a bystander's call, in milliseconds. */
 const mostMs = 10_000;
 
-/** How somebody else was served meanwhile: milliseconds from a post to its answer. */
+/** How a bystander was served meanwhile: milliseconds from a post to its answer. */
 export interface Served {
   readonly calls: number;
   readonly medianMs: number;
@@ -13,8 +13,8 @@ export interface Served {
 }
 
 /**
- * Does something while somebody else posts, again and again, over a connection of their own,
- * and says how these posts fared. Rejects if one of them fails or takes 10 s.
+ * Does something while a bystander posts again and again over a connection of their own, and
+ * returns how these posts fared. Rejects if one of them fails or takes 10 s.
  */
 export async function servedDuring(
   what: string,

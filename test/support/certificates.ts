@@ -2,8 +2,8 @@ import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:cry
 import { isIP } from "node:net";
 
 /*
- * Certificates for tests, made when they are needed: no key lies in the repository, and none
- * expires. Node reads X.509 and does not write it, so the few lines of DER stand here.
+ * Certificates for tests, made when they are needed: no key is in the repository, and none expires.
+ * Node reads X.509 but does not write it, so the few lines of DER are here.
  */
 
 /** PEM, both. */
@@ -25,7 +25,7 @@ export interface IssueOptions {
   readonly commonName?: string;
 }
 
-/** Somebody whom clients trust if they are set up so. */
+/** An authority that clients trust if they are configured to. */
 export interface Authority {
   /** Its own certificate, PEM: for `ca` and NODE_EXTRA_CA_CERTS. */
   readonly cert: string;

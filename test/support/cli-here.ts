@@ -6,9 +6,9 @@ import type { CliOptions, CliResult } from "./cli.js";
 import { tempDir } from "./temp-dir.js";
 
 /*
- * Commands inside the test's own process, one at a time, which is much quicker than a process
- * for each: what is not theirs alone (the exit status, a closed pipe, memory, a terminal) is
- * tested with processes.
+ * Commands inside the test's own process, one at a time, which is much faster than a process for
+ * each: whatever affects more than the command itself (the exit status, a closed pipe, memory, a
+ * terminal) is tested with processes.
  */
 
 /** Runs a command to its end. */

@@ -21,7 +21,7 @@ const programs = ["crash/recorded-log", "log-poster", "log-reader", "server-proc
 
 /**
  * Bundles the program, and the programs that tests start, once for all tests: a start through
- * tsx takes a second of CPU more, and there are hundreds. Returns a function that removes it.
+ * tsx takes another second of CPU, and there are hundreds. Returns a function that removes it.
  */
 export default async function compile(project: TestProject): Promise<() => void> {
   // Inside node_modules, so that imports are found from there and nothing is committed.

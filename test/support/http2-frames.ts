@@ -1,6 +1,4 @@
-/*
- * HTTP/2 by hand (RFC 9113), for what no client would send.
- */
+/* HTTP/2 by hand (RFC 9113), for frames that no client would send. */
 
 export const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 

@@ -12,7 +12,7 @@ export async function openLog(dir: string, options: Partial<FileLogOptions> = {}
   return log;
 }
 
-/** Texts that a form of text might not bring through. */
+/** Texts that a text format might not preserve. */
 export const oddTexts = [
   "\u{feff}with a mark",
   'quotes " and \\ and {"through":1',

@@ -1,7 +1,6 @@
 /*
- * A program for tests: opens the log in the folder named by its argument, reads all of it from
- * the disk, and prints one line: the ranges of the messages that it got, and of those that were
- * lost.
+ * A program for tests: opens the log in the folder named by its argument, reads all of it from the
+ * disk, and prints one line: the ranges of the messages that it got, and of those that were lost.
  */
 import { openStore } from "../../src/server/log/file/open-store.js";
 import { logFolder } from "../../src/server/log/log-folder.js";

@@ -22,9 +22,9 @@ export interface NatsProcess {
   kill(): Promise<void>;
   /** Stops it (SIGSTOP): it answers nothing, but nobody is notified. */
   pause(): void;
-  /** Goes on after `pause`. */
+  /** Continues after `pause`. */
   resume(): void;
-  /** Has one that is alone take another configuration while it runs. */
+  /** Makes a single node load another configuration while it runs. */
   reload(config: string): Promise<void>;
   /** Starts it again, on the same port and with the same store. */
   start(): Promise<void>;
@@ -43,7 +43,7 @@ export interface NatsProgram {
  */
 export const natsPrograms: readonly NatsProgram[] = findPrograms();
 
-/** Whether there is a nats-server here; if there must be one and is not, the file fails. */
+/** Whether there is a nats-server here; if one is required and missing, the file fails. */
 export const hasNats = natsPrograms.length > 0;
 
 function findPrograms(): NatsProgram[] {

@@ -12,7 +12,7 @@ import {
 import { readExport } from "../../src/server/log/transfer/export-reader.js";
 import { tempDir } from "./temp-dir.js";
 
-/** Folders of form 1 as programs left them, each with its export by the same program. */
+/** Folders of form 1 as older programs left them, each with its export by the same program. */
 export const oldLogs = fileURLToPath(new URL("../log/old-form", import.meta.url));
 
 /** The names of these folders. */

@@ -2,7 +2,7 @@ import { type DescMessage, type MessageShape, toJson } from "@bufbuild/protobuf"
 import { type CallOptions, ConnectError } from "@connectrpc/connect";
 import { type PostProgress, PostProgressSchema } from "../../src/gen/chatter_pb.js";
 
-/** All that a client sees of a call. */
+/** Everything that a client sees of a call. */
 export interface Outcome {
   readonly messages: readonly unknown[];
   readonly header: Readonly<Record<string, string>>;
@@ -10,7 +10,7 @@ export interface Outcome {
   readonly error: unknown;
 }
 
-/** Runs a call and records what the client sees of it, without what is never the same twice. */
+/** Runs a call and records what the client sees of it, except what is different every time. */
 export async function outcomeOf<Desc extends DescMessage>(
   schema: Desc,
   call: (options: CallOptions) => Promise<MessageShape<Desc>> | AsyncIterable<MessageShape<Desc>>,

@@ -10,7 +10,7 @@ import type { KeyPair } from "./certificates.js";
 import { requireAll } from "./log-messages.js";
 import { tempDir } from "./temp-dir.js";
 
-/** A proxy with the configuration that we give people, and what a test changes in it. */
+/** A proxy with the configuration that users get, and what a test changes in it. */
 export interface ReverseProxy {
   readonly name: string;
   /** The configuration's file, and that for two servers. */
@@ -56,7 +56,7 @@ export const nginx: ReverseProxy = {
       ]);
       const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
       writeFileSync(join(dir, "chatter.conf"), site);
-      // What Debian's own nginx.conf says, for one who may write nowhere else.
+      // The settings of Debian's own nginx.conf, for a user who may write nowhere else.
       writeFileSync(
         join(dir, "nginx.conf"),
         `daemon off; pid ${dir}/pid; error_log stderr; worker_processes 1;

@@ -63,7 +63,7 @@ process.on("disconnect", () => process.exit());
 process.send!({ url: server.url, token });
 
 async function collectGarbage(): Promise<void> {
-  // Twice, for what finalizers let go of.
+  // Twice, for what finalizers release.
   for (let i = 0; i < 2; i++) {
     (globalThis as { gc?: () => void }).gc!();
     await sleep(20);

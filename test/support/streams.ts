@@ -52,7 +52,7 @@ export class Outbox<T> implements AsyncIterable<T> {
   }
 }
 
-/** Waits until something is so, looking every 10 ms; fails with the text after 25 s. */
+/** Waits until a condition holds, checking every 10 ms; fails with the text after 25 s. */
 export async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const end = performance.now() + 25_000;
   while (!(await isSo())) {

@@ -7,18 +7,18 @@ import { afterAll, onTestFinished } from "vitest";
 /** Folders that were asked for outside a test. */
 const ofTheFile: string[] = [];
 
-// Registered when the file is loaded: vitest takes no afterAll from inside a hook, and runs
-// the first registered last, so that what lives in the folders is closed by then.
+// Registered when the file is loaded: vitest accepts no afterAll inside a hook, and runs the first
+// registered last, so that everything in the folders is closed by then.
 afterAll(async () => {
   await Promise.all(ofTheFile.splice(0).map(remove));
 });
 
 /**
- * Makes an empty folder that is removed when the test that asked for it has ended; asked
- * for outside a test (in a hook or a describe), when the file's tests have.
+ * Makes an empty folder that is removed when the test that requested it has ended; requested
+ * outside a test (in a hook or a describe), when the file's tests have.
  *
- * Ask for it before the things that live in it: vitest runs `onTestFinished` callbacks
- * last first, so that they are closed before their folder goes.
+ * Request it before the things in it: vitest runs `onTestFinished` callbacks last first, so that
+ * they are closed before their folder is removed.
  */
 export function tempDir(): string {
   const dir = mkdtempSync(join(tmpdir(), "chatter-test-"));

@@ -1,13 +1,13 @@
 interface Row {
   /** A wide character has an empty cell behind it. */
   cells: string[];
-  /** Whether it goes on where the row above was full. */
+  /** Whether it continues where the row above was full. */
   readonly isWrapped: boolean;
 }
 
 /**
- * What a terminal shows that is as high as it must be: as much of one as readline and the
- * command line use. Anything else that moves the cursor is an error.
+ * The screen of a terminal that is as high as necessary: the control sequences that readline and
+ * the command line use. Any other sequence that moves the cursor is an error.
  */
 export class TerminalGrid {
   #rows: Row[] = [{ cells: [], isWrapped: false }];

@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest";
 
-/** What is rejected in this process, until the test is over, without anybody to hear of it. */
+/** Rejections in this process that nobody handles, until the test is over. */
 export function unhandledRejections(): readonly unknown[] {
   const reasons: unknown[] = [];
   const onReason = (reason: unknown) => {

@@ -180,7 +180,7 @@ test("a client that keeps to credit and sends beyond it is closed with 1009", as
   expect(within.closeCode).toBeUndefined();
 });
 
-test("what a client had sent before it went beyond its credit is let go with its call", async () => {
+test("what a client had sent before it went beyond its credit is released with its call", async () => {
   let open = () => {};
   const gate = new Promise<void>((resolve) => {
     open = resolve;

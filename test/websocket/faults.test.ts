@@ -55,7 +55,7 @@ describe("what the wire does not allow closes the socket, with its code, within 
     await raw.closed(2_000);
     expect(raw.closeCode).toBe(code);
     await until(() => bridge.openCalls === 0 && raw.ended, 2_000);
-    // All else goes on.
+    // All else continues.
     await client().login({});
   });
 

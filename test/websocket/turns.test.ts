@@ -28,7 +28,7 @@ async function read(queue: IncomingQueue, name: string, noted: string[]): Promis
   }
 }
 
-test("a few of a hundred readers without a valid token go on in a turn, and one with a token does", async () => {
+test("a few of a hundred readers without a valid token continue in a turn, and one with a token does", async () => {
   const noted: string[] = [];
   const unknown = Array.from({ length: 100 }, () => createQueue({ isKnown: false }));
   const known = createQueue({ isKnown: true });
@@ -86,7 +86,7 @@ test("what waits for its turn is read before the end, and chunks of one turn as 
   expect(noted).toEqual(["known ab"]);
 });
 
-test("what is let go is not handed on", async () => {
+test("what is released is not passed on", async () => {
   const queue = createQueue({ isKnown: true });
   const next = queue.next();
   push(queue, "x");

@@ -237,7 +237,7 @@ test("an envelope that is cut is invalid_argument", async () => {
   }
 });
 
-test("the envelope that ends an answer is passed over in a request, by either way", async () => {
+test("the envelope that ends an answer is skipped in a request, by either way", async () => {
   for (const [name, flag] of [
     ["connect", 2],
     ["grpc-web", 0x80],

@@ -31,7 +31,7 @@ export const tokenExpiredAt = defineError(
 export const ownTokenExpired = defineError(Code.Unauthenticated, "the token has expired");
 
 /**
- * Something else than Chatter, or a proxy that drops headers, answers.
+ * Something other than Chatter, or a proxy that drops headers, answers.
  *
  * Remedy: Check `--url` and the proxy.
  */

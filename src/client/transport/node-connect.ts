@@ -2,7 +2,7 @@ import { connect as connectSocket, isIP, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext } from "node:tls";
 import { connectTimeout } from "../errors.js";
 
-/** Where connections go, if not only to the host of the URL in the clear or by Node's own TLS. */
+/** Where connections go, if not only to the host of the URL in cleartext or by Node's own TLS. */
 export interface ConnectTarget {
   /** A Unix socket, instead of the host. */
   readonly path?: string | undefined;

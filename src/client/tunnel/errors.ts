@@ -76,7 +76,7 @@ export const notOpened = defineError(
 );
 
 /**
- * Something else than Chatter answers the WebSocket.
+ * Something other than Chatter answers the WebSocket.
  *
  * Remedy: Check the URL.
  */

@@ -8,7 +8,7 @@ import {
 } from "node:http2";
 import type { AddressInfo } from "node:net";
 
-/** Ends responses early, but in good order, as proxies do whose server has gone. */
+/** Ends responses early but cleanly, as proxies do whose server has gone. */
 export interface Http2Proxy {
   readonly url: string;
   /** How many responses were ended early. */
@@ -16,7 +16,7 @@ export interface Http2Proxy {
   close(): Promise<void>;
 }
 
-/** @param limits of each call in the order they come: this many bytes of its response pass */
+/** @param limits for each call in order: this many bytes of its response pass */
 export async function startHttp2Proxy(
   target: string,
   limits: readonly number[],

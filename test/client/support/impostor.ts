@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import { onTestFinished } from "vitest";
 
-/** What something that is not Chatter answers to every request. */
+/** A server that is not Chatter, and its answer to every request. */
 export interface ImpostorAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;

@@ -92,8 +92,8 @@ export async function progress(parties: readonly Party[]): Promise<void> {
 }
 
 /**
- * Ends the work, and checks that every message is stored once, in the order of the calls,
- * that every answer named its place, and that every subscriber got all, once and in order.
+ * Ends the work, and checks that every message is stored once, in the order of the calls, that
+ * every answer named its position, and that every subscriber got all of them, once and in order.
  *
  * @param breaks how often every connection was broken
  */

@@ -12,23 +12,23 @@ export interface Cut {
   readonly how: "reset" | "end";
 }
 
-/** Stands between a client and a server, and does to their connections what nets do. */
+/** Stands between a client and a server, and does to their connections what networks do. */
 export interface TcpProxy {
   readonly url: string;
   /** How many connections came. */
   readonly connections: number;
-  /** Nothing passes any more on the connections that are there; nobody is notified. */
+  /** Nothing passes any more on the present connections; nobody is notified. */
   freeze(): void;
   /** Resets all connections. */
   cut(): void;
-  /** Connections that come from now on go there. */
+  /** Later connections go there. */
   redirect(target: string): void;
   close(): Promise<void>;
 }
 
 /**
- * @param cuts one for each connection in the order they come, and those after are not cut; or
- *   what gives each connection its own
+ * @param cuts one for each connection in order, and later ones are not cut; or a function that
+ * returns each connection's own
  */
 export async function startProxy(
   target: string,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, vi } from "vitest";
 
-/** The tests of this file need not wait long between tries. */
+/** The tests of this file need not wait long between attempts. */
 export function shortenPauses(): void {
   beforeEach(() => {
     vi.spyOn(Math, "random").mockReturnValue(0.02);

@@ -1,6 +1,6 @@
 import { sleep } from "../../support/streams.js";
 
-/** Resolves when something is so, looking every 5 ms, for as long as the test may take. */
+/** Resolves when a condition holds, checking every 5 ms, for as long as the test may take. */
 export async function when(isSo: () => boolean): Promise<void> {
   while (!isSo()) {
     await sleep(5);

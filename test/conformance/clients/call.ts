@@ -1,4 +1,4 @@
-/* One call, as the suite asks for it, and what came of it. */
+/* One call, as the suite requests it, and its outcome. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { type CallOptions, type Client, ConnectError } from "@connectrpc/connect";
@@ -25,7 +25,7 @@ import { appendHeaders, fromConnectError, fromHeaders, unpack } from "../message
 
 type ConformanceClient = Client<typeof ConformanceService>;
 
-/** Makes the call. An error of the call is in the result; what is thrown is a fault of the request. */
+/** Makes the call. An error of the call is in the result; only a fault of the request is thrown. */
 export async function call(
   client: ConformanceClient,
   request: ClientCompatRequest,

@@ -21,7 +21,9 @@ export type OpenClientFor = (request: ClientCompatRequest) => Promise<OpenClient
 
 const maxParallelCalls = 8;
 
-/** Makes the calls that the suite asks for, each by a client of its own, and says what came of them. */
+/**
+ * Makes the calls that the suite requests, each by a client of its own, and reports their outcome.
+ */
 export async function runClient(open: OpenClientFor): Promise<void> {
   const running = new Set<Promise<void>>();
   for await (const bytes of readFrames(process.stdin)) {

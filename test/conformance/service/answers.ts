@@ -1,4 +1,4 @@
-/* What the suite's requests ask for, and what answers to them have to tell. */
+/* What the suite's requests ask for, and what the answers must contain. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";

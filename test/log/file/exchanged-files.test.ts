@@ -87,7 +87,7 @@ test.each([
   },
 );
 
-test("a segment of a copy that went on otherwise is not taken for the one that was there", async () => {
+test("a segment of a copy that continued otherwise is not mistaken for the one that was there", async () => {
   const dir = tempDir();
   await fill(dir, 1, inEach, "both");
   const copy = tempDir();
@@ -100,7 +100,7 @@ test("a segment of a copy that went on otherwise is not taken for the one that w
   expect((await readable(log)).lost).toEqual(["11 to 15"]);
 });
 
-test("a segment that could not be read while the log went on is there again with its file", async () => {
+test("a segment that could not be read while the log continued is there again with its file", async () => {
   const dir = await folder();
   const last = segmentsOf(dir).at(-1)!;
   renameSync(last, `${last}.aside`);

@@ -107,7 +107,7 @@ test("a gap is data_loss with its range, and what follows it is there", async ()
   }
 });
 
-test("writing goes on in the last segment, or after a loss in a new one", async () => {
+test("writing continues in the last segment, or after a loss in a new one", async () => {
   const dir = folder();
   const store = await created(dir);
   await store.write(commit(store, ["a"]));

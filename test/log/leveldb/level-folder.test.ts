@@ -35,7 +35,7 @@ function key(prefix: string, sequence: number): Buffer {
   return bytes;
 }
 
-/** A value that no packing makes much smaller, and one that it does. */
+/** A value that does not compress well, and one that does. */
 const sampleOf = (i: number, length: number) =>
   Buffer.alloc(length, i % 3 === 0 ? `${i} `.repeat(9) : `${Math.sin(i)}${Math.cos(i)}`);
 
@@ -101,7 +101,7 @@ test.each([
       ([k]) => Buffer.compare(k, from) >= 0 && Buffer.compare(k, to) < 0,
     );
     expect(textOf((await readHere(copy, from, to)).entries) === textOf(part)).toBe(true);
-    // Without a list all tables count, those among them that others have taken the place of.
+    // Without a list all tables count, including those that others have replaced.
     rmSync(join(copy, "CURRENT"));
     const found = await readHere(copy);
     expect(found.damage).toContain(`${join(copy, "CURRENT")} is missing`);

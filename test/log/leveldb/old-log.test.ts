@@ -98,7 +98,7 @@ test("a log without its newest file ends where the head file says", async () => 
   expect([found.head, found.lost]).toEqual([351, [{ first: 346, last: 351 }]]);
 });
 
-test("of a log that has lost all of its files nothing is passed over", async () => {
+test("of a log that has lost all of its files nothing is skipped", async () => {
   const dir = copyOldLog("plain");
   for (const name of readdirSync(join(dir, "messages")).filter((file) =>
     /\.(ldb|log)$/.test(file),

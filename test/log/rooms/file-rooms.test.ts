@@ -12,8 +12,8 @@ import { PlainLog } from "./plain-log.js";
 import { anySelection, someRoom } from "./random-rooms.js";
 
 /*
- * Property-based: a log on small files, so that most of what is asked for is found by the files
- * of their rooms, is as a plain array.
+ * Property-based: a log on small files, so that most queries use the index files of rooms, behaves
+ * like a plain array.
  */
 
 const segmentBytes = 6000;

@@ -79,7 +79,7 @@ test("the first message of a room begins a segment that programs without rooms r
   expect(formsOf(dir)).toEqual([...old.map(() => 2), roomsFormVersion]);
 });
 
-test("rooms are counted from the form without them to that with them, as retention goes on", async () => {
+test("rooms are counted from the form without them to that with them, as retention continues", async () => {
   const dir = copyOld();
   const posted = await openLog(dir, { segmentBytes: 4200 });
   for (let i = 0; i < 60; i++) {

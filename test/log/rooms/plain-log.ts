@@ -2,7 +2,7 @@ import { roomOf } from "../../../src/protocol/rooms.js";
 import type { RoomSelection } from "../../../src/server/rooms/room-selection.js";
 import type { RoomMessage } from "../../support/room-messages.js";
 
-/** A log as a plain array: what any engine is compared with. */
+/** A log as a plain array: every engine is compared with it. */
 export class PlainLog {
   readonly messages: RoomMessage[] = [];
 

@@ -46,7 +46,7 @@ test("nothing is held of what a room has dropped", async () => {
     dropped.push(new WeakRef(added));
     tail.add(added);
   }
-  await new Promise((resolve) => setImmediate(resolve)); // Lets go of what was just made.
+  await new Promise((resolve) => setImmediate(resolve)); // Releases what was just made.
   gc();
   const held = dropped.filter((one) => one.deref() !== undefined);
   expect(held.length).toBe(4);

@@ -148,7 +148,7 @@ describe.skipIf(!hasNats).each(natsPrograms)(
       }
     });
 
-    test("retention removes what is oldest: a reader of a room that comes too late is told", async () => {
+    test("retention removes what is oldest: a reader of a room that comes too late gets an error", async () => {
       const nats = await start();
       const log = await openLog(nats.address);
       const plain = await fill(log, 300, busy);
@@ -162,7 +162,7 @@ describe.skipIf(!hasNats).each(natsPrograms)(
       await expectSame(await openLog(nats.address), plain);
     });
 
-    test("a call ends when its signal does, while NATS is silent, and goes on when it is back", async () => {
+    test("a call ends when its signal does, while NATS is silent, and continues when it is back", async () => {
       const nats = await start();
       await fill(await openLog(nats.address), 300, busy);
       const log = await openLog(nats.address);

@@ -3,8 +3,8 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
 /**
- * A TCP balancer as it stands before many servers: a connection goes to the first of the
- * ports that takes it. Resolves with its URL; closed after the test.
+ * A TCP balancer in front of several servers: a connection goes to the first of the ports that
+ * accepts it. Resolves with its URL; closed after the test.
  */
 export async function startBalancer(ports: readonly number[]): Promise<string> {
   const clients = new Set<Socket>();

@@ -4,7 +4,7 @@ import { type LinkProxy, startLinkProxy } from "./link-proxy.js";
 /** Three NATS nodes with a network between them that can be cut. */
 export interface DividedCluster {
   readonly nodes: readonly NatsProcess[];
-  /** Cuts a node off from the others: who is connected to it notices nothing. */
+  /** Cuts a node off from the others: its clients notice nothing. */
   isolate(node: NatsProcess): void;
   /** All reach each other again. */
   heal(): void;

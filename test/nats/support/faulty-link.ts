@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 export interface FaultyLink {
   /** Such as "127.0.0.1:41234". */
   readonly address: string;
-  /** Lets this many bytes more pass, of both ways together, then resets all connections. */
+  /** Lets this many more bytes pass, of both directions together, then resets all connections. */
   broken(afterBytes: number): Promise<void>;
   /** Nothing breaks any more. */
   heal(): void;
@@ -33,7 +33,7 @@ export async function startFaultyLink(port: number): Promise<FaultyLink> {
       }
       const part = chunk.subarray(0, left);
       left = Number.POSITIVE_INFINITY;
-      // What has come must pass first: a reset would take it away.
+      // What has arrived must pass first: a reset would discard it.
       to.write(part, () => {
         for (const socket of sockets) {
           socket.destroy();

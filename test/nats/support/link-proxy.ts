@@ -10,7 +10,7 @@ export interface LinkProxy {
   stall(): void;
   /** Connections are reset, new ones too. */
   cut(): void;
-  /** All is well again; what was held up passes. */
+  /** Everything works again; what was held up passes. */
   heal(): void;
 }
 

@@ -11,11 +11,11 @@ export interface NetworkNode extends NatsProcess {
   disconnect(): void;
   /** The other nodes receive nothing of it, but it receives what they send, until `connect`. */
   mute(): void;
-  /** What it sends comes so much later, until `connect`; false if the kernel cannot do that. */
+  /** What it sends is delayed by this much, until `connect`; false if the kernel cannot do that. */
   delay(ms: number): boolean;
-  /** All is well with its network again. */
+  /** Its network works again. */
   connect(): void;
-  /** There is no room on its disk, until `makeRoom`. */
+  /** There is no space on its disk, until `makeRoom`. */
   fillDisk(): void;
   makeRoom(): void;
 }
@@ -40,7 +40,8 @@ const diskBytes = 96 * 1024 * 1024;
 
 /**
  * Starts a cluster of three, each node in a network namespace of its own with a small disk in
- * memory; they meet on a bridge in a further one, as does this process. Gone after the test.
+ * memory; they are connected by a bridge in a further one, and so is this process. Gone after the
+ * test.
  */
 export async function startNetworkCluster(program: NatsProgram): Promise<NetworkNode[]> {
   const prefix = `chatter-${process.pid}-${count++}`;

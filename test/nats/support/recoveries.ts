@@ -1,6 +1,6 @@
 import type { Recovery } from "./traffic.js";
 
-/** For each thing that was broken how long it took to go on, each time. */
+/** For each thing that was broken, how long recovery took, each time. */
 export type Recoveries<What extends string = string> = Record<What, Recovery[]>;
 
 /** Prints a table of them: median and most, in seconds. */

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** A network on which everything takes its time, in each direction. */
+/** A network with a delay in each direction. */
 export interface SlowLink {
   /** Such as "127.0.0.1:41234". */
   readonly address: string;

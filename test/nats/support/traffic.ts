@@ -8,7 +8,7 @@ import { when } from "../../client/support/when.js";
 import { demo } from "../../client/support/wires.js";
 import { sleep } from "../../support/streams.js";
 
-/** How long it took until all went on, in milliseconds. */
+/** How long it took until everything continued, in milliseconds. */
 export interface Recovery {
   readonly postsMs: number;
   readonly eventsMs: number;
@@ -37,7 +37,7 @@ export function inRooms<T extends { readonly room: string }>(
   return messages.filter(({ room }) => wanted.has(roomOf(room)));
 }
 
-/** A client that posts steadily, and two that read: all by the client library. */
+/** A client that posts steadily, and two that read, all with the client library. */
 class Party {
   readonly client: ChatterClient;
   readonly name: string;

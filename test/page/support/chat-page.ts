@@ -28,7 +28,9 @@ export function describeInBrowser(name: string, tests: (open: OpenPage) => void)
 
 /** The page as its user has it. */
 export class ChatPage {
-  /** What the page has reported: a test that ends with any fails. Refused connections are none. */
+  /**
+   * What the page has reported: a test that ends with any fails. Refused connections do not count.
+   */
   readonly faults: string[] = [];
 
   constructor(readonly page: Page) {

@@ -7,7 +7,7 @@ import type { Recorded } from "./system-calls.js";
 
 /** What a recorded folder may be after a crash. */
 export interface CrashState {
-  /** The folder, removed after its turn. */
+  /** A recorded folder in the states that a crash may leave. */
   readonly dir: string;
   /** What the program had printed before. */
   readonly printed: readonly string[];
@@ -19,8 +19,8 @@ const losses: readonly Loss[] = ["nothing", "everything", "some", "some"];
 
 /**
  * Calls `check` with this many states in which a crash may have left a folder, from the beginning
- * of a recording to its end, each with a different part of what was not synced; at most with
- * each of the losses at each call.
+ * of a recording to its end, each with a different part of what was not synced; at most with each
+ * of the losses at each call.
  *
  * @param before the folder as it was before the recording; default: empty
  */

@@ -6,8 +6,8 @@ import type { Recorded } from "./system-calls.js";
 export type Random = () => number;
 
 /**
- * What of that which was not synced is there after a crash: all (the process was killed), none,
- * or any part of it (the power went).
+ * How much of the unsynced data is there after a crash: all (the process was killed), none, or any
+ * part of it (the power failed).
  */
 export type Loss = "nothing" | "everything" | "some";
 

@@ -1,7 +1,8 @@
 /*
- * A program for tests, to be recorded: makes a log in the folder of its argument, posts, closes
- * it, opens it again and posts on; files are small, so that many begin, and retention removes
- * some. A second argument is what texts begin with. Prints "identity ID", and for each answer "ok SEQUENCE TEXT".
+ * A program for tests, to be recorded: creates a log in the folder of its argument, posts, closes
+ * it, opens it again and continues posting; files are small, so that many begin, and retention
+ * removes some. A second argument is the beginning of texts. Prints "identity ID", and for each
+ * answer "ok SEQUENCE TEXT".
  */
 import { writeSync } from "node:fs";
 import { openFileLog } from "../../../src/server/log/file/file-log.js";

@@ -1,6 +1,6 @@
 /*
- * What a program does to files, from a recording by strace (`-f -y -xx`). What it does not
- * understand about files of the recorded folder is an error: nothing is passed over.
+ * What a program does to files, from a recording by strace (`-f -y -xx`). Anything about files of
+ * the recorded folder that is not understood is an error: nothing is skipped.
  */
 
 /** A change, or a request to have changes on the disk. Paths are those at the time of the call. */

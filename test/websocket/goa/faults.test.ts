@@ -71,7 +71,7 @@ test.each(["/subscribe", "/history"])(
   },
 );
 
-test("a peer that does not answer the close is cut, and all else goes on", async () => {
+test("a peer that does not answer the close is cut, and all else continues", async () => {
   const server = await startChatter();
   const other = await openGoa(server, "/echoer");
   const raw = openFrames(server, "/echoer");
@@ -84,7 +84,7 @@ test("a peer that does not answer the close is cut, and all else goes on", async
   expect(other.messages).toEqual(["a"]);
 });
 
-test("what a client sends after the end of its call is passed over", async () => {
+test("what a client sends after the end of its call is skipped", async () => {
   const server = await startChatter();
   const raw = openFrames(server, "/echoer");
   raw.closes = false;

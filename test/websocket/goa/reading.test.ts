@@ -28,7 +28,7 @@ describe("/subscribe", () => {
     expect(events.texts.every((text) => text.endsWith("}\n"))).toBe(true);
   });
 
-  test("goes on after a cursor, without a hole or a repeat, also after the one of its start", async () => {
+  test("continues after a cursor, without a hole or a repeat, also after the one of its start", async () => {
     const server = await startChatter();
     await fill(server.log, ["before"]);
     const first = await openGoa(server, "/subscribe");

@@ -67,7 +67,7 @@ describe("?room= where messages are read", () => {
     expect(await messagesAt(server, "/history?room=lobby&view=tiny")).toEqual([{ message: "l" }]);
   });
 
-  test("/subscribe follows its rooms, and goes on after a cursor in others", async () => {
+  test("/subscribe follows its rooms, and continues after a cursor in others", async () => {
     const server = await startChatter();
     const first = await openGoa(server, "/subscribe?room=team/*&room=lobby");
     await fillRooms(server, posted);

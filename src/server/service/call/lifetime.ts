@@ -38,7 +38,7 @@ export interface CallLifetime extends CallEnd {
 
 /** Set for every call. */
 export const lifetimeKey = createContextKey<CallLifetime | undefined>(undefined, {
-  description: "how long the call goes on",
+  description: "how long the call lasts",
 });
 
 /**
