@@ -92,7 +92,7 @@ const longestStart = 5 + requestStart(65_536).length;
 /** A larger message of the wire has several messages of the method. */
 const mostText = 50_000;
 
-/** An envelope with a text of so many bytes that it has this many altogether. */
+/** An envelope that has this many bytes altogether, filled up by its text. */
 function fillEnvelope(bytes: number): { readonly body: Buffer; readonly text: string } {
   for (let length = Math.max(bytes - longestStart, 1); ; length++) {
     const request = Buffer.concat([requestStart(length), Buffer.alloc(length, "*")]);

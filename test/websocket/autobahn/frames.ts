@@ -47,7 +47,7 @@ export const ping = maker(opcode.ping);
 export const pong = maker(opcode.pong);
 
 const partial = { final: false };
-/** The first frame of a message that goes on. */
+/** The first frame of a message that continues. */
 export const begin = (content: Content) => message(content, partial);
 /** A further frame, and not the last. */
 export const goOn = (content: Content) => more(content, partial);
