@@ -98,6 +98,7 @@ export const cases: Readonly<Record<string, readonly Case[]>> = {
     { id: "3.3", sends: thenPing(message(hello, { reserved: 3 })), ...frameWise, ...protocolError },
     { id: "3.4", sends: thenPing(message(hello, { reserved: 4 })), ...octetWise, ...protocolError },
     { id: "3.5", sends: [binary(notUtf8, { reserved: 5 })], ...protocolError },
+    // The suite says ping, and sends a binary message, which is 3.5 again.
     { id: "3.6", sends: [ping(hello, { reserved: 6 })], ...protocolError },
     { id: "3.7", sends: [frame(opcode.close, "", { reserved: 7 })], ...protocolError },
   ],

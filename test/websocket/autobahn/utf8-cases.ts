@@ -12,12 +12,11 @@ const bytes = (hex: string) => Buffer.from(hex, "hex");
 const umlauts = Buffer.from("Hello-µ@ßöäüàá-UTF-8!!");
 const umlautsHalf = Buffer.byteLength("Hello-µ@ßöä");
 
-/** A text in frames of one byte. */
-const byteByByte = (payload: Buffer) =>
-  [...payload].map((byte, i) => {
-    const options = { final: i === payload.length - 1 };
-    return (i === 0 ? text : more)(Buffer.of(byte), options);
-  });
+/** A text in frames of one byte, and an empty one at the end. */
+const byteByByte = (payload: Buffer) => [
+  ...[...payload].map((byte, i) => (i === 0 ? text : more)(Buffer.of(byte), partial)),
+  more(""),
+];
 
 const surrogate = bytes(`${greek}eda080656469746564`);
 const tooHigh = bytes(`${greek}f4908080656469746564`);
@@ -50,8 +49,8 @@ const general: readonly Case[] = [
   { id: "6.3.2", sends: byteByByte(surrogate), closes: 1007 },
   { id: "6.4.1", sends: inThree(11, 15), closes: 1007 },
   { id: "6.4.2", sends: inThree(12, 13), closes: 1007 },
-  { id: "6.4.3", sends: [text(tooHigh)], closes: 1007, chop: 17 },
-  { id: "6.4.4", sends: [text(tooHigh)], closes: 1007, chop: 1 },
+  { id: "6.4.3", sends: [text(tooHigh, partial), more("")], closes: 1007, chop: 17 },
+  { id: "6.4.4", sends: [text(tooHigh, partial), more("")], closes: 1007, chop: 1 },
 ];
 
 const range = (from: number, end: number) =>
