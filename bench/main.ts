@@ -18,6 +18,7 @@ import { idleRss } from "./works/idle.js";
 import { ingestWorks } from "./works/ingest.js";
 import { replay } from "./works/replay.js";
 import { roomWorks } from "./works/rooms.js";
+import { tunnelWorks } from "./works/tunnel.js";
 import { postUnary, unary, unaryHttp1Json } from "./works/unary.js";
 
 const works: readonly Work[] = [
@@ -31,6 +32,7 @@ const works: readonly Work[] = [
   ...fanOutWorks,
   fanOutLatency,
   idleRss,
+  ...tunnelWorks,
   ...roomWorks,
   ...growingFanOut,
   ...growingLog,

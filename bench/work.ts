@@ -27,7 +27,12 @@ export interface Session {
 export interface Work {
   readonly name: string;
   /** What `cost` counts. */
-  readonly unit: "CPU µs a message" | "KiB a subscriber" | "ms p99";
+  readonly unit:
+    | "CPU µs a message"
+    | "CPU µs a subscriber"
+    | "CPU µs a subscriber and second"
+    | "KiB a subscriber"
+    | "ms p99";
   readonly servers: readonly ServerName[];
   /** Whether each round needs fresh servers. Default: no. */
   readonly fresh?: boolean;

@@ -10,22 +10,11 @@ import {
 } from "./connection.js";
 import { corkForTurn, openSocket } from "./socket.js";
 import { textCount, texts } from "./texts.js";
-
-const opcodes = { text: 1, close: 8, ping: 9, pong: 10 } as const;
-const fin = 0x80;
+import { clientFrame, fin, opcodes } from "./websocket-frames.js";
 
 /** Maximum number of posts that are written at once. */
 const postsAtOnce = 400;
 const normalClosure = 1000;
-
-/** A client's frame. Its mask is 0, which is good enough here. */
-function clientFrame(opcode: number, payload: Buffer): Buffer {
-  const head =
-    payload.length < 126
-      ? Buffer.of(fin | opcode, 0x80 | payload.length)
-      : Buffer.of(fin | opcode, 0x80 | 126, payload.length >> 8, payload.length & 255);
-  return Buffer.concat([head, Buffer.alloc(4), payload]);
-}
 
 const postFrames = Buffer.concat(
   texts.map((text) => clientFrame(opcodes.text, Buffer.from(JSON.stringify(text)))),

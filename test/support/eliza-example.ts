@@ -28,7 +28,9 @@ export interface ElizaExample {
  */
 export async function startEliza(): Promise<ElizaExample> {
   const folder = tempDir();
-  await cp(join(root, "examples/eliza"), folder, { recursive: true });
+  // Without what somebody has installed and generated there.
+  const filter = (path: string) => !/[/\\](node_modules|gen)$/.test(path);
+  await cp(join(root, "examples/eliza"), folder, { recursive: true, filter });
   await install(folder);
   const run = promisify(execFile);
   await run("npm", ["run", "generate", "--silent"], { cwd: folder, env: cleanEnvironment({}) });
