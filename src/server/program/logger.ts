@@ -37,8 +37,8 @@ function withStackLines(error: unknown): unknown {
 
 /** Loaded only where it is used. In this process: a worker would lose lines in a crash. */
 async function createPrettyStream(destination: DestinationStream): Promise<DestinationStream> {
-  const { prettyFactory } = await import("pino-pretty");
-  const prettify = prettyFactory({
+  const { default: pretty } = await import("pino-pretty");
+  const prettify = pretty.prettyFactory({
     colorize: !process.env.NO_COLOR,
     translateTime: "SYS:HH:MM:ss.l",
     singleLine: true,
