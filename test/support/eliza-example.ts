@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import type { DescService } from "@bufbuild/protobuf";
-import { inject, onTestFinished } from "vitest";
+import { build } from "esbuild";
+import { onTestFinished } from "vitest";
 import { createAuthority } from "./certificates.js";
 import { cleanEnvironment } from "./serve.js";
 import { tempDir } from "./temp-dir.js";
@@ -45,14 +46,18 @@ export async function startEliza(): Promise<ElizaExample> {
     stdio: ["ignore", "pipe", "inherit"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));
-  const [line] = await once(child.stdout, "data");
+  const ended = once(child, "exit").then(([code]) => {
+    throw new Error(`the example's server ended with ${code}`);
+  });
+  const [line] = await Promise.race([once(child.stdout, "data"), ended]);
+  ended.catch(() => {}); // At the end of the test.
   const generated = (file: string) => import(pathToFileURL(join(folder, "gen", file)).href);
   const { ElizaService } = await generated("connectrpc/eliza/v1/eliza_pb.js");
   const { NewsService } = await generated("news/v1/news_pb.js");
   return { url: String(line).trim(), ca: authority.cert, ElizaService, NewsService };
 }
 
-/** The packages of the checkout, and in place of Chatter's what the tests have compiled of it. */
+/** The packages of the checkout, and Chatter's own library, compiled. */
 async function install(folder: string): Promise<void> {
   const { dependencies, devDependencies } = JSON.parse(
     await readFile(join(folder, "package.json"), "utf8"),
@@ -67,7 +72,21 @@ async function install(folder: string): Promise<void> {
   await symlink(join(root, "node_modules/.bin"), join(modules, ".bin"));
   const { exports } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   await mkdir(join(modules, "chatter"));
-  await symlink(join(inject("compiled"), "src"), join(modules, "chatter/dist"));
+  await symlink(join(root, "node_modules"), join(modules, "chatter/node_modules"));
+  await build({
+    absWorkingDir: root,
+    entryPoints: ["client/index", "client/node", "server/index", "gen/chatter_pb"].map(
+      (name) => `src/${name}.ts`,
+    ),
+    outbase: "src",
+    outdir: join(modules, "chatter/dist"),
+    bundle: true,
+    splitting: true,
+    packages: "external",
+    format: "esm",
+    platform: "node",
+    target: "node20",
+  });
   await writeFile(
     join(modules, "chatter/package.json"),
     JSON.stringify({ name: "chatter", type: "module", exports }),
