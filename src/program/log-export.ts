@@ -20,8 +20,8 @@ export function createExportCommand(): Command {
     .description(
       "Write the whole log, as text with checksums: messages with their sequences, times and " +
         "senders, the message ids that are remembered, and the log's identity. It is read from " +
-        "a running server, or from a folder. A file that is there is continued: an export " +
-        "that was interrupted is finished, a complete one gets what was added since.",
+        "a running server, or from a folder. An existing file is continued: an interrupted " +
+        "export is completed, a complete one gets what was added since.",
     )
     .argument("[file]", "where to write it (default: standard output)")
     .addOption(

@@ -53,7 +53,7 @@ export interface RevocationOptions {
 /** --revocations-file */
 export function createRevocationsFileOption(): Option {
   const { flag, variable } = accountSettings.revocationsFile;
-  const description = "the file that servers watch; made if it is not there";
+  const description = "the file that servers watch; created if missing";
   return createSettingOption({ flag, variable, description }).makeOptionMandatory();
 }
 
@@ -61,7 +61,7 @@ export function createRevocationsFileOption(): Option {
 export function createScopesOption(): Option {
   return new Option(
     "--scopes <list>",
-    "what it may do, with commas between: stream:read, stream:write, or in some rooms alone, such as stream:read:team/*",
+    "what it may do, separated by commas: stream:read, stream:write, or only in some rooms, such as stream:read:team/*",
   )
     .default(scopes, scopes.join(","))
     .argParser((text: string): readonly Scope[] => {

@@ -25,10 +25,10 @@ export function createImportCommand(): Command {
   const command = new Command("import")
     .summary("restore a log from an export")
     .description(
-      "Restore an export into the folder of an embedded log, which has none, or an earlier " +
-        "state of the same one. An import that was interrupted continues when it is run " +
-        "again; until then no server opens the folder. With --log nats://… the export goes " +
-        "into a new stream, whose log has an identity of its own: give what servers are given.",
+      "Restore an export into a folder that has no embedded log, or an earlier state of the " +
+        "same one. An import that was interrupted continues when it is run again; until it is " +
+        "done, no server opens the folder. With --log nats://… the export goes into a new " +
+        "stream, whose log has an identity of its own: pass the settings of your servers.",
     )
     .argument("[file]", "the export (default: standard input)");
   for (const setting of targetSettings) {
@@ -37,7 +37,7 @@ export function createImportCommand(): Command {
   command
     .option(
       "--new-identity",
-      "make a log of its own, numbered from 1, that may live beside the one it comes from",
+      "create a new log, numbered from 1, that can exist beside the original",
     )
     .option(
       "--allow-incomplete",

@@ -16,10 +16,10 @@ export function createUpgradeCommand(): Command {
   const command = new Command("upgrade")
     .summary("convert a log that an older version has written")
     .description(
-      "Bring the embedded log in a folder that no server has open into the form of this " +
+      "Convert the embedded log in a folder that no server has open to the format of this " +
         "version: sequences, times, senders, message ids and the log's identity are kept, and " +
-        "each message is compared. It takes as much room on the disk again. What broke off is " +
-        "run again. The old files are kept in messages.leveldb/, which you remove. The " +
+        "each message is compared. It needs as much disk space again. If it is interrupted, run " +
+        "it again. The old files are kept in messages.leveldb/ until you remove them. The " +
         "exit status is 1 if messages were damaged or missing in them.",
     )
     .addOption(

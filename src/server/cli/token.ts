@@ -29,7 +29,7 @@ interface IssueOptions extends KeyFileOptions {
 /** `chatter token` with `issue`, `inspect` and `revoke` */
 export function createTokenCommand(): Command {
   return new Command("token")
-    .description("Issue tokens with the server's signing key, look into tokens, and revoke them.")
+    .description("Issue tokens with the server's signing key, inspect tokens, and revoke them.")
     .addCommand(createIssueCommand())
     .addCommand(createInspectCommand())
     .addCommand(createTokenRevokeCommand())

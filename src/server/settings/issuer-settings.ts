@@ -117,6 +117,6 @@ function wrongMap(reader: SettingReader<typeof issuerSettings>): never {
   return reader.wrong(
     "scopeMap",
     reader.text("scopeMap")!,
-    "pairs such as chat.read=stream:read,chat.write=stream:write; scopes of some rooms alone are like stream:read:team/*",
+    "pairs such as chat.read=stream:read,chat.write=stream:write; scopes for some rooms only are like stream:read:team/*",
   );
 }
