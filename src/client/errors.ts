@@ -31,7 +31,18 @@ export const serverSilent = defineError(
  * Remedy: Try again, if the method may run twice. Subscriptions, publishers and the other calls of
  * the library do so by themselves.
  */
-export const responseBroken = defineError(Code.Unavailable, "the response is incomplete: <reason>");
+export const responseBroken = defineError(Code.Unavailable, "the response broke off: <reason>");
+
+/**
+ * The response ended in good order, but too early: a fault of the server, or of a proxy.
+ *
+ * Remedy: Look into the logs of both. Subscriptions, publishers and the other calls of the library
+ * try again by themselves.
+ */
+export const responseIncomplete = defineError(
+  Code.Internal,
+  "the response is incomplete: <reason>",
+);
 
 /**
  * The client gave up a connection that had failed, and the call ran on it.

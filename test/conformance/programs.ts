@@ -101,7 +101,6 @@ export const programs: readonly Program[] = [
     mode: "client",
     client: "clients/browser",
     configuration: "client-browser",
-    knownFailing: "client-browser",
     trustsAuthority: true,
   },
   {
@@ -110,7 +109,7 @@ export const programs: readonly Program[] = [
     mode: "client",
     client: "clients/connect-node",
     configuration: "client-node",
-    knownFailing: "client-node",
+    knownFailing: "connect-node-client",
     isPeer: true,
   },
   {
