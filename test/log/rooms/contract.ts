@@ -236,6 +236,18 @@ export function describeRooms(
       }
     });
 
+    test("without `since` nothing counts as new, whatever was posted between two lists", async () => {
+      const log = await opened();
+      for (const count of [1, 2, 3]) {
+        await fill(log, ["main one", "team/a two"]);
+        const [main, team] = [2 * count - 1, 2 * count];
+        expect(await roomList(log)).toEqual([
+          { room: "main", count, last: main, countSince: 0 },
+          { room: "team/a", count, last: team, countSince: 0 },
+        ]);
+      }
+    });
+
     test("an id belongs to its sender over all rooms", async () => {
       const log = await opened();
       const first = await log.append([postTo("a", "text", "1"), postTo("main", "text", "2")]);

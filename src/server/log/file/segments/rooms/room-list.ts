@@ -44,7 +44,8 @@ interface CountedTable {
   readonly order: readonly number[];
   /** By the indexes of the rooms; undefined: all of their messages. */
   readonly kept: Float64Array | undefined;
-  readonly since: Float64Array;
+  /** By the indexes of the rooms; undefined: the query does not ask for them. */
+  readonly since: Float64Array | undefined;
 }
 
 /** Lists rooms with how many messages are kept of each. */
@@ -68,7 +69,7 @@ export class RoomList {
 
   async #list(query: RoomsQuery, first: number, end: LogEnd): Promise<RoomState[]> {
     const { limit, signal } = query;
-    const since = Math.max(query.since ?? Number.POSITIVE_INFINITY, first - 1);
+    const since = query.since === undefined ? undefined : Math.max(query.since, first - 1);
     const { tables, directory, segments } = await this.#sources(first, since, end);
     const states: RoomState[] = [];
     const pace = new Pace();
@@ -96,7 +97,7 @@ export class RoomList {
   /**
    * The tables of the newest segments, and the directory at the end of the segments before those.
    */
-  async #sources(first: number, since: number, end: LogEnd) {
+  async #sources(first: number, since: number | undefined, end: LogEnd) {
     const segments = this.#segments.all.slice();
     const tables: CountedTable[] = [];
     let place = segments.length - 1;
@@ -109,7 +110,7 @@ export class RoomList {
       const kept = segment.first < first ? found.countsAfter(first - 1) : undefined;
       tables.push({
         ...{ table: found, order: await found.order(), kept },
-        since: found.countsAfter(since),
+        since: since === undefined ? undefined : found.countsAfter(since),
       });
     }
     const segment = segments[place];
@@ -121,21 +122,21 @@ export class RoomList {
     title: string,
     found: readonly Found[],
     first: number,
-    since: number,
+    since: number | undefined,
     segments: readonly Segment[],
   ): Promise<RoomState> {
     let [count, countSince, last, lastAt] = [0, 0, 0, 0];
     for (const { entry, table, id } of found) {
       if (entry !== undefined && entry.last >= first) {
         count += await this.#countAfter(entry, first - 1, segments);
-        countSince += await this.#countAfter(entry, since, segments);
+        countSince += since === undefined ? 0 : await this.#countAfter(entry, since, segments);
         if (entry.last > last) {
           ({ last, lastAt } = entry);
         }
       } else if (table !== undefined) {
         const room = table.table.rooms[id!]!;
         count += table.kept === undefined ? room.count : table.kept[id!]!;
-        countSince += table.since[id!] ?? 0;
+        countSince += table.since?.[id!] ?? 0;
         if (room.last > last) {
           ({ last, lastAt } = room);
         }
