@@ -11,7 +11,7 @@ import { makeReport, ratiosTable, rowsTable } from "./report.js";
 import { type Result, runWork } from "./rounds.js";
 import { abandonServers } from "./servers.js";
 import type { Work } from "./work.js";
-import { echoPingPong, echoPipelined } from "./works/echo.js";
+import { echoPingPong, echoPipelined, posterWorks } from "./works/echo.js";
 import { fanOutLatency, fanOutWorks } from "./works/fan-out.js";
 import { growingFanOut, growingLog } from "./works/growth.js";
 import { idleRss } from "./works/idle.js";
@@ -27,6 +27,7 @@ const works: readonly Work[] = [
   postUnary,
   echoPipelined,
   echoPingPong,
+  ...posterWorks,
   ...ingestWorks,
   replay,
   ...fanOutWorks,
@@ -91,6 +92,7 @@ async function reportWorks(): Promise<void> {
           rounds: options.rounds,
           sizes: { quick: options.quick },
           profileTo: options.profile && join(options.profile, work.name),
+          node: options.node,
           verbose: options.verbose,
           progress: progress.say,
         });

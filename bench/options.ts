@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { serversOfPairs } from "./pairs.js";
@@ -11,6 +12,8 @@ export interface Options {
   /** Where the results go. */
   readonly json?: string;
   readonly quick: boolean;
+  /** The Node.js that runs Chatter. Default: the one that runs the bench. */
+  readonly node?: string;
   /** A folder for CPU profiles of the servers. */
   readonly profile?: string;
   readonly verbose: boolean;
@@ -64,6 +67,14 @@ export function parseOptions({ works, attacks }: Known): Options {
       },
     )
     .option("--quick", "small sizes, and only the pairs that have a figure to reach", false)
+    .option("--node <path>", "run Chatter, but no peer, under this Node.js", (path) => {
+      try {
+        execFileSync(path, ["--version"], { stdio: "pipe" });
+        return path;
+      } catch (error) {
+        throw new InvalidArgumentError((error as Error).message);
+      }
+    })
     .option("--profile <folder>", "write CPU profiles of the servers here")
     .option("--verbose", "show what the servers say on standard error", false)
     .showSuggestionAfterError(false)

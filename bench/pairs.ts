@@ -19,6 +19,7 @@ export const pairs: readonly Pair[] = [
   { work: "fanout-1000-w1", peer: "grpc-js", log: "memory", least: 1, aim: 1.2 },
   { work: "fanout-10x100-w8", peer: "grpc-js", log: "memory", least: 4, aim: 6 },
   { work: "ws-fanout-1000-w8", peer: "ws", log: "memory", least: 3, aim: 4 },
+  { work: "ws-fanout-1000-w1", peer: "ws", log: "memory", least: 0.9, aim: 1.1 },
   { work: "ingest-1", peer: "grpc-js", log: "memory", least: 1.4, aim: 1.8 },
   { work: "ingest-1", peer: "grpc-js", log: "durable", least: 1, aim: 1.4 },
   { work: "echo-pipelined", peer: "grpc-js", log: "memory", least: 3, aim: 7 },

@@ -21,6 +21,8 @@ export interface ServerProcessOptions {
   readonly args?: readonly string[];
   /** The module that is loaded first: `servers/usage.ts`, built. */
   readonly usageModule: string;
+  /** The Node.js that runs it. Default: this one. */
+  readonly node?: string | undefined;
   /** A folder for its CPU profile. Default: none is recorded. */
   readonly profileTo?: string;
   /** Whether to show its standard error. */
@@ -38,9 +40,10 @@ export function killServers(): void {
 
 /** Starts a server and waits until it reports its address. */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
-  const { profileTo } = options;
+  const { profileTo, node = process.execPath } = options;
   const start = performance.now();
   const child = fork(options.module, [...(options.args ?? [])], {
+    execPath: node,
     execArgv: [
       "--import",
       options.usageModule,

@@ -41,6 +41,8 @@ export interface Server {
 export interface StartOptions {
   readonly build: Build;
   readonly profileTo?: string;
+  /** The program that runs Chatter. Default: the one that runs the bench. */
+  readonly node?: string;
   readonly verbose: boolean;
 }
 
@@ -66,9 +68,10 @@ export async function startServer(name: ServerName, options: StartOptions): Prom
 
   async function start(): Promise<ServerProcess> {
     const started = await startServerProcess({
-      module: options.build.file(
-        isChatter ? "src/program/main.js" : `bench/servers/${moduleOf[name]}.js`,
-      ),
+      module: isChatter
+        ? options.build.command
+        : options.build.file(`bench/servers/${moduleOf[name]}.js`),
+      node: isChatter ? options.node : undefined,
       args: dataDir ? chatterArguments(name, dataDir) : [],
       usageModule: options.build.file("bench/servers/usage.js"),
       profileTo: options.profileTo && join(options.profileTo, name),

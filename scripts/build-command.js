@@ -22,7 +22,6 @@ export async function bundlePrograms(entryPoints, outdir) {
     format: "esm",
     platform: "node",
     target: "node20",
-    keepNames: true,
     metafile: true,
     // Installed by those who want it; and what has code for one platform.
     external: ["@opentelemetry/sdk-node", "classic-level"],

@@ -100,7 +100,7 @@ export async function runTrial(attack: Attack, build: Build, times: TrialTimes):
 }
 
 async function startServer(build: Build, folder: string) {
-  const main = build.file("src/program/main.js");
+  const main = build.command;
   const keys = join(folder, "keys.json");
   const users = join(folder, "users.json");
   const run = (args: readonly string[], input?: string) =>

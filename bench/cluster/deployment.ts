@@ -54,7 +54,7 @@ export async function startDeployment(
       // They share the folder for the demo's key, which is all that is in it on NATS.
       servers.push(
         await startServerProcess({
-          module: build.file("src/program/main.js"),
+          module: build.command,
           args: [
             ...["serve", "--demo", "--port", "0", "--data-dir", dataDir],
             ...["--log", nodes?.url ?? "file", "--nats-timeout", "60", "--shutdown-grace", "1"],

@@ -1,4 +1,4 @@
-import { deferred } from "../load/connection.js";
+import { type Connection, deferred } from "../load/connection.js";
 import { TextChecker } from "../load/texts.js";
 import type { Server, Wire } from "../servers.js";
 import { measure, percentiles, perMessage, type Sample, type Work } from "../work.js";
@@ -28,6 +28,46 @@ export const echoPingPong: Work = {
     return { round: () => echo(server, count, 1), end() {} };
   },
 };
+
+/** Posters, each with a connection of its own, that wait for the answer before their next message. */
+export const posterWorks: readonly Work[] = [1, 64].map((posters) => ({
+  name: `posters-${posters}`,
+  unit: "CPU µs a message",
+  servers: ["chatter-memory", "chatter-durable", "grpc-js"],
+  async prepare(server, { quick }) {
+    const each = Math.ceil((quick ? 3_000 : 20_000) / Math.sqrt(posters) / 8);
+    const connections = await Promise.all(
+      Array.from({ length: posters }, () => server.connect(wireOf(server))),
+    );
+    return {
+      async round() {
+        const found = await measure(server, async () => {
+          await Promise.all(connections.map((connection) => postOneByOne(connection, each)));
+        });
+        return perMessage(each * posters, found);
+      },
+      end() {
+        for (const connection of connections) {
+          connection.close();
+        }
+      },
+    };
+  },
+}));
+
+async function postOneByOne(connection: Connection, count: number): Promise<void> {
+  const checker = new TextChecker();
+  const channel = connection.open("echoer", (bytes, start, end) => {
+    checker.take(bytes, start, end);
+    if (checker.count < count) {
+      channel.post(1);
+    } else {
+      channel.end();
+    }
+  });
+  channel.post(1);
+  await channel.whole;
+}
 
 /** Echoes on one stream; with one outstanding, also how long each takes. */
 export async function echo(server: Server, count: number, outstanding: number): Promise<Sample> {

@@ -19,6 +19,7 @@ export const fanOutWorks: readonly Work[] = [
   fanOut("fanout-1000-w1", { wire: "grpc", connections: 1000, streams: 1, outstanding: 1 }),
   fanOut("fanout-1000-w8", { wire: "grpc", connections: 1000, streams: 1, outstanding: 8 }),
   fanOut("fanout-10x100-w8", { wire: "grpc", connections: 10, streams: 100, outstanding: 8 }),
+  fanOut("ws-fanout-1000-w1", { wire: "ws", connections: 1000, streams: 1, outstanding: 1 }),
   fanOut("ws-fanout-1000-w8", { wire: "ws", connections: 1000, streams: 1, outstanding: 8 }),
 ];
 
