@@ -255,6 +255,7 @@ export function describeRooms(
         ["b", "text"],
         ["main", "text"],
         ["a", "other"],
+        ["main", "a\ntext"],
       ] as const) {
         const { positions, error } = await log.append([postTo(room, text, "1")]);
         expect([positions.length, error?.code]).toEqual([0, Code.AlreadyExists]);

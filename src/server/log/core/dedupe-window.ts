@@ -51,10 +51,18 @@ export function joinHashes(idHash: Uint8Array, text: string, room = ""): Buffer 
   return target;
 }
 
-/** The room counts as a part of the text: the same id in another room is another message. */
+/**
+ * The room counts as a part of the text: the same id in another room is another message. In `main`
+ * a text may have any form, so the hash of another room's has its bits inverted.
+ */
 function writeTextHash(target: Buffer, text: string, room: string): void {
   const message = room === "" ? text : `${room}\n${text}`;
   target.write(hash("sha256", message, "binary"), idHashBytes, textHashBytes, "binary");
+  if (room !== "") {
+    for (let i = idHashBytes; i < target.length; i++) {
+      target[i] = ~target[i]!;
+    }
+  }
 }
 
 /**
