@@ -66,8 +66,9 @@ function unfollow(source: AbortSignal, follower: LinkedAbort): void {
  * Calls the listener once when the signal is aborted, or now if it is already. Returns a function
  * that unsubscribes. Without a signal it does nothing.
  *
- * Classes with one instance for each call or subscriber (follower, lifetime, read-ahead, append
- * grace, socket) add and remove their listener themselves: this saves two closures for each.
+ * Classes with one instance for each call, subscriber or socket (`Follower`, `Lifetime`,
+ * `AppendGrace`, `MessageSocket`, `WebSocketCall`) add and remove their listener themselves: this
+ * saves two closures for each.
  */
 export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
   if (signal?.aborted) {

@@ -1,6 +1,7 @@
 import { ConnectError } from "@connectrpc/connect";
-import { LinkedAbort } from "../async/abort.js";
+import { LinkedAbort, onAbort } from "../async/abort.js";
 import type { SubscribeResponse } from "../gen/chatter_pb.js";
+import { cursorHeader } from "../protocol/headers.js";
 import type { CallSource } from "./call-source.js";
 import { checkCount, checkRooms } from "./checks.js";
 import { type ConnectionState, type StateListener, tellState } from "./connection-state.js";
@@ -61,8 +62,6 @@ export interface Subscription extends AsyncIterable<SubscribeResponse> {
   [Symbol.asyncIterator](): this;
 }
 
-/** Response header of Subscribe: the cursor that it starts after. */
-const cursorHeader = "chatter-cursor";
 const defaultBookmarkSeconds = 15;
 /** How many bookmarks may be missing. */
 const missingBookmarks = 3;
@@ -135,7 +134,7 @@ export class ResumingSubscription implements Subscription {
       }
     };
     // At once, even while the loop is busy and does not ask for more.
-    signal.addEventListener("abort", () => close({ status: "closed" }), { once: true });
+    onAbort(signal, () => close({ status: "closed" }));
     try {
       while (!signal.aborted) {
         try {

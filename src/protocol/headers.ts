@@ -11,3 +11,6 @@ export const chatterHeader = "chatter-server";
 
 /** The value of {@link chatterHeader}; only its presence counts. */
 export const chatterHeaderValue = "1";
+
+/** Response header of Subscribe: the cursor after which the subscription begins. */
+export const cursorHeader = "chatter-cursor";

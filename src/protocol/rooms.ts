@@ -30,6 +30,11 @@ export function isRoomPattern(text: string): boolean {
   return text === "*" || (text.endsWith("/*") && isRoomName(text.slice(0, -2)));
 }
 
+/** Whether a text has only what may be in a room's name: it may be the beginning of one. */
+export function isRoomPrefix(text: string): boolean {
+  return text.length <= maxRoomLength && /^[\w/-]*$/.test(text);
+}
+
 /** The name as people read it: `main` for the empty one. */
 export function roomTitle(room: string): string {
   return room === "" ? mainRoom : room;

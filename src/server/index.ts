@@ -69,8 +69,8 @@ export {
   type WebSocketBridgeOptions,
 } from "./websocket/bridge.js";
 export type { HttpAnswer } from "./websocket/http-answer.js";
-export type { Message } from "./websocket/message.js";
 export type { MessageSocket, MessageSocketOptions } from "./websocket/message-socket.js";
+export type { Message } from "./websocket/message-store.js";
 export { type PingPolicyOptions, pingPolicy } from "./websocket/ping-policy.js";
 export type {
   AcceptOptions,

@@ -1,9 +1,9 @@
 import { Code } from "@connectrpc/connect";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { cursorHeader } from "../../src/protocol/headers.js";
 import { formatCursor } from "../../src/server/encoding/cursor.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
-import { cursorHeader } from "../../src/server/service/subscribe.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
 import { fill, numbered } from "../support/fill.js";
 import { errorOf, rounds } from "../support/streams.js";

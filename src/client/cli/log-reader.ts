@@ -5,15 +5,13 @@ import {
   type SubscribeResponse,
   SubscribeResponseSchema,
 } from "../../gen/chatter_pb.js";
+import { cursorHeader } from "../../protocol/headers.js";
 import type { Subscription } from "../subscription.js";
 import type { Call } from "./call.js";
 import { createErrorNotes } from "./connection-notes.js";
 import { noCursor } from "./errors.js";
 import { FirstConnection } from "./first-connection.js";
 import { subscribeLive } from "./live-subscription.js";
-
-/** Response header of Subscribe: the cursor that it starts after. */
-const cursorHeader = "chatter-cursor";
 
 /** Where to start; undefined: now. */
 export interface EventSelection {

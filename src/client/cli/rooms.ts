@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { addOutputOption, type OutputOptions } from "../../cli/options.js";
 import { createPrinter } from "../../cli/output.js";
 import { RoomsResponseSchema } from "../../gen/chatter_pb.js";
-import { maxRoomLength } from "../../protocol/rooms.js";
+import { isRoomPrefix, maxRoomLength } from "../../protocol/rooms.js";
 import { withToken } from "./call.js";
 import { addCallOptions, type CallOptions } from "./call-options.js";
 import { invalidPrefix } from "./errors.js";
@@ -41,7 +41,7 @@ export function createRoomsCommand(): Command {
 }
 
 function parsePrefix(text: string): string {
-  if (text.length > maxRoomLength || !/^[\w/-]*$/.test(text)) {
+  if (!isRoomPrefix(text)) {
     throw invalidPrefix({ most: maxRoomLength });
   }
   return text;

@@ -1,3 +1,4 @@
+import { onAbort } from "../../async/abort.js";
 import { countText } from "./rooms/room-names.js";
 
 /** The title of the tab: the number of unread messages, and the open room. */
@@ -6,10 +7,9 @@ export class TabTitle {
   #unread = 0;
 
   constructor(signal: AbortSignal) {
-    const onAbort = () => {
+    onAbort(signal, () => {
       document.title = "Chatter";
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
+    });
   }
 
   set room(room: string) {

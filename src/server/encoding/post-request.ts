@@ -1,8 +1,17 @@
 import { envelopePrefixLength, writeEnvelopePrefix } from "./envelope.js";
 import { bytesSize, bytesTag, writeText } from "./fields.js";
 
-/* Fields that all posting requests share. */
+/** The fields that all four posting requests have in common. */
+export interface Post {
+  readonly message: string;
+  /** 0 to 128 bytes of UTF-8. */
+  readonly messageId: string;
+  /** The name of a room; empty or "main" for `main`. */
+  readonly room: string;
+}
+
 const messageTag = bytesTag(1);
+const messageIdTag = bytesTag(2);
 const roomTag = bytesTag(3);
 
 /**
@@ -26,4 +35,54 @@ export function encodePosts(texts: readonly string[], room: string): Uint8Array 
     }
   }
   return target;
+}
+
+/**
+ * Reads a ListenerRequest, SummaryRequest, EchoerRequest or PostRequest, which have the same
+ * fields, many times as fast as by reflection. Returns null for anything but the known fields, each
+ * at most once, with lengths under 2 MiB and valid UTF-8.
+ */
+export function decodePost(bytes: Uint8Array): Post | null {
+  let message: string | undefined;
+  let messageId: string | undefined;
+  let room: string | undefined;
+  for (let offset = 0; offset < bytes.length; ) {
+    const tag = bytes[offset++];
+    let length = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[offset++];
+      if (byte === undefined || shift > 14) {
+        return null;
+      }
+      length |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        break;
+      }
+    }
+    const end = offset + length;
+    if (end > bytes.length) {
+      return null;
+    }
+    const text = utf8(bytes, offset, end);
+    if (text === null) {
+      return null;
+    }
+    if (tag === messageTag && message === undefined) {
+      message = text;
+    } else if (tag === messageIdTag && messageId === undefined) {
+      messageId = text;
+    } else if (tag === roomTag && room === undefined) {
+      room = text;
+    } else {
+      return null;
+    }
+    offset = end;
+  }
+  return { message: message ?? "", messageId: messageId ?? "", room: room ?? "" };
+}
+
+function utf8(bytes: Uint8Array, start: number, end: number): string | null {
+  const text = Buffer.prototype.utf8Slice.call(bytes, start, end);
+  // U+FFFD may be a bad byte: the generated schema decides.
+  return text.includes("\ufffd") ? null : text;
 }

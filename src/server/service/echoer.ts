@@ -5,8 +5,8 @@ import {
   EchoerResponseSchema,
 } from "../../gen/chatter_pb.js";
 import { encodeEchoes } from "../encoding/echo-response.js";
+import { decodePost } from "../encoding/post-request.js";
 import { receive, respondCounted, sentCount } from "./passthrough/stream-io.js";
-import { decodePost } from "./posting/post-request.js";
 import { type Posting, Progress, store } from "./posting/posting.js";
 
 /** Echoer: stores messages, and answers each one when it is durable. */

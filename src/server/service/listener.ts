@@ -1,7 +1,7 @@
 import type { MethodImpl } from "@connectrpc/connect";
 import { type ChatterService, ListenerRequestSchema } from "../../gen/chatter_pb.js";
+import { decodePost } from "../encoding/post-request.js";
 import { accept, receive } from "./passthrough/stream-io.js";
-import { decodePost } from "./posting/post-request.js";
 import { type Posting, Progress, store } from "./posting/posting.js";
 
 /** Listener: stores messages, and answers at the end with their number. */

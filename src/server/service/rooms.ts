@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { MethodImpl } from "@connectrpc/connect";
 import { type ChatterService, RoomsResponseSchema } from "../../gen/chatter_pb.js";
-import { maxRoomLength, roomTitle } from "../../protocol/rooms.js";
+import { isRoomPrefix, maxRoomLength, roomTitle } from "../../protocol/rooms.js";
 import { roomRights } from "../auth/scopes.js";
 import type { MessageLog, RoomState } from "../log/message-log.js";
 import { callerOf } from "./call/context.js";
@@ -50,7 +50,7 @@ function toResponse({ room, count, last, lastAt, countSince }: RoomState) {
 
 /** A prefix, or a position in the list, need not be a valid name. */
 function checkName(field: string, text: string): void {
-  if (text.length > maxRoomLength || !/^[\w/-]*$/.test(text)) {
+  if (!isRoomPrefix(text)) {
     throw invalidRoomPrefix({ field, most: maxRoomLength });
   }
 }

@@ -5,6 +5,7 @@ import {
   type SubscribeRequest,
   SubscribeResponseSchema,
 } from "../../gen/chatter_pb.js";
+import { cursorHeader } from "../../protocol/headers.js";
 import { formatCursor } from "../encoding/cursor.js";
 import { bookmark, eventsOf } from "../encoding/stored-views.js";
 import type { MessageLog } from "../log/message-log.js";
@@ -17,9 +18,6 @@ import type { HeadNotifier } from "./reading/head-notifier.js";
 import type { ReadTurns } from "./reading/read-turns.js";
 import { resolveCursor } from "./reading/resolve-cursor.js";
 import { selectedRooms } from "./reading/selected-rooms.js";
-
-/** Response header: the cursor after which a subscription begins. */
-export const cursorHeader = "chatter-cursor";
 
 const maxBookmarkSeconds = 3600;
 

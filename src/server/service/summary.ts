@@ -8,9 +8,9 @@ import {
   SummaryRequestSchema,
 } from "../../gen/chatter_pb.js";
 import { roomOf } from "../../protocol/rooms.js";
+import { decodePost } from "../encoding/post-request.js";
 import { largeSummary } from "./errors.js";
 import { accept, receive } from "./passthrough/stream-io.js";
-import { decodePost } from "./posting/post-request.js";
 import { type Posting, Progress, store } from "./posting/posting.js";
 
 /** Maximum size of a SummaryResponse, in bytes. */

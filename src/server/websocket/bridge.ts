@@ -20,7 +20,7 @@ import {
   wrongHandshakeMethod,
 } from "./errors.js";
 import { type HttpAnswer, writeHttpAnswer } from "./http-answer.js";
-import { createOriginCheck } from "./origin.js";
+import { createOriginCheck } from "./origin-check.js";
 import { passOtherUpgradeOn, wantsWebSocket } from "./other-upgrade.js";
 import { pingPolicy, SilentPeer } from "./ping-policy.js";
 import {

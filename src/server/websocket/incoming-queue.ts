@@ -1,7 +1,6 @@
 import { isKnown } from "../limits/authenticated-connections.js";
 import { type Inbound, inboundTurns, unknownBytesAtOnce } from "../service/call/inbound-turns.js";
-import type { Message } from "./message.js";
-import type { MessageStore } from "./message-store.js";
+import type { Message, MessageStore } from "./message-store.js";
 
 /** What a queue asks of its source. */
 export interface QueueSource {

@@ -13,8 +13,7 @@ import {
   socketClosed,
 } from "./errors.js";
 import { IncomingQueue } from "./incoming-queue.js";
-import type { Message } from "./message.js";
-import { BodyChunks, MessageList } from "./message-store.js";
+import { BodyChunks, type Message, MessageList } from "./message-store.js";
 import { halfSentOn } from "./partial-message.js";
 import { textFrames } from "./text-frames.js";
 

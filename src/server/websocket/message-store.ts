@@ -1,6 +1,12 @@
 import { chunkCost } from "../limits/unread-bytes.js";
 import { ReceivedChunks } from "../util/received-chunks.js";
-import type { Message } from "./message.js";
+
+/** One complete WebSocket message. */
+export interface Message {
+  readonly data: Buffer;
+  /** False for text, which is valid UTF-8. */
+  readonly binary: boolean;
+}
 
 /** Where messages wait for their reader. */
 export interface MessageStore {

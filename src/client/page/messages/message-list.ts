@@ -1,3 +1,4 @@
+import { onAbort } from "../../../async/abort.js";
 import { ArrowKeys } from "../arrow-keys.js";
 import { element } from "../element.js";
 import type { ChatMessage } from "./chat-message.js";
@@ -54,11 +55,10 @@ export class MessageList {
     const sizes = new ResizeObserver(onResized);
     sizes.observe(this.#scroller);
     sizes.observe(this.#content);
-    const onAbort = () => {
+    onAbort(signal, () => {
       sizes.disconnect();
       this.#rows.replaceChildren();
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
+    });
   }
 
   get first(): ChatMessage | undefined {

@@ -1,4 +1,5 @@
 import { ConnectError } from "@connectrpc/connect";
+import { onAbort } from "../../../async/abort.js";
 import { roomOf } from "../../../protocol/rooms.js";
 import type { ChatterClient, HistoryOptions } from "../../index.js";
 import { element, shown } from "../element.js";
@@ -41,11 +42,10 @@ export class Timeline {
     this.#latest.addEventListener("click", onLatest, { signal });
     this.#mark.textContent = "";
     this.#showButton();
-    const onAbort = () => {
+    onAbort(signal, () => {
       cancelAnimationFrame(this.#frame ?? 0);
       this.#latest.hidden = true;
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
+    });
   }
 
   /**

@@ -1,3 +1,4 @@
+import { onAbort } from "../../../async/abort.js";
 import { element } from "../element.js";
 
 /** Maximum number of lines that the box grows to. */
@@ -14,7 +15,7 @@ export class Composer {
 
   /** @param onPost gets each text to post */
   constructor(onPost: (text: string) => void, signal: AbortSignal) {
-    signal.addEventListener("abort", () => this.write(""), { once: true });
+    onAbort(signal, () => this.write(""));
     this.#text.addEventListener("input", () => this.#grow(), { signal });
     this.#text.addEventListener(
       "keydown",

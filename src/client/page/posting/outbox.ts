@@ -1,4 +1,5 @@
 import { ConnectError } from "@connectrpc/connect";
+import { onAbort } from "../../../async/abort.js";
 import type { Publisher } from "../../index.js";
 import { create, element, shown } from "../element.js";
 
@@ -20,7 +21,7 @@ export class Outbox {
   constructor(publisher: Publisher, onEdit: (text: string) => void, signal: AbortSignal) {
     this.#publisher = publisher;
     this.#onEdit = onEdit;
-    signal.addEventListener("abort", () => this.#place.replaceChildren(), { once: true });
+    onAbort(signal, () => this.#place.replaceChildren());
   }
 
   /** The number of posts without an answer. */

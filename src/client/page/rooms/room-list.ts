@@ -1,3 +1,4 @@
+import { onAbort } from "../../../async/abort.js";
 import { ArrowKeys } from "../arrow-keys.js";
 import { create, element } from "../element.js";
 import { addressOf } from "./address.js";
@@ -27,7 +28,7 @@ export class RoomList {
    */
   constructor(onBeforeFirst: () => void, signal: AbortSignal) {
     this.#keys = new ArrowKeys(this.#place, "a", signal, onBeforeFirst);
-    signal.addEventListener("abort", () => this.#place.replaceChildren(), { once: true });
+    onAbort(signal, () => this.#place.replaceChildren());
   }
 
   /** The number of rooms that match the filter. */

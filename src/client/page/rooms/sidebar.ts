@@ -1,3 +1,4 @@
+import { onAbort } from "../../../async/abort.js";
 import { element } from "../element.js";
 import { countText } from "./room-names.js";
 
@@ -34,7 +35,7 @@ export class Sidebar {
     document.addEventListener("keydown", onKey, { signal });
     document.addEventListener("click", onAnyClick, { signal });
     narrow.addEventListener("change", () => this.hide(), { signal });
-    signal.addEventListener("abort", () => this.hide(), { once: true });
+    onAbort(signal, () => this.hide());
     this.hide();
   }
 

@@ -1,3 +1,4 @@
+import { onAbort } from "../../../async/abort.js";
 import type { RoomsResponse } from "../../index.js";
 import { keep, kept } from "../kept.js";
 import type { ChatMessage } from "../messages/chat-message.js";
@@ -44,7 +45,7 @@ export class Unread {
     this.#list = list;
     this.#onChange = onChange;
     this.#signal = signal;
-    signal.addEventListener("abort", () => clearTimeout(this.#timer), { once: true });
+    onAbort(signal, () => clearTimeout(this.#timer));
     document.addEventListener("visibilitychange", () => this.#look(), { signal });
   }
 

@@ -1,8 +1,7 @@
 import { cors } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
-import { chatterHeader } from "../../../protocol/headers.js";
+import { chatterHeader, cursorHeader } from "../../../protocol/headers.js";
 import { pathOf } from "../../net/request-target.js";
-import { cursorHeader } from "../../service/subscribe.js";
 import { foreignOrigin } from "../errors.js";
 import type { PlainResponse } from "../plain-response.js";
 import type { Route, RoutedHandler } from "../router.js";

@@ -16,7 +16,7 @@ import { type IdsWanted, SegmentIds } from "./segments/segment-ids.js";
 import { listSegments, removeDrafts, removeOlderFiles } from "./segments/segment-list.js";
 import { SegmentSet } from "./segments/segment-set.js";
 import { defaultSegmentBytes, SegmentWriter, type WriterPlace } from "./segments/segment-writer.js";
-import { readTail, type Standing, type Tail } from "./tail.js";
+import { readTail, type Standing, type Tail } from "./torn-tail.js";
 
 export interface StoreOptions {
   /** The folder of the segments. */

@@ -72,13 +72,10 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
     const ageMs = request.stream && maxStreamAgeMs > 0 ? withJitter(maxStreamAgeMs) : never;
     // The earliest of them ends the call: one timer is enough.
     const first = Math.min(deadlineMs, expiryMs, ageMs);
-    if (first === never) {
-      // It ends by itself, or with its client.
-    } else if (first === deadlineMs) {
-      lifetime.timeOutAfter(deadlineMs);
-    } else {
-      lifetime.endAfter(first, first === ageMs ? streamAged : tokenExpired);
-    }
+    if (first !== never) {
+      const reason = first === ageMs ? streamAged : tokenExpired;
+      lifetime.endAfter(first, first === deadlineMs ? timedOut : reason);
+    } // Otherwise it ends by itself, or with its client.
     try {
       const response = await lifetime.race(
         next(own ? request : { ...request, signal: lifetime.signal }),
@@ -142,23 +139,18 @@ class Lifetime implements OpenCall, CallLifetime {
     return this.#abort.signal;
   }
 
-  /** For the deadlines that Connect does not keep. */
-  timeOutAfter(ms: number): void {
-    this.#endTimer = setTimeout(
-      () => (ms > maxTimerMs ? this.timeOutAfter(ms - maxTimerMs) : this.abort(timedOut())),
-      Math.min(ms, maxTimerMs),
-    );
-  }
-
-  /** After a time in milliseconds, when its turn comes, with this reason. */
+  /** After a time in milliseconds: when its turn comes, because many tokens may expire at once. */
   endAfter(ms: number, reason: () => ConnectError): void {
-    this.#endTimer = setTimeout(
-      () =>
-        ms > maxTimerMs
-          ? this.endAfter(ms - maxTimerMs, reason)
-          : this.#options.calls.endInTurn(this, reason()),
-      Math.min(ms, maxTimerMs),
-    );
+    const end = () => {
+      if (ms > maxTimerMs) {
+        this.endAfter(ms - maxTimerMs, reason);
+      } else if (reason === timedOut) {
+        this.abort(timedOut()); // A deadline waits for no turn.
+      } else {
+        this.#options.calls.endInTurn(this, reason());
+      }
+    };
+    this.#endTimer = setTimeout(end, Math.min(ms, maxTimerMs));
   }
 
   /** The promise's outcome, or the reason of the cut if that comes first. */

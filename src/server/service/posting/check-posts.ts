@@ -2,9 +2,9 @@ import type { ConnectError } from "@connectrpc/connect";
 import { isRoomName, maxRoomLength, roomOf, roomRule } from "../../../protocol/rooms.js";
 import type { Identity } from "../../auth/auth.js";
 import { missingScope, type RoomRights, roomRights } from "../../auth/scopes.js";
+import type { Post } from "../../encoding/post-request.js";
 import type { NewMessage } from "../../log/message-log.js";
 import { emptyMessage, invalidRoom, longMessage, longMessageId, secondRoom } from "../errors.js";
-import type { Post } from "./post-request.js";
 
 /** Maximum length of a message_id, in bytes of UTF-8. */
 export const maxMessageIdBytes = 128;

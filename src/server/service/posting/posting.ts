@@ -1,6 +1,7 @@
 import type { ConnectError, HandlerContext } from "@connectrpc/connect";
 import { withChanges } from "../../../errors/define.js";
 import { PostProgressSchema } from "../../../gen/chatter_pb.js";
+import type { Post } from "../../encoding/post-request.js";
 import type { Limits } from "../../limits/limits.js";
 import { MessageRate } from "../../limits/message-rate.js";
 import type { UploadTimeouts } from "../../limits/upload-timeouts.js";
@@ -11,7 +12,6 @@ import { lifetimeKey } from "../call/lifetime.js";
 import { AppendGrace } from "./append-grace.js";
 import { checkPosts, type TextBytes } from "./check-posts.js";
 import type { PostPace } from "./post-pace.js";
-import type { Post } from "./post-request.js";
 import { readAhead } from "./read-ahead.js";
 
 /** Messages of a posting stream that are durable now. */

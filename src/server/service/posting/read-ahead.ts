@@ -1,3 +1,4 @@
+import { onAbort } from "../../../async/abort.js";
 import { type Unread, uncounted } from "../../limits/unread-bytes.js";
 import { afterInboundTurns } from "../call/inbound-turns.js";
 
@@ -36,7 +37,6 @@ export async function* readAhead<T>(
     wakeConsumer();
     wakeReader();
   }
-  const onAbort = () => afterInboundTurns(() => end({ error: signal.reason }));
 
   async function fillAhead(): Promise<void> {
     while (!outcome) {
@@ -67,11 +67,8 @@ export async function* readAhead<T>(
     }
   }
 
-  signal.addEventListener("abort", onAbort, { once: true });
+  const unsubscribe = onAbort(signal, () => afterInboundTurns(() => end({ error: signal.reason })));
   try {
-    if (signal.aborted) {
-      onAbort();
-    }
     fillAhead().catch((error: unknown) => end({ error }));
     for (;;) {
       if (items.length > 0) {
@@ -93,7 +90,7 @@ export async function* readAhead<T>(
       }
     }
   } finally {
-    signal.removeEventListener("abort", onAbort);
+    unsubscribe();
     end({});
     unread.remove(bytes);
     bytes = 0;

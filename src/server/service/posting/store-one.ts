@@ -1,10 +1,10 @@
 import type { HandlerContext } from "@connectrpc/connect";
+import type { Post } from "../../encoding/post-request.js";
 import type { Position } from "../../log/message-log.js";
 import { abortKey, callerOf } from "../call/context.js";
 import { stoppingError } from "../call/errors.js";
 import { AppendGrace } from "./append-grace.js";
 import { checkPosts } from "./check-posts.js";
-import type { Post } from "./post-request.js";
 import { type Posting, Progress, textBytesOf } from "./posting.js";
 
 /**

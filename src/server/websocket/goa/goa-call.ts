@@ -5,9 +5,9 @@ import { encodeEnvelope, type UniversalHandler } from "@connectrpc/connect/proto
 import { contentTypeStreamProto } from "@connectrpc/connect/protocol-connect";
 import { onAbort } from "../../../async/abort.js";
 import { closeCodes } from "../../../protocol/close-codes.js";
+import { cursorHeader } from "../../../protocol/headers.js";
 import { invalidToken } from "../../auth/errors.js";
 import { requestIdHeader, unreadKey, wireKey } from "../../service/call/context.js";
-import { cursorHeader } from "../../service/subscribe.js";
 import { callOver } from "../errors.js";
 import type { Upgrade } from "../route.js";
 import { callUrl, mergeHeaders } from "../tunnel/tunnel-request.js";

@@ -3,8 +3,8 @@ import type { ConnectError } from "@connectrpc/connect";
 import { closeCodes } from "../../../protocol/close-codes.js";
 import { encodePosts } from "../../encoding/post-request.js";
 import { callNotAccepted, malformedText, messageAfterNull, queryOnly } from "../errors.js";
-import type { Message } from "../message.js";
 import type { MessageSocket } from "../message-socket.js";
+import type { Message } from "../message-store.js";
 import type { AcceptOptions } from "../route.js";
 import { isNull, readPost } from "./parse-text.js";
 

@@ -1,9 +1,9 @@
 import type { ConnectError } from "@connectrpc/connect";
 import { compressedFlag } from "@connectrpc/connect/protocol";
 import { formatCredit } from "../../../protocol/tunnel.js";
-import { EnvelopeTracker } from "../envelope-tracker.js";
 import { unknownEnvelopeFlags } from "../errors.js";
 import type { MessageSocket } from "../message-socket.js";
+import { EnvelopeTracker } from "./envelope-tracker.js";
 
 /** Credit for the client's body is given in steps of this many bytes, so that it costs little. */
 const creditStep = 64 * 1024;

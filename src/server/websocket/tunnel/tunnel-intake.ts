@@ -15,7 +15,7 @@ import {
   largeOpening,
   secondOpening,
 } from "../errors.js";
-import type { Message } from "../message.js";
+import type { Message } from "../message-store.js";
 
 /** How much body the client will accept. */
 export class CreditGate {

@@ -1,9 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Code, ConnectError, type ContextValues, createContextValues } from "@connectrpc/connect";
+import { Code, type ContextValues, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { onAbort } from "../../../async/abort.js";
-import { startTimer } from "../../../async/long-timer.js";
 import { closeCodes } from "../../../protocol/close-codes.js";
 import { TunnelFault } from "../../../protocol/errors.js";
 import {
@@ -14,14 +13,13 @@ import {
   tunnelProtocol,
 } from "../../../protocol/tunnel.js";
 import { unreadKey } from "../../service/call/context.js";
-import { timedOut } from "../../service/call/errors.js";
 import type { SocketGuards } from "../bridge-limits.js";
-import { runToEnforcedEnd } from "../enforced-end.js";
-import { isConnectStream } from "../envelope-tracker.js";
 import { openingLate, tunnelBrokenOrder } from "../errors.js";
-import type { Message } from "../message.js";
 import type { MessageSocket } from "../message-socket.js";
+import type { Message } from "../message-store.js";
 import type { Upgrade, WebSocketRoute } from "../route.js";
+import { enforceEnd, failWithReason, runToEnforcedEnd } from "./enforced-end.js";
+import { isConnectStream } from "./envelope-tracker.js";
 import { RequestBody } from "./tunnel-body.js";
 import { TunnelBounds } from "./tunnel-bounds.js";
 import { TunnelIntake } from "./tunnel-intake.js";
@@ -35,12 +33,6 @@ export interface TunnelOptions {
   readonly heartbeatMs?: number;
   readonly guards?: SocketGuards;
 }
-
-/** How long a handler has to end a call by itself once its signal is aborted. */
-const ownEndMs = 500;
-
-/** How long the client has to take the end of a call that was ended, if it gives no credit. */
-const lastCreditMs = 5_000;
 
 const emptyMessage = new Uint8Array(0);
 
@@ -116,12 +108,6 @@ async function serveTunnel(
     bounds.dispose();
     end.dispose();
   }
-}
-
-/** Closes the socket with the reason of an aborted signal. */
-function failWithReason({ reason }: AbortSignal, socket: MessageSocket): void {
-  const error = ConnectError.from(reason, Code.Canceled);
-  socket.fail(closeCodes.connect + error.code, error);
 }
 
 /** Whether a message is a chunk of body; closes the socket if it is not allowed now. */
@@ -225,45 +211,4 @@ async function respond(
   }
   await send(formatEnd(response.trailer ?? new Headers()));
   socket.end();
-}
-
-/**
- * Ensures that a call ends once its signal is aborted or its deadline has passed, even if its
- * method ignores its signal: `forced` is aborted when the handler has had its time to end the call
- * itself, and the socket is closed if the client then does not take what is left.
- */
-function enforceEnd(upgrade: Upgrade, socket: MessageSocket) {
-  const forced = new AbortController();
-  const timers: NodeJS.Timeout[] = [];
-  let stopDeadline = () => {};
-  const force = () => {
-    const reason = ConnectError.from(upgrade.signal.reason, Code.Canceled);
-    forced.abort(reason);
-    timers.push(setTimeout(() => failWithReason(forced.signal, socket), lastCreditMs));
-  };
-  const checkEnd = () => {
-    if (upgrade.signal.aborted && socket.left.aborted) {
-      force();
-    } else if (upgrade.signal.aborted) {
-      timers.push(setTimeout(force, ownEndMs));
-    }
-  };
-  upgrade.signal.addEventListener("abort", checkEnd);
-  socket.left.addEventListener("abort", checkEnd);
-  checkEnd();
-  return {
-    forced: forced.signal,
-    /** Sets the deadline, as the Connect protocol writes it. */
-    by(timeout: string | null) {
-      // The handler refuses an invalid timeout.
-      if (timeout !== null && /^\d{1,10}$/.test(timeout)) {
-        stopDeadline = startTimer(Number(timeout), () => upgrade.cancel(timedOut()));
-      }
-    },
-    dispose() {
-      upgrade.signal.removeEventListener("abort", checkEnd);
-      timers.forEach(clearTimeout);
-      stopDeadline();
-    },
-  };
 }

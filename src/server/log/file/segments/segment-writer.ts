@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { DurableFile, replaceFile, syncDirectory } from "../disk-file.js";
-import type { Standing, Tail } from "../tail.js";
+import type { Standing, Tail } from "../torn-tail.js";
 import { frameCommits, type PlacedItem, type StoredCommit } from "./commit-frame.js";
 import { encodeItem, itemHeaderLength, itemKind, type NewItem } from "./item.js";
 import { RoomTable } from "./rooms/room-table.js";

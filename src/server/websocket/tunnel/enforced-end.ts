@@ -13,10 +13,67 @@ import {
   endStreamFlag,
   errorToJsonBytes,
 } from "@connectrpc/connect/protocol-connect";
-import { onAbort } from "../../async/abort.js";
+import { onAbort } from "../../../async/abort.js";
+import { startTimer } from "../../../async/long-timer.js";
+import { closeCodes } from "../../../protocol/close-codes.js";
+import { timedOut } from "../../service/call/errors.js";
+import type { MessageSocket } from "../message-socket.js";
+import type { Upgrade } from "../route.js";
 import { EnvelopeTracker, isConnectStream } from "./envelope-tracker.js";
 
+/** How long a handler has to end a call by itself once its signal is aborted. */
+const ownEndMs = 500;
+
+/** How long the client has to take the end of a call that was ended, if it gives no credit. */
+const lastCreditMs = 5_000;
+
 const endStreamSerialization = createEndStreamSerialization(undefined);
+
+/**
+ * Ensures that a call ends once its signal is aborted or its deadline has passed, even if its
+ * method ignores its signal: `forced` is aborted when the handler has had its time to end the call
+ * itself, and the socket is closed if the client then does not take what is left.
+ */
+export function enforceEnd(upgrade: Upgrade, socket: MessageSocket) {
+  const forced = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
+  let stopDeadline = () => {};
+  const force = () => {
+    forced.abort(reasonOf(upgrade.signal));
+    timers.push(setTimeout(() => failWithReason(forced.signal, socket), lastCreditMs));
+  };
+  const checkEnd = () => {
+    if (upgrade.signal.aborted && socket.left.aborted) {
+      force();
+    } else if (upgrade.signal.aborted) {
+      timers.push(setTimeout(force, ownEndMs));
+    }
+  };
+  const unsubscribes = [upgrade.signal, socket.left].map((signal) => onAbort(signal, checkEnd));
+  return {
+    forced: forced.signal,
+    /** Sets the deadline, as the Connect protocol writes it. */
+    by(timeout: string | null) {
+      // The handler refuses an invalid timeout.
+      if (timeout !== null && /^\d{1,10}$/.test(timeout)) {
+        stopDeadline = startTimer(Number(timeout), () => upgrade.cancel(timedOut()));
+      }
+    },
+    dispose() {
+      for (const unsubscribe of unsubscribes) {
+        unsubscribe();
+      }
+      timers.forEach(clearTimeout);
+      stopDeadline();
+    },
+  };
+}
+
+/** Closes the socket with the reason of an aborted signal. */
+export function failWithReason(signal: AbortSignal, socket: MessageSocket): void {
+  const error = reasonOf(signal);
+  socket.fail(closeCodes.connect + error.code, error);
+}
 
 /**
  * Runs a handler of the Connect protocol so that its call ends, even if the method ignores its
