@@ -44,6 +44,18 @@ describe("the links of", () => {
   });
 });
 
+test("the source files that pages name are there", () => {
+  let count = 0;
+  for (const page of pages) {
+    for (const [, path] of read(page).matchAll(/`([\w./-]+\.ts)`/g)) {
+      const isThere = files.some((file) => `/${file}`.endsWith(`/${path}`));
+      expect(isThere, `${page} names ${path}`).toBe(true);
+      count++;
+    }
+  }
+  expect(count).toBeGreaterThan(60);
+});
+
 test("the places in the docs that programs and files name are there", () => {
   let count = 0;
   for (const file of files) {

@@ -1,7 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { Command } from "commander";
 import type { OutputOptions } from "../../cli/options.js";
-import { createPrinter } from "../../cli/output.js";
 import { type ListenerResponse, ListenerResponseSchema } from "../../gen/chatter_pb.js";
 import {
   addPostingOptions,
@@ -9,7 +8,7 @@ import {
   inputHelp,
   type Posting,
   type PostingOptions,
-  postLines,
+  postForAnswer,
 } from "./posting.js";
 import { postReliably } from "./reliable-posts.js";
 
@@ -22,12 +21,7 @@ export function createListenerCommand(): Command {
     .addHelpText("after", inputHelp)
     .addHelpText("after", examples)
     .action((options: PostingOptions & OutputOptions) =>
-      postLines(options, options.reliable ? "stored" : "sent", async (posting) => {
-        const response = await (options.reliable ? countPosts(posting) : callListener(posting));
-        posting.progress.end();
-        const printer = createPrinter(options, posting.signal);
-        await printer.message(ListenerResponseSchema, response, true);
-      }),
+      postForAnswer(options, ListenerResponseSchema, callListener, countPosts),
     );
 }
 

@@ -1,7 +1,9 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { type Command, Option } from "commander";
 import { paragraph } from "../../cli/help.js";
 import { standardInputLines } from "../../cli/input-lines.js";
-import { addOutputOption } from "../../cli/options.js";
+import { addOutputOption, type OutputOptions } from "../../cli/options.js";
+import { createPrinter } from "../../cli/output.js";
 import { Progress } from "../../cli/progress.js";
 import { mainRoom } from "../../protocol/rooms.js";
 import { type Call, withToken } from "./call.js";
@@ -48,6 +50,25 @@ export async function postLines(
     if (lines.fault !== undefined) {
       throw lines.fault;
     }
+  });
+}
+
+/**
+ * Runs a posting command that prints one answer at the end.
+ *
+ * @param call makes the call that the command is named for
+ * @param collect makes the same answer with --reliable, from posts that are answered one by one
+ */
+export function postForAnswer<Desc extends DescMessage>(
+  options: PostingOptions & OutputOptions,
+  schema: Desc,
+  call: (posting: Posting) => Promise<MessageShape<Desc>>,
+  collect: (posting: Posting) => Promise<MessageShape<Desc>>,
+): Promise<void> {
+  return postLines(options, options.reliable ? "stored" : "sent", async (posting) => {
+    const answer = await (options.reliable ? collect(posting) : call(posting));
+    posting.progress.end();
+    await createPrinter(options, posting.signal).message(schema, answer, true);
   });
 }
 

@@ -1,7 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { Command } from "commander";
 import type { OutputOptions } from "../../cli/options.js";
-import { createPrinter } from "../../cli/output.js";
 import {
   ChatSummarySchema,
   type SummaryResponse,
@@ -15,7 +14,7 @@ import {
   inputHelp,
   type Posting,
   type PostingOptions,
-  postLines,
+  postForAnswer,
 } from "./posting.js";
 import { postReliably } from "./reliable-posts.js";
 
@@ -30,14 +29,7 @@ export function createSummaryCommand(): Command {
     .addHelpText("after", inputHelp)
     .addHelpText("after", examples)
     .action((options: PostingOptions & OutputOptions) =>
-      postLines(options, options.reliable ? "stored" : "sent", async (posting) => {
-        const response = await (options.reliable
-          ? collectSummaries(posting)
-          : callSummary(posting));
-        posting.progress.end();
-        const printer = createPrinter(options, posting.signal);
-        await printer.message(SummaryResponseSchema, response, true);
-      }),
+      postForAnswer(options, SummaryResponseSchema, callSummary, collectSummaries),
     );
 }
 
