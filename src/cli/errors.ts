@@ -55,6 +55,16 @@ export const noTls = defineError(Code.Unavailable, "there is no TLS at <url>: tr
 export const perhapsTls = defineError(Code.Unavailable, "<reason>: try <url> if that port has TLS");
 
 /**
+ * Something answers at `--url`, but Chatter is not there: another program, or a path too many.
+ *
+ * Remedy: Correct `--url`: it has a path only if a proxy serves Chatter below that path.
+ */
+export const notFound = defineError(
+  Code.Unimplemented,
+  "there is no Chatter at <url> (HTTP 404): check the port and the path",
+);
+
+/**
  * The server, or a proxy in between, does not speak HTTP/2.
  *
  * Remedy: Use the WebSocket tunnel, `--protocol ws`, or a proxy that passes HTTP/2 on.

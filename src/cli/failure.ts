@@ -9,6 +9,7 @@ import {
   connectionFailed,
   noHttp2,
   noTls,
+  notFound,
   perhapsTls,
   tooManyFiles,
 } from "./errors.js";
@@ -47,6 +48,9 @@ function connectionFault(failure: ConnectError, url: string): ConnectError | und
   if (error === undefined) {
     if (secureUrl !== url && failure.rawMessage.endsWith(": HTTP 400")) {
       return perhapsTls({ reason: failure.rawMessage, url: secureUrl });
+    }
+    if (failure.rawMessage === "HTTP 404") {
+      return notFound({ url });
     }
     // So Node reports a connection that was closed under its streams.
     return failure.rawMessage.endsWith("http/2 stream closed with error code CANCEL (0x8)")

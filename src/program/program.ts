@@ -157,10 +157,16 @@ async function createProgram(args?: readonly string[]): Promise<Command> {
 
 /** Errors of usage in one line with a hint, thrown instead of ending the process, at all depths. */
 function prepare(command: Command): void {
+  const takesRoom = command.options.some(({ long }) => long === "--room");
   command
     .exitOverride()
     .configureOutput({
-      outputError: (text, write) => write(text.replace(/^error: /, "chatter: ")),
+      outputError: (text, write) => {
+        // In the form of commander's own suggestions.
+        const isRoom = takesRoom && text.startsWith("error: too many arguments");
+        const suggestion = isRoom ? "(Did you mean --room?)\n" : "";
+        write(`${text.replace(/^error: /, "chatter: ")}${suggestion}`);
+      },
     })
     .showHelpAfterError(hintOf(command));
   for (const sub of command.commands) {

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { startChatter } from "../support/chatter-server.js";
 import { runHere, startHere } from "../support/cli-here.js";
 import { startFakeServer } from "../support/cli-server.js";
 
@@ -54,6 +55,19 @@ describe("a server that is not there is reported in one line with its URL", () =
     );
     expect(stderr).toContain(url);
   });
+
+  test.each(["connect", "grpc", "grpc-web"])(
+    "when the URL has a path too many, by %s",
+    async (protocol) => {
+      const server = await startChatter();
+      const url = `${server.url}/chat`;
+      expect(await run("--protocol", protocol, "--url", url)).toEqual({
+        status: 1,
+        stdout: "",
+        stderr: `chatter: unimplemented: there is no Chatter at ${url} (HTTP 404): check the port and the path\n`,
+      });
+    },
+  );
 
   test.each(["connect", "grpc", "grpc-web"])(
     "when it dies in mid-stream, by %s",

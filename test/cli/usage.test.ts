@@ -8,6 +8,7 @@ describe("wrong usage is reported in one line with a hint, exit status 2:", () =
     [["hitsory"], "unknown command 'hitsory'", "chatter"],
     [["history", "--folow"], "unknown option '--folow'", "chatter history"],
     [["history", "more"], "too many arguments", "chatter history"],
+    [["listener", "--room", "a b"], "It is not the name of a room: a room has", "chatter listener"],
     [["history", "--after", "x", "--last", "3"], "cannot be used with", "chatter history"],
     [["history", "--last", "0"], "whole number of 1 or more", "chatter history"],
     [["history", "--limit", "1.5"], "whole number of 0 or more", "chatter history"],
@@ -53,6 +54,17 @@ describe("wrong usage is reported in one line with a hint, exit status 2:", () =
     expect(lines[0]).toMatch(/^chatter: /);
     expect(lines[0]).toContain(fault);
     expect(lines.at(-1)).toBe(`Try: ${command} --help`);
+  });
+
+  test.each([
+    [["chat", "lunch"], true],
+    [["subscribe", "lunch"], true],
+    [["login", "--user", "goa", "goa"], false],
+  ])("a word too many in %j may be a room, if the command takes one", async (args, isRoom) => {
+    const { status, stderr } = await runHere(args);
+    expect(status).toBe(2);
+    expect(stderr).toContain("too many arguments");
+    expect(stderr.includes("\n(Did you mean --room?)\n")).toBe(isRoom);
   });
 
   test("also if it stands in the environment, whose variable is named", async () => {

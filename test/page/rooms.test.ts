@@ -60,6 +60,7 @@ describeInBrowser("rooms on the page", (open) => {
     // A room that bob may not read: the address does not help.
     await bob.page.goto(`${url}/#secret`);
     await bob.page.getByText("invalid scopes in token for secret").waitFor();
+    expect(await bob.page.getByText("You can read this room").isVisible()).toBe(false);
     expect(await bob.texts()).toEqual([]);
     await openRoom(bob, "team/beta");
     await bob.shown("are you there?");
@@ -218,6 +219,7 @@ describeInBrowser("rooms on the page", (open) => {
     const chat = await open(`${url}/#team//<b>`);
     await chat.enter();
     await chat.page.getByText("This is not a valid name: a room has 1 to 128").waitFor();
+    expect(await chat.page.getByText("You can read this room").isVisible()).toBe(false);
     expect(await chat.page.getByLabel("Message", { exact: true }).isVisible()).toBe(false);
     const finder = chat.page.getByLabel("Find or open a room");
     await finder.fill("a b");

@@ -95,14 +95,14 @@ export const malformedToken = defineUsageError(
  *
  * Remedy: Use a name by the rule.
  */
-export const notARoom = defineInvalidValue(roomRule);
+export const notARoom = defineInvalidValue(`It is not the name of a room: ${roomRule}`);
 
 /**
  * `--room` has a `*`, but no valid pattern. The option is named before the text.
  *
  * Remedy: Use a pattern by the rule.
  */
-export const notAPattern = defineInvalidValue(patternRule);
+export const notAPattern = defineInvalidValue(`It is not a pattern for rooms: ${patternRule}`);
 
 /**
  * `--prefix` of `chatter rooms` can begin no room's name. The option is named before the text.

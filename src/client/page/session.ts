@@ -184,7 +184,7 @@ export class Session {
     const room = new OpenRoom(this.#chatter, title, sequence, rooms.signal);
     this.#room = room;
     this.#title.room = title;
-    this.#composer.open(title, room.isValid && this.#login.rights.mayPost(title));
+    this.#composer.open(title, room.isValid ? this.#login.rights.accessTo(title) : "none");
     this.#outbox.open(title);
     // On a phone, the keyboard would hide the messages.
     rooms.open(title);

@@ -1,5 +1,8 @@
 import { mainRoom } from "../../../protocol/rooms.js";
 
+/** What a user may do in a room: read and post, read only, or neither. */
+export type RoomAccess = "post" | "read" | "none";
+
 /** The scopes of a token, as far as the page needs them: the server decides. */
 export class Rights {
   readonly #read: readonly string[];
@@ -25,9 +28,12 @@ export class Rights {
     return this.#read.some((pattern) => covers(pattern, room));
   }
 
-  /** Whether the user may post to a room, by its title. */
-  mayPost(room: string): boolean {
-    return this.#write.some((pattern) => covers(pattern, room));
+  /** What the user may do in a room, by its title. */
+  accessTo(room: string): RoomAccess {
+    if (this.#write.some((pattern) => covers(pattern, room))) {
+      return "post";
+    }
+    return this.mayRead(room) ? "read" : "none";
   }
 
   /** The room to open if the address has none: `main`, or one that the token names. */

@@ -1,4 +1,5 @@
 import { onAbort } from "../../../async/abort.js";
+import type { RoomAccess } from "../account/rights.js";
 import { element } from "../element.js";
 
 /** Maximum number of lines that the box grows to. */
@@ -44,14 +45,14 @@ export class Composer {
   }
 
   /** Switches to a room and its draft. The box is hidden if the user may not post to the room. */
-  open(room: string, mayPost: boolean): void {
+  open(room: string, access: RoomAccess): void {
     this.#drafts.set(this.#room, this.#text.value);
     if (this.#text.value === "") {
       this.#drafts.delete(this.#room);
     }
     this.#room = room;
-    this.#form.hidden = !mayPost;
-    this.#readOnly.hidden = mayPost;
+    this.#form.hidden = access !== "post";
+    this.#readOnly.hidden = access !== "read";
     this.#text.placeholder = `Write to ${room}`;
     this.write(this.#drafts.get(room) ?? "");
   }
