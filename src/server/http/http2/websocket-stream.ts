@@ -64,7 +64,10 @@ function answerByHeaders(stream: ServerHttp2Stream): void {
       return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
     });
     const kept = fields.filter(([name]) => !handshakeHeaders.has(name));
-    stream.respond({ ...Object.fromEntries(kept), ":status": code === 101 ? 200 : code });
+    // The client may have left while its token was checked.
+    if (!stream.closed && !stream.destroyed) {
+      stream.respond({ ...Object.fromEntries(kept), ":status": code === 101 ? 200 : code });
+    }
     return Buffer.from(text.slice(headEnd + 4), "latin1");
   };
   Object.assign(stream, {
@@ -72,7 +75,12 @@ function answerByHeaders(stream: ServerHttp2Stream): void {
       const body = respond(bytes);
       return body.length === 0 || stream.write(body, ...rest);
     },
-    end(bytes: Buffer | string, ...rest: []) {
+    end(bytes?: Buffer | string, ...rest: []) {
+      if (bytes === undefined) {
+        // Node itself does it to a stream that is reset before its answer.
+        Object.assign(stream, { write, end });
+        return stream.end();
+      }
       const body = respond(bytes);
       return stream.end(body, ...rest);
     },
