@@ -1,10 +1,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { request } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
-import { connect, createServer } from "node:net";
-import { join } from "node:path";
+import { connect, createServer, type Socket } from "node:net";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { checkSettings } from "../../src/server/settings/settings.js";
 import { createAuthority } from "../support/certificates.js";
@@ -36,6 +44,9 @@ async function get(
   }
   return { status: response.statusCode, text };
 }
+
+/** What a server's socket is called until it has its mode. */
+const draftOf = (path: string) => join(dirname(path), `.${basename(path)}.new`);
 
 /** Leaves the file of a server that ended without removing it. */
 async function leaveStaleFile(path: string): Promise<void> {
@@ -139,6 +150,44 @@ describe("listen", () => {
     await leaveStaleFile(path);
     await startChatter({}, { path });
     expect(await get(path, "/livez")).toMatchObject({ status: 200 });
+    await expect(startChatter({}, { path })).rejects.toThrow("another process listens on it");
+  });
+
+  test.each([
+    ["nothing is there", async () => {}],
+    ["a stale file is there", leaveStaleFile],
+    ["one was killed while it started", (path: string) => leaveStaleFile(draftOf(path))],
+  ])(
+    "of servers that start at once, one listens and the others are refused: %s",
+    async (_, prepare) => {
+      const path = newPath();
+      await prepare(path);
+      const starts = await Promise.allSettled([1, 2, 3].map(() => startChatter({}, { path })));
+      const refused = starts.filter(({ status }) => status === "rejected");
+      expect(refused).toHaveLength(2);
+      for (const { reason } of refused as PromiseRejectedResult[]) {
+        expect(reason.rawMessage).toBe(`cannot listen on ${path}: another process listens on it`);
+      }
+      expect(await get(path, "/livez")).toMatchObject({ status: 200 });
+      expect(readdirSync(dirname(path))).toEqual([basename(path)]);
+    },
+  );
+
+  test("refuses the socket of a server that is too busy to accept connections", async () => {
+    const path = newPath();
+    const script = `require("node:net").createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => { console.log(); setTimeout(() => { for (;;); }) })`;
+    const busy = spawn(process.execPath, ["-e", script]);
+    onTestFinished(() => void busy.kill("SIGKILL"));
+    await once(busy.stdout, "data");
+    const waiting: Socket[] = [];
+    onTestFinished(() => waiting.forEach((socket) => void socket.destroy()));
+    for (let isFull = false; !isFull; ) {
+      const socket = connect(path);
+      waiting.push(socket);
+      isFull = await new Promise((resolve) =>
+        socket.once("connect", () => resolve(false)).once("error", () => resolve(true)),
+      );
+    }
     await expect(startChatter({}, { path })).rejects.toThrow("another process listens on it");
   });
 

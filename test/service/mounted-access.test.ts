@@ -1,4 +1,4 @@
-import { createClient } from "@connectrpc/connect";
+import { Code, createClient } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
@@ -54,6 +54,38 @@ test("a method needs the scope that it is given, and others a token of any scope
     expect((await errorOf(client.look({ what: "echo" }))).message).toMatch(/^\[unauthenticated\]/);
   }
   expect(look).toBeDefined();
+});
+
+test.each<[string, Parameters<typeof start>[0], string[]]>([
+  [
+    "open, but for one method",
+    (access) => {
+      access.open(AskService);
+      access.require("stream:write", ask!);
+    },
+    ["look"],
+  ],
+  [
+    "closed, but for one method",
+    (access) => {
+      access.require("stream:write", AskService);
+      access.open(look!);
+    },
+    ["look"],
+  ],
+])("a service may be %s: what is said last counts", async (_, access, open) => {
+  const server = await start(access);
+  const [client] = clientsOf(server);
+  for (const name of ["ask", "look"] as const) {
+    const outcome = client![name]({ what: "echo" }).then(
+      () => "answered",
+      (error) => Code[error.code],
+    );
+    expect([name, await outcome]).toEqual([
+      name,
+      open.includes(name) ? "answered" : "Unauthenticated",
+    ]);
+  }
 });
 
 test("the token of a unary call is checked before its body is read", async () => {

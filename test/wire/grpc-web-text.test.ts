@@ -88,7 +88,13 @@ test("a body in parts that each end with padding is read, and one that is not ba
   const body = parts.map((part) => Buffer.from(part).toString("base64")).join("");
   const { text } = await call(url, "application/grpc-web-text", body);
   expect(parse(text).trailers).toMatch(/grpc-status: *0/);
-  for (const wrong of ["not base64!", body.slice(0, -1)]) {
+  for (const wrong of [
+    "not base64!",
+    body.slice(0, -1),
+    `=AAA${body}`,
+    `A===${body}`,
+    `====${body}`,
+  ]) {
     const { text, response } = await call(url, "application/grpc-web-text", wrong);
     const trailers = parse(text).trailers || [...response.headers].join("\n");
     expect(trailers).toMatch(/grpc-status[:,] *3/);
@@ -101,6 +107,10 @@ test.each([
   ['Application/JSON;charset="UTF-8"', 200],
   ["application/json; charset=utf-8; version=1", 200],
   ["application/json;charset=latin1", 415],
+  ['application/json; title="a;charset=latin1"', 200],
+  ['application/json; title="a\\"; b"; CHARSET="ut\\f-8"', 200],
+  ["application/json; charset = utf-8", 415],
+  ['application/json; title="a', 415],
   ["application/jsonp", 415],
 ])("content type %s gets %i", async (type, status) => {
   const server = await startChatter();

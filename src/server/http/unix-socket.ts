@@ -1,7 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { chmodSync, lstatSync, renameSync, rmSync, type Stats, statSync } from "node:fs";
 import { connect, type Server } from "node:net";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { systemReason } from "../../errors/system-reason.js";
 import { isSocketPath } from "../../protocol/unix-url.js";
 import { cannotListenOnSocket, notASocketPath } from "./errors.js";
@@ -34,51 +33,58 @@ export async function listenOnSocket(
   if (!isSocketPath(path)) {
     throw notASocketPath({ path: JSON.stringify(path) });
   }
-  const obstacle = await obstacleAt(path);
-  if (obstacle !== undefined) {
-    throw cannotListenOnSocket({ path, reason: obstacle });
-  }
-  // Node removes the path that it was bound to when the server closes, whoever has it by then. And
-  // a file that gets its mode before its name never has another one.
-  const draft = join(dirname(path), `.${randomBytes(4).toString("hex")}`);
+  // The name until the socket has its mode, and the lock of servers that start at once: only one of
+  // them can be bound to it. Node removes what is there when the server closes, whoever has it by
+  // then, so it is not the path itself.
+  const draft = join(dirname(path), `.${basename(path)}.new`);
   try {
+    const stale = await staleSocketAt(draft);
+    if (stale) {
+      removeIfSame(draft, stale);
+    }
     await bind(server, draft);
+    const own = lstatSync(draft);
+    await staleSocketAt(path);
     chmodSync(draft, mode);
+    if (!isSame(statsOf(draft), own)) {
+      throw inUse();
+    }
     renameSync(draft, path);
+    return { remove: () => removeIfSame(path, own) };
   } catch (cause) {
     server.close();
     throw cannotListenOnSocket({ path, reason: systemReason(cause), cause });
   }
-  const own = lstatSync(path);
-  return {
-    remove() {
-      if (isSame(statsOf(path), own)) {
-        rmSync(path, { force: true });
-      }
-    },
-  };
 }
 
-/** Why the path cannot be taken; undefined: nothing is there, or a socket without a server. */
-async function obstacleAt(path: string): Promise<string | undefined> {
-  let stats: Stats | undefined;
-  try {
-    statSync(dirname(path)); // Of a missing folder, Node would say "permission denied".
-    stats = statsOf(path);
-  } catch (error) {
-    return systemReason(error);
-  }
+/**
+ * Resolves to the file of a socket that has no server; undefined: nothing is there. Rejects if
+ * there is something else, which stays.
+ */
+async function staleSocketAt(path: string): Promise<Stats | undefined> {
+  statSync(dirname(path)); // Of a missing folder, Node would say "permission denied".
+  const stats = statsOf(path);
   if (stats === undefined) {
     return undefined;
   }
   if (!stats.isSocket()) {
-    return "there is a file that is not a socket";
+    throw new Error("there is a file that is not a socket");
   }
   const fault = await connectionFault(path);
-  if (fault === undefined) {
-    return "another process listens on it";
+  switch (fault?.code) {
+    case "ECONNREFUSED":
+    case "ENOENT":
+      return stats;
+    case undefined:
+    case "EAGAIN": // So many wait for it that it accepts no more.
+      throw inUse();
+    default:
+      throw fault;
   }
-  return fault.code === "ECONNREFUSED" || fault.code === "ENOENT" ? undefined : systemReason(fault);
+}
+
+function inUse(): Error {
+  return new Error("another process listens on it");
 }
 
 /** Resolves to the error of a connection; undefined: somebody accepts it. */
@@ -94,9 +100,11 @@ function connectionFault(path: string): Promise<NodeJS.ErrnoException | undefine
 
 function bind(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const fail = (error: NodeJS.ErrnoException) =>
+      reject(error.code === "EADDRINUSE" ? inUse() : error);
+    server.once("error", fail);
     server.listen({ path, backlog: 4096 }, () => {
-      server.off("error", reject);
+      server.off("error", fail);
       resolve();
     });
   });
@@ -104,6 +112,12 @@ function bind(server: Server, path: string): Promise<void> {
 
 function statsOf(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
+}
+
+function removeIfSame(path: string, file: Stats): void {
+  if (isSame(statsOf(path), file)) {
+    rmSync(path, { force: true });
+  }
 }
 
 function isSame(stats: Stats | undefined, { dev, ino }: Stats): boolean {

@@ -10,6 +10,8 @@ import { notBase64 } from "../errors.js";
 export const grpcWebText = "application/grpc-web-text";
 
 const base64 = /^[A-Za-z0-9+/=]*$/;
+/** The last four characters of a part that ends with padding. */
+const padded = /^[A-Za-z0-9+/]{2}[A-Za-z0-9+/=]=$/;
 
 /** Decodes a request body. Throws `invalid_argument` if it is not valid base64. */
 export async function* decodeBase64(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -36,6 +38,9 @@ function decodeParts(text: string): Buffer {
   for (let at = 0; at < text.length; ) {
     const padding = text.indexOf("=", at);
     const end = padding < 0 ? text.length : padding - (padding % 4) + 4;
+    if (padding >= 0 && !padded.test(text.slice(end - 4, end))) {
+      throw notBase64();
+    }
     parts.push(Buffer.from(text.slice(at, end), "base64"));
     at = end;
   }

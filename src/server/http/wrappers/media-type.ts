@@ -61,19 +61,28 @@ function withType({ header }: UniversalServerRequest, type: string): Headers {
   return changed;
 }
 
+/** A parameter, with the semicolon before it (RFC 9110, 5.6.6); it may be empty. */
+const parameter = /[ \t]*;[ \t]*(?:([^\s;=",]+)=("(?:[^"\\]|\\.)*"|[^\s;",]*))?/y;
+
 /**
  * A content type in lower case, without blanks and without parameters, except a charset that is not
- * UTF-8: the handler refuses that.
+ * UTF-8: the handler refuses that, as it refuses what has another form.
  */
 function normalizeMediaType(given: string): string {
-  const [type = "", ...parameters] = given.split(";");
-  const charset = parameters
-    .map((parameter) => parameter.trim().toLowerCase())
-    .find((parameter) => parameter.startsWith("charset="))
-    ?.slice("charset=".length)
-    .replaceAll('"', "");
-  const name = type.trim().toLowerCase();
-  return charset === undefined || charset === "utf-8" || charset === "utf8"
-    ? name
-    : `${name}; charset=${charset}`;
+  const text = given.trim();
+  const semicolon = text.indexOf(";");
+  const end = semicolon < 0 ? text.length : semicolon;
+  const type = text.slice(0, end).trim().toLowerCase();
+  for (parameter.lastIndex = end; parameter.lastIndex < text.length; ) {
+    const found = parameter.exec(text);
+    if (!found) {
+      return given;
+    }
+    const [, name, value = ""] = found;
+    const charset = value.replace(/^"|"$/g, "").replace(/\\(.)/g, "$1").toLowerCase();
+    if (name?.toLowerCase() === "charset" && charset !== "utf-8" && charset !== "utf8") {
+      return `${type}; charset=${charset}`;
+    }
+  }
+  return type;
 }

@@ -8,7 +8,7 @@ import type { FullScope } from "../../auth/scopes.js";
 
 /**
  * Which tokens the methods of mounted services need. A method that is not listed needs a token of
- * any scope.
+ * any scope; of what is said about one method, the last counts.
  */
 export interface RouteAccess {
   /** Anyone may call these methods, or all methods of these services, without a token. */
@@ -32,9 +32,8 @@ export function isMounted({ parent }: DescMethod): boolean {
 
 /** The requirements of each method: Chatter's own, and mounted ones. */
 export class MethodAccess implements RouteAccess {
-  readonly #open = new Set<DescMethod>();
-  /** For any room: the request names the room. */
-  readonly #scopes = new Map<DescMethod, FullScope>();
+  /** A scope is for any room: the request names the room. */
+  readonly #needs = new Map<DescMethod, FullScope | "nothing">();
 
   constructor() {
     const { login, post, listener, summary, echoer, ...reading } = ChatterService.method;
@@ -44,28 +43,29 @@ export class MethodAccess implements RouteAccess {
   }
 
   open(...of: readonly (DescMethod | DescService)[]): void {
-    for (const method of methodsOf(of)) {
-      this.#open.add(method);
-    }
+    this.#set("nothing", of);
   }
 
   require(scope: FullScope, ...of: readonly (DescMethod | DescService)[]): void {
-    for (const method of methodsOf(of)) {
-      this.#scopes.set(method, scope);
-    }
+    this.#set(scope, of);
   }
 
   /** Whether anyone may call a method, without a token. */
   isOpen(method: DescMethod): boolean {
-    return this.#open.has(method);
+    return this.#needs.get(method) === "nothing";
   }
 
-  /** The scope that a method needs; undefined: a token of any scope. */
+  /** The scope that a method needs; undefined: a token of any scope, or none. */
   scopeOf(method: DescMethod): FullScope | undefined {
-    return this.#scopes.get(method);
+    const need = this.#needs.get(method);
+    return need === "nothing" ? undefined : need;
   }
-}
 
-function methodsOf(of: readonly (DescMethod | DescService)[]): DescMethod[] {
-  return of.flatMap((each) => (each.kind === "service" ? each.methods : [each]));
+  #set(need: FullScope | "nothing", of: readonly (DescMethod | DescService)[]): void {
+    for (const each of of) {
+      for (const method of each.kind === "service" ? each.methods : [each]) {
+        this.#needs.set(method, need);
+      }
+    }
+  }
 }
