@@ -43,10 +43,24 @@ export function asUpgrade(
     upgrade: "websocket",
     "sec-websocket-key": anyKey,
   };
+  destroyLater(stream);
   // After a reset without an error Node waits for output that has nowhere to go.
   stream.once("aborted", () => stream.destroy());
   answerByHeaders(socket);
   return { request, socket };
+}
+
+/**
+ * Makes `destroy` wait for the next turn of the event loop. While Node processes received frames it
+ * also runs callbacks; a stream with output that is destroyed in one of them makes nghttp2 send in
+ * the middle of that, and free memory twice: the process ends (nodejs/node#64113 and #38964).
+ */
+function destroyLater(stream: ServerHttp2Stream): void {
+  const { destroy } = stream;
+  stream.destroy = (error) => {
+    setImmediate(() => destroy.call(stream, error));
+    return stream;
+  };
 }
 
 /** Converts the head that is written first into the stream's headers. */
