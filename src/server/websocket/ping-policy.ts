@@ -13,6 +13,11 @@ export class SilentPeer extends ConnectError {
   constructor(missed: number) {
     super(`the client left ${missed} pings in a row unanswered`, Code.Unavailable);
   }
+
+  /** ConnectError's own is true for every ConnectError. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return (value as object | null | undefined)?.constructor === SilentPeer;
+  }
 }
 
 /**
