@@ -10,7 +10,7 @@ export default defineConfig({
     globalSetup: "test/support/compile.ts",
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    // Much of a test is waiting: on two cores the default, one worker, would leave one idle.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Much of a test is waiting: on two cores the default, one worker, would leave most of them idle.
+    maxWorkers: Math.max(3, availableParallelism()),
   },
 });

@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import { constants } from "node:http2";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { expect, onTestFinished, test } from "vitest";
@@ -58,6 +58,7 @@ test.each(wires.filter(({ name }) => name.includes("HTTP/2")))(
     const server = await startChatter();
     const client = clientOf(server, wire);
     const ended = new AbortController();
+    setMaxListeners(0, ended.signal); // Each call has one.
     const calls = Array.from({ length: 250 }, () =>
       errorOf(client.subscribe({}, { signal: ended.signal })),
     );

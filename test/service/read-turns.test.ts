@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { formatCursor } from "../../src/server/encoding/cursor.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
@@ -65,6 +66,7 @@ test("who reads by hundreds of streams does not fill the disk's queue before eve
   const { token } = await server.tokens.issue({ subject: "mallory", scopes: ["stream:read"] });
   const after = formatCursor(disk.log.identity, 0);
   const leaving = new AbortController();
+  setMaxListeners(0, leaving.signal); // Each call has one.
   const mallory = clientOf({ ...server, token });
   const readers = Array.from({ length: 300 }, async (_, i) => {
     const { signal } = leaving;

@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import type { ClientHttp2Session } from "node:http2";
 import { createClient, type Interceptor } from "@connectrpc/connect";
 import { expect, test } from "vitest";
@@ -29,6 +29,7 @@ test("the tunnel carries all four kinds of call, many at once on one session", a
   const session = await openSession(server);
   const chatter = clientOver(session, server);
   const left = new AbortController();
+  setMaxListeners(0, left.signal); // Each call has one.
   const live = Array.from({ length: 100 }, () =>
     chatter.subscribe({}, { signal: left.signal })[Symbol.asyncIterator](),
   );

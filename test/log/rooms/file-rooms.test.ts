@@ -149,7 +149,7 @@ test.each([
           rmSync(dir, { recursive: true });
         }
       }),
-      { numRuns: 12 * rounds(1) },
+      { numRuns: 6 * rounds(2) },
     );
   },
 );
