@@ -3,7 +3,7 @@ import { openFileLog } from "../../src/server/log/file/file-log.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import type { MessageLog } from "../../src/server/log/message-log.js";
 import { openNatsLog } from "../../src/server/log/nats/nats-log.js";
-import { decode, post, rounds } from "../support/log-messages.js";
+import { decode, headBeyond, post, rounds } from "../support/log-messages.js";
 import { hasNats, startNats } from "../support/nats-server.js";
 import { tempDir } from "../support/temp-dir.js";
 
@@ -11,12 +11,11 @@ const writers = 64;
 
 /** Follows the log from a position until it has seen this many messages; `pause` makes it slow. */
 async function follow(log: MessageLog, after: number, count: number, pause: () => Promise<void>) {
-  const { signal } = new AbortController();
   const seen: string[] = [];
   for (let last = after; seen.length < count; ) {
     const batch = await log.read(last);
     if (batch === undefined) {
-      await log.wait(last, signal);
+      await headBeyond(log, last);
       continue;
     }
     for (const message of decode(batch)) {

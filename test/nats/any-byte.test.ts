@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Logger } from "../../src/server/util/logger.js";
-import { decode, post, rounds } from "../support/log-messages.js";
+import { decode, headBeyond, post, rounds } from "../support/log-messages.js";
 import { hasNats, startNats } from "../support/nats-server.js";
 import { startFaultyLink } from "./support/faulty-link.js";
 import { openLog } from "./support/open-log.js";
@@ -43,7 +43,7 @@ describe.skipIf(!hasNats)("a connection to NATS that breaks at any byte", () => 
     );
     const following = (async () => {
       for (let after = 0; live.at(-1)?.[0] !== "end"; ) {
-        await behind.wait(after, AbortSignal.timeout(60_000));
+        await headBeyond(behind, after);
         const batch = (await behind.read(after))!;
         for (const { message, sequence } of decode(batch)) {
           live.push([message, Number(sequence)]);

@@ -1,12 +1,11 @@
 import { Code } from "@connectrpc/connect";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
-import { decode, post, posts, texts } from "../support/log-messages.js";
+import { decode, headBeyond, post, posts, texts } from "../support/log-messages.js";
 import { hasNats, startNats } from "../support/nats-server.js";
 import { openLog } from "./support/open-log.js";
 
 const timeoutMs = 1000;
-const never = new AbortController().signal;
 
 describe.skipIf(!hasNats)("while JetStream is away", () => {
   test("posts fail in a bounded time and are not stored, readers get what is in memory, then wait, and all continues by itself", async () => {
@@ -31,7 +30,7 @@ describe.skipIf(!hasNats)("while JetStream is away", () => {
       expect(error?.code).toBe(Code.Unavailable);
     }
     expect(await texts(log, 5)).toEqual([6, 7, 8, 9, 10].map((i) => `message ${i}`));
-    const waiting = log.wait(10, never);
+    const waiting = headBeyond(log, 10);
 
     await nats.start();
     await expect.poll(isReady, { timeout: 20_000 }).toBe(true);
@@ -109,7 +108,7 @@ describe.skipIf(!hasNats)("while JetStream is away", () => {
     const log = await openLog(nats.address);
     await nats.kill();
     await expect.poll(() => log.writeFault).toBeDefined();
-    const waiting = expect(log.wait(0, never)).rejects.toMatchObject({ code: Code.Unavailable });
+    const waiting = expect(headBeyond(log, 0)).rejects.toMatchObject({ code: Code.Unavailable });
     const posting = log.append([post("a")]);
     await log.close();
     await waiting;

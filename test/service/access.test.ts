@@ -18,9 +18,9 @@ class Untouched extends FaultyLog {
     this.touched++;
     return super.read(...args);
   }
-  override wait(...args: Parameters<FaultyLog["wait"]>) {
+  override listen(...args: Parameters<FaultyLog["listen"]>) {
     this.touched++;
-    return super.wait(...args);
+    return super.listen(...args);
   }
 }
 

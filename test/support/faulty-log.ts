@@ -15,7 +15,7 @@ import type {
 export class FaultyLog implements MessageLog {
   /** Set: posts are refused with it. */
   writeFault: ConnectError | undefined;
-  /** How many listen or wait for the head to move: all subscribers listen as one. */
+  /** How many listen to the head: all subscribers listen as one. */
   waiting = 0;
   /** Called for every append before it is stored; what it returns is awaited first. */
   beforeAppend: (messages: readonly NewMessage[]) => Promise<void> | void = () => {};
@@ -47,15 +47,6 @@ export class FaultyLog implements MessageLog {
   read(after: number, options?: ReadOptions): Batch | undefined | Promise<Batch | undefined> {
     this.beforeRead(after);
     return this.#inner.read(after, options);
-  }
-
-  async wait(after: number, signal: AbortSignal): Promise<void> {
-    this.waiting++;
-    try {
-      await this.#inner.wait(after, signal);
-    } finally {
-      this.waiting--;
-    }
   }
 
   reaches(sequence: number) {

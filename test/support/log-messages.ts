@@ -55,6 +55,20 @@ export async function texts(log: MessageLog, after?: number): Promise<string[]> 
   return (await readAll(log, after)).map((message) => message.message);
 }
 
+/**
+ * Resolves when the head of a log is beyond a sequence; rejects with the log's error if it is closed
+ * before.
+ */
+export function headBeyond(log: MessageLog, after: number): Promise<void> {
+  let unlisten = () => {};
+  const beyond = new Promise<void>((resolve, reject) => {
+    const moved = () => log.head > after && resolve();
+    unlisten = log.listen({ moved, closed: reject });
+    moved();
+  });
+  return beyond.finally(() => unlisten());
+}
+
 /** The full number of rounds of a long test, scaled by CHATTER_TEST_ROUNDS. */
 export function rounds(few: number): number {
   return Number(process.env.CHATTER_TEST_ROUNDS ?? few);

@@ -4,7 +4,7 @@ import { RoomSelection } from "../rooms/room-selection.js";
 import type { Commit } from "./core/commit.js";
 import { type DedupeOptions, DedupeWindow } from "./core/dedupe-window.js";
 import { GroupCommit } from "./core/group-commit.js";
-import { HeadWaiters } from "./core/head-waiters.js";
+import { HeadListeners } from "./core/head-listeners.js";
 import { LogClock } from "./core/log-clock.js";
 import { hasLimits, isExpired, type RetentionOptions } from "./core/retention.js";
 import { selectTitles } from "./core/room-titles.js";
@@ -57,7 +57,7 @@ class MemoryLog implements MessageLog {
   readonly #window: DedupeWindow;
   readonly #clock = new LogClock();
   readonly #commits: GroupCommit;
-  readonly #waiters = new HeadWaiters();
+  readonly #listeners = new HeadListeners();
   readonly #cache = new TailCache(Number.POSITIVE_INFINITY, 0);
   #totalBytes = 0;
   #closed = false;
@@ -104,16 +104,12 @@ class MemoryLog implements MessageLog {
     return this.#cache.read(after, options);
   }
 
-  wait(after: number, signal: AbortSignal): Promise<void> {
-    return this.#waiters.wait(after, this.head, signal);
-  }
-
   reaches(sequence: number): boolean {
     return sequence <= this.head;
   }
 
   listen(listener: HeadListener): () => void {
-    return this.#waiters.listen(listener);
+    return this.#listeners.listen(listener);
   }
 
   beforeLast(count: number, rooms = RoomSelection.all, signal?: AbortSignal): number {
@@ -150,7 +146,7 @@ class MemoryLog implements MessageLog {
   async close(): Promise<void> {
     await this.#commits.close();
     this.#closed = true;
-    this.#waiters.close();
+    this.#listeners.close();
   }
 
   async #write(commit: Commit): Promise<void> {
@@ -159,7 +155,7 @@ class MemoryLog implements MessageLog {
     }
     this.#totalBytes = commit.totalBytes;
     this.#retain();
-    this.#waiters.wake(this.head, commit.records);
+    this.#listeners.notify(commit.records);
   }
 
   #retain(): void {

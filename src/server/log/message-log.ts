@@ -179,9 +179,6 @@ export interface MessageLog {
    */
   read(after: number, options?: ReadOptions): Batch | undefined | Promise<Batch | undefined>;
 
-  /** Resolves when the head is beyond `after`; rejects with the signal's reason. */
-  wait(after: number, signal: AbortSignal): Promise<void>;
-
   /**
    * Has a listener called whenever the head moves, and when the log closes. Returns a function
    * that unsubscribes.

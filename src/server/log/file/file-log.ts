@@ -4,7 +4,7 @@ import type { Logger } from "../../util/logger.js";
 import type { Commit } from "../core/commit.js";
 import { DedupeWindow } from "../core/dedupe-window.js";
 import { GroupCommit } from "../core/group-commit.js";
-import { HeadWaiters } from "../core/head-waiters.js";
+import { HeadListeners } from "../core/head-listeners.js";
 import { LogClock } from "../core/log-clock.js";
 import { TailCache } from "../core/tail-cache.js";
 import {
@@ -72,7 +72,7 @@ class FileLog implements MessageLog {
   readonly #window: DedupeWindow;
   readonly #clock: LogClock;
   readonly #commits: GroupCommit;
-  readonly #waiters = new HeadWaiters();
+  readonly #listeners = new HeadListeners();
   readonly #closing = new AbortController();
   readonly #sweeper: Sweeper;
   readonly #watch: FolderWatch;
@@ -156,12 +156,8 @@ class FileLog implements MessageLog {
       : this.#readRooms(after, end, { ...options, rooms });
   }
 
-  wait(after: number, signal: AbortSignal): Promise<void> {
-    return this.#waiters.wait(after, this.head, signal);
-  }
-
   listen(listener: HeadListener): () => void {
-    return this.#waiters.listen(listener);
+    return this.#listeners.listen(listener);
   }
 
   reaches(sequence: number): boolean {
@@ -196,7 +192,7 @@ class FileLog implements MessageLog {
     }
     this.#closing.abort();
     await this.#commits.close();
-    this.#waiters.close();
+    this.#listeners.close();
     await this.#starting;
     await this.#sweeper.close();
     await this.#watch.close();
@@ -294,7 +290,7 @@ class FileLog implements MessageLog {
       this.#cache.add(record);
     }
     this.#totalBytes = commit.totalBytes;
-    this.#waiters.wake(this.head, commit.records);
+    this.#listeners.notify(commit.records);
   }
 
   /** Reports what was found, loads the ids, and then accepts posts. */
@@ -373,7 +369,7 @@ class FileLog implements MessageLog {
     // Messages of the failed commit that were stored after all are part of the log now.
     if (opened.place.head > this.head) {
       this.#cache = new TailCache(cacheBytes, opened.place.head);
-      this.#waiters.wake(this.head, undefined);
+      this.#listeners.notify(undefined);
     }
     this.#first = Math.max(this.#first, opened.first);
     this.#totalBytes = opened.place.totalBytes;

@@ -284,12 +284,8 @@ class NatsLog implements MessageLog {
     return this.#stream.hasRooms && names.size + prefixes.size <= maxFilters;
   }
 
-  wait(after: number, signal: AbortSignal): Promise<void> {
-    return this.#replica.waiters.wait(after, this.head, signal);
-  }
-
   listen(listener: HeadListener): () => void {
-    return this.#replica.waiters.listen(listener);
+    return this.#replica.listeners.listen(listener);
   }
 
   async reaches(sequence: number): Promise<boolean> {
@@ -375,7 +371,7 @@ class NatsLog implements MessageLog {
     }
     this.#closing.abort();
     this.#readiness.close();
-    this.#replica.waiters.close();
+    this.#replica.listeners.close();
     const closed = Promise.all([
       this.#publisher.close(),
       this.#catchUp.close(closedError()),

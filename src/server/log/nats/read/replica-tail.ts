@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { within } from "../../../../async/with-timeout.js";
 import { encodeRecords, type StreamMessage } from "../../../encoding/stream-payload.js";
 import type { Logger } from "../../../util/logger.js";
-import { HeadWaiters } from "../../core/head-waiters.js";
+import { HeadListeners } from "../../core/head-listeners.js";
 import { TailCache } from "../../core/tail-cache.js";
 import type { NatsStream } from "../stream.js";
 import { MalformedMessages } from "./malformed.js";
@@ -14,13 +14,10 @@ const cacheBytes = 8 * 1024 * 1024;
 const gapMs = 10_000;
 const pauseMs = 200;
 
-/** The reason is created once: without one, each `abort` creates an exception with a stack. */
-const waitedEnough = new Error("waited long enough");
-
 /** The messages of a stream that have arrived at this server, with the newest in memory. */
 export class ReplicaTail {
   readonly cache: TailCache;
-  readonly waiters = new HeadWaiters();
+  readonly listeners = new HeadListeners();
   readonly #stream: NatsStream;
   readonly #closing: AbortSignal;
   readonly #logger: Logger | undefined;
@@ -73,14 +70,17 @@ export class ReplicaTail {
     if (sequence <= this.head) {
       return true;
     }
-    const left = new AbortController();
-    const come = this.waiters.wait(sequence - 1, this.head, left.signal);
+    let unlisten = () => {};
+    const come = new Promise<void>((resolve) => {
+      const moved = () => sequence <= this.head && resolve();
+      unlisten = this.listeners.listen({ moved, closed: () => resolve() });
+    });
     await within(come, timeoutMs, this.#closing);
-    left.abort(waitedEnough);
+    unlisten();
     return sequence <= this.head;
   }
 
-  /** Adds messages as they arrive, in order, and wakes the readers that wait for them. */
+  /** Adds messages as they arrive, in order, and notifies the listeners. */
   take(messages: readonly StreamMessage[]): void {
     if (this.#afterGap !== undefined) {
       this.#afterGap.push(...messages);
@@ -155,7 +155,7 @@ export class ReplicaTail {
       for (const record of records) {
         this.cache.add(record);
       }
-      this.waiters.wake(this.head, records);
+      this.listeners.notify(records);
     }
   }
 }
