@@ -23,19 +23,27 @@ for (let i = 256; i < tables.length; i++) {
   tables[i] = (before >>> 8) ^ tables[before & 0xff]!;
 }
 
-/** The view that was used last: often small parts of one buffer are summed one after the other. */
-let lastView: DataView<ArrayBufferLike> = new DataView(new ArrayBuffer(0));
+/**
+ * What was summed last, with a view of its buffer: often small parts of one buffer are summed one
+ * after the other. For these, asking for the buffer would cost as much as the sum.
+ */
+let lastBytes: Uint8Array = new Uint8Array();
+let lastView: DataView<ArrayBufferLike> = new DataView(lastBytes.buffer);
 
-function viewOf(buffer: ArrayBufferLike): DataView<ArrayBufferLike> {
-  if (lastView.buffer !== buffer) {
-    lastView = new DataView(buffer);
+function viewOf(bytes: Uint8Array): DataView<ArrayBufferLike> {
+  if (bytes !== lastBytes) {
+    lastBytes = bytes;
+    const { buffer } = bytes;
+    if (lastView.buffer !== buffer) {
+      lastView = new DataView(buffer);
+    }
   }
   return lastView;
 }
 
 /** The CRC-32C of `bytes` from `start` up to `end`, an unsigned 32-bit number. */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
-  const view = viewOf(bytes.buffer);
+  const view = viewOf(bytes);
   const offset = bytes.byteOffset;
   let sum = -1;
   let i = start;
@@ -61,6 +69,14 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number
       tables[0x200 + ((d >>> 8) & 0xff)]! ^
       tables[0x100 + ((d >>> 16) & 0xff)]! ^
       tables[d >>> 24]!;
+  }
+  for (const last = end - 4; i <= last; i += 4) {
+    const a = sum ^ view.getInt32(offset + i, true);
+    sum =
+      tables[0x300 + (a & 0xff)]! ^
+      tables[0x200 + ((a >>> 8) & 0xff)]! ^
+      tables[0x100 + ((a >>> 16) & 0xff)]! ^
+      tables[a >>> 24]!;
   }
   for (; i < end; i++) {
     sum = (sum >>> 8) ^ tables[(sum ^ bytes[i]!) & 0xff]!;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { openFileLog } from "../../../src/server/log/file/file-log.js";
 import type { MessageLog } from "../../../src/server/log/message-log.js";
 import { RoomSelection } from "../../../src/server/rooms/room-selection.js";
@@ -153,3 +153,38 @@ test.each([
     );
   },
 );
+
+test("rooms that have few of many messages are found, in the newest segment and in full ones", async () => {
+  const dir = tempDir();
+  const options = { dir, segmentBytes: 100_000 };
+  const before = await openFileLog(options);
+  const plain = new PlainLog();
+  for (let i = 0; i < 25; i++) {
+    const messages = Array.from({ length: 80 }, (_, k) => {
+      const room = k % 4 === 0 ? "busy" : `room/${(i * 37 + k * k) % 300}`;
+      return { room, text: `${i} ${k}` };
+    });
+    const { positions } = await before.append(messages.map(({ room, text }) => postTo(room, text)));
+    plain.messages.push(
+      ...messages.map((message, k) => ({ ...message, sequence: positions[k]!.sequence })),
+    );
+  }
+  await before.close();
+  const log = await openFileLog(options); // Nothing is in memory.
+  onTestFinished(() => log.close());
+  const part = fc.double({ min: 0, max: 1, noNaN: true });
+  const room = fc.oneof(
+    { weight: 9, arbitrary: fc.nat(310).map((number) => `room/${number}`) },
+    { weight: 1, arbitrary: fc.constantFrom("busy", "busy/*", "main") },
+  );
+  const question = fc.record({
+    selection: fc
+      .array(room, { minLength: 1, maxLength: 5 })
+      .map((rooms) => RoomSelection.of(rooms)),
+    ...{ after: part, through: part, limit: fc.integer({ min: 1, max: 12 }) },
+  });
+  await fc.assert(
+    fc.asyncProperty(question, (asked) => ask(log, plain, asked)),
+    { numRuns: 50 * rounds(1) },
+  );
+}, 60_000);

@@ -1,9 +1,10 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { SharedBatches } from "../../../src/server/log/core/shared-batches.js";
 import type { MessageRecord } from "../../../src/server/log/core/stored-record.js";
 import { TailCache } from "../../../src/server/log/core/tail-cache.js";
+import { RoomSelection } from "../../../src/server/rooms/room-selection.js";
 
 setFlagsFromString("--expose-gc");
 const gc: () => void = runInNewContext("gc");
@@ -36,6 +37,24 @@ test("what is shared is bounded, whatever the rooms that are selected", () => {
   shared.add(6, "last", again);
   expect(shared.get(6, "last", 8)).toBe(again);
   expect(shared.bytes).toBe(bytes + 100);
+});
+
+test("a few rooms are found without looking at the messages of all others", () => {
+  const tail = new TailCache(Number.POSITIVE_INFINITY, 0);
+  const wanted: number[] = [];
+  for (let sequence = 1; sequence <= 20_000; sequence++) {
+    const room = sequence % 4000 === 0 ? `rare/${sequence % 3}` : `busy/${sequence % 100}`;
+    tail.add(record(sequence, room, 100));
+    if (room.startsWith("rare")) {
+      wanted.push(sequence);
+    }
+  }
+  const rooms = RoomSelection.of(["rare/0", "rare/1", "rare/2", "none"]);
+  const has = vi.spyOn(rooms, "has");
+  const { first, last, count } = tail.read(0, { rooms })!;
+  expect([first, last, count]).toEqual([wanted[0], wanted.at(-1), wanted.length]);
+  expect(tail.read(wanted.at(-1)!, { rooms })).toBeUndefined();
+  expect(has.mock.calls.length).toBeLessThan(100);
 });
 
 test("nothing is held of what a room has dropped", async () => {

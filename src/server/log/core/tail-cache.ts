@@ -1,9 +1,16 @@
 import { joinBatches, maxBatchBytes, sliceBatch } from "../../encoding/batch.js";
 import { RoomSelection } from "../../rooms/room-selection.js";
+import { mergeSorted } from "../../util/merge-sorted.js";
 import type { Batch } from "../message-log.js";
 import { RecordList } from "./record-list.js";
 import { SharedBatches } from "./shared-batches.js";
 import type { MessageRecord } from "./stored-record.js";
+
+/**
+ * How many records of other rooms are skipped for each name that is selected: to look up a name
+ * costs about as much.
+ */
+const scansPerName = 4;
 
 /** Which of the cached messages to read. */
 export interface TailRead {
@@ -122,7 +129,7 @@ export class TailCache {
     return single === undefined ? undefined : (this.#byRoom.get(single) ?? new RecordList());
   }
 
-  /** The selected messages of several rooms: scans those of all rooms. */
+  /** The selected messages of several rooms. */
   #select(after: number, rooms: RoomSelection): Batch | undefined {
     const made = this.#shared.get(after, rooms.key, this.#head);
     if (made !== undefined) {
@@ -131,21 +138,48 @@ export class TailCache {
     const parts: Batch[] = [];
     let bytes = 0;
     let isWhole = true;
-    for (const record of this.#all.after(after)) {
-      if (rooms.has(record.room)) {
-        bytes += record.bytes.length;
-        if (parts.length > 0 && bytes > maxBatchBytes) {
-          isWhole = false;
-          break;
-        }
-        parts.push(sliceBatch(record, after)!);
+    for (const record of this.#selected(after, rooms)) {
+      bytes += record.bytes.length;
+      if (parts.length > 0 && bytes > maxBatchBytes) {
+        isWhole = false;
+        break;
       }
+      parts.push(sliceBatch(record, after)!);
     }
     if (parts.length === 0) {
       return undefined;
     }
     const batch = joinBatches(parts);
     return this.#shared.add(after, rooms.key, batch, isWhole ? this.#head : batch.last);
+  }
+
+  /**
+   * The records of several rooms that have messages after a sequence, in order: from those of all
+   * rooms, as long as that does not take longer than to look up the names.
+   */
+  *#selected(after: number, rooms: RoomSelection): Generator<MessageRecord> {
+    const { names, prefixes } = rooms;
+    let left = prefixes.size > 0 ? Number.POSITIVE_INFINITY : scansPerName * names.size;
+    for (const record of this.#all.after(after)) {
+      if (rooms.has(record.room)) {
+        yield record;
+      } else if (--left === 0) {
+        yield* this.#ofNames(names, record.last);
+        return;
+      }
+    }
+  }
+
+  /** The records of rooms after a sequence, in order, without those of other rooms. */
+  #ofNames(names: Iterable<string>, after: number): Iterable<MessageRecord> {
+    const sources: Iterator<MessageRecord>[] = [];
+    for (const name of names) {
+      const list = this.#byRoom.get(name);
+      if (list !== undefined) {
+        sources.push(list.after(after));
+      }
+    }
+    return mergeSorted(sources, ({ first }) => first);
   }
 
   #dropOldest(): void {

@@ -110,18 +110,11 @@ export function encodeItem(
  * complete, with the name of its room.
  */
 export function decodeItem(bytes: Buffer, at: number, salt: number): ItemHeader | undefined {
-  if (at + itemHeaderLength > bytes.length || bytes.readUInt32BE(at + 16) !== salt) {
+  const payload = payloadPlace(bytes, at, salt);
+  if (payload < 0) {
     return undefined;
   }
-  const roomLength = bytes.readUInt16BE(at + 12);
-  const payload = at + itemHeaderLength + roomLength;
-  if (
-    roomLength > maxRoomLength ||
-    payload > bytes.length ||
-    bytes.readUInt32BE(at) !== crc32c(bytes, at + 4, payload)
-  ) {
-    return undefined;
-  }
+  const roomLength = payload - at - itemHeaderLength;
   const payloadLength = bytes.readUInt32BE(at + 8);
   return {
     kind: bytes[at + 14] as ItemKind,
@@ -138,6 +131,44 @@ export function decodeItem(bytes: Buffer, at: number, salt: number): ItemHeader 
     payloadStart: itemHeaderLength + roomLength,
     length: itemHeaderLength + roomLength + payloadLength,
   };
+}
+
+/** Where the payload of an item begins; -1 if its header is damaged or not complete. */
+function payloadPlace(bytes: Buffer, at: number, salt: number): number {
+  if (at + itemHeaderLength > bytes.length || bytes.readUInt32BE(at + 16) !== salt) {
+    return -1;
+  }
+  const roomLength = bytes.readUInt16BE(at + 12);
+  const payload = at + itemHeaderLength + roomLength;
+  return roomLength <= maxRoomLength &&
+    payload <= bytes.length &&
+    bytes.readUInt32BE(at) === crc32c(bytes, at + 4, payload)
+    ? payload
+    : -1;
+}
+
+/**
+ * The payload of the record that begins at `at` and ends with the message `last`, without the rest
+ * of its header, which readers of many small records do not need. A number, the length of the
+ * record, if `bytes` end before it does; undefined if it is damaged or is not this record.
+ */
+export function recordPayload(
+  bytes: Buffer,
+  at: number,
+  salt: number,
+  last: number,
+): Buffer | number | undefined {
+  const start = payloadPlace(bytes, at, salt);
+  if (start < 0 || bytes[at + 14] !== itemKind.messages || bytes.readUIntBE(at + 30, 6) !== last) {
+    return undefined;
+  }
+  const end = start + bytes.readUInt32BE(at + 8);
+  if (end > bytes.length) {
+    return end - at;
+  }
+  return crc32c(bytes, start, end) === bytes.readUInt32BE(at + 4)
+    ? bytes.subarray(start, end)
+    : undefined;
 }
 
 /** The payload of the item that begins at `at`; undefined if it is damaged or not complete. */

@@ -13,9 +13,6 @@ import { lostRoom } from "./room-table.js";
 /** Maximum number of records in a list. To read more, the segment is scanned. */
 const maxListed = 65_536;
 
-/** Maximum number of records that are listed at once for the segment that is being written. */
-const listedAtOnce = 4096;
-
 /** Maximum number of rooms that are looked up to skip segments that have none of them. */
 const maxLookedUp = 16;
 
@@ -82,13 +79,8 @@ export class Plans {
     if (found.isCovered(rooms)) {
       return all;
     }
-    const list = found.list(rooms, after, listedAtOnce);
-    if (list.length === 0) {
-      return none;
-    }
-    const isWhole = list.length < listedAtOnce;
-    const through = isWhole ? Number.POSITIVE_INFINITY : list.last(list.length - 1);
-    return { kind: "list", list, through };
+    const { list, through } = found.list(rooms, after);
+    return list.length === 0 ? none : { kind: "list", list, through };
   }
 
   /**

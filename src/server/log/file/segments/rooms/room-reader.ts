@@ -1,10 +1,10 @@
-import type { Batch } from "../../../../encoding/batch.js";
+import { type Batch, maxBatchBytes } from "../../../../encoding/batch.js";
 import type { RoomSelection } from "../../../../rooms/room-selection.js";
 import { lowerBound } from "../../../../util/lower-bound.js";
 import { maxSequence } from "../../../core/stored-record.js";
 import { dataLossError } from "../../../errors.js";
 import type { BatchReader } from "../batch-reader.js";
-import { decodeItem, itemKind, payloadOf } from "../item.js";
+import { itemKind, recordPayload } from "../item.js";
 import type { Segment } from "../segment.js";
 import type { SegmentSet } from "../segment-set.js";
 import { BatchParts } from "./batch-parts.js";
@@ -23,6 +23,9 @@ const fetchBytes = 512 * 1024;
 
 /** Bytes that are fetched for a record of unknown length. */
 const recordBytes = 4096;
+
+/** A record may be shorter than the distance to the next one: this much is assumed at most. */
+const smallBytes = 1024;
 
 /** If more bytes than this are fetched for each record, the records are copied. */
 const sparseBytes = 8192;
@@ -127,15 +130,14 @@ export class RoomReader {
       const chunk = isLost ? undefined : await this.#segments.files.read(segment, from, length);
       // Views would keep all fetched bytes in memory until the batch is assembled.
       const isSparse = length > sparseBytes * (next - i);
-      for (const start = i; i < next; i++) {
-        let payload = chunk && recordAt(chunk, list.position(i) - from, segment, list, i);
-        if (payload === "cut") {
-          if (i > start) {
-            break; // It is the first record of the next fetch.
-          }
-          payload = await this.#record(segment, list, i);
+      for (; i < next; i++) {
+        const place = list.position(i) - from;
+        let payload = chunk && recordPayload(chunk, place, segment.salt, list.last(i));
+        if (typeof payload === "number") {
+          const whole = await this.#segments.files.read(segment, list.position(i), payload);
+          payload = recordPayload(whole, 0, segment.salt, list.last(i));
         }
-        if (payload === undefined) {
+        if (typeof payload !== "object") {
           if (parts.isEmpty) {
             const first = Math.max(after + 1, list.first(i));
             throw dataLossError({ first, last: Math.min(list.last(i), end) });
@@ -151,19 +153,6 @@ export class RoomReader {
       }
     }
     return { through: end, isCut: false };
-  }
-
-  /** Reads one record as a whole; undefined if it is damaged. */
-  async #record(segment: Segment, list: PostingList, index: number): Promise<Buffer | undefined> {
-    const position = list.position(index);
-    const head = await this.#segments.files.read(segment, position, recordBytes);
-    const item = decodeItem(head, 0, segment.salt);
-    if (item === undefined) {
-      return undefined;
-    }
-    const chunk = await this.#segments.files.read(segment, position, item.length);
-    const payload = recordAt(chunk, 0, segment, list, index);
-    return payload === "cut" ? undefined : payload;
   }
 
   /** Scans the records of a segment, skipping those of other rooms. */
@@ -229,38 +218,27 @@ export function placeOf(segments: readonly Segment[], sequence: number): number 
   return lowerBound(0, segments.length, (i) => segments[i]!.first > sequence) - 1;
 }
 
-/** The index after the last record that is fetched together with this one. */
+/**
+ * The index after the last record that is fetched together with this one: no more records than fit
+ * into a batch, as far as that is known.
+ */
 function spanEnd(list: PostingList, start: number, end: number, limit: number): number {
   let next = start + 1;
   let messages = list.count(start);
-  while (
-    next < list.length &&
-    messages < limit &&
-    !list.isLost(next) &&
-    list.first(next) <= end &&
-    list.position(next) - list.position(next - 1) <= gapBytes &&
-    list.position(next) - list.position(start) < fetchBytes
-  ) {
+  let bytes = 0;
+  for (; next < list.length && messages < limit && bytes < maxBatchBytes; next++) {
+    const distance = list.position(next) - list.position(next - 1);
+    if (
+      list.isLost(next) ||
+      list.first(next) > end ||
+      distance > gapBytes ||
+      list.position(next) - list.position(start) >= fetchBytes
+    ) {
+      break;
+    }
     messages += list.count(next);
-    next++;
+    // How long the record is, if another one of the rooms follows it.
+    bytes += Math.min(distance, smallBytes);
   }
   return next;
-}
-
-/**
- * The payload of a listed record; undefined if the bytes are damaged or those of another record,
- * "cut" if they end before the record does.
- */
-function recordAt(
-  chunk: Buffer,
-  at: number,
-  segment: Segment,
-  list: PostingList,
-  index: number,
-): Buffer | "cut" | undefined {
-  const item = decodeItem(chunk, at, segment.salt);
-  if (item?.kind !== itemKind.messages || item.last !== list.last(index)) {
-    return undefined;
-  }
-  return at + item.length > chunk.length ? "cut" : payloadOf(chunk, at, item);
 }

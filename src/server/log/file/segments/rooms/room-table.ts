@@ -35,10 +35,29 @@ interface Selected {
   count: number;
 }
 
-/** A room that has fewer than one in this many records is found without scanning all of them. */
+/** Records of some rooms. */
+interface RoomRecords {
+  readonly list: PostingList;
+  /** The list is complete up to this sequence; infinity: up to the end of the segment. */
+  readonly through: number;
+}
+
+interface Listed extends RoomRecords {
+  /** They come after this sequence. */
+  readonly after: number;
+  /** How many records the table had. */
+  readonly length: number;
+}
+
+/**
+ * Rooms that have fewer than one in this many records are found without scanning all of them.
+ */
 const rareShare = 32;
 
-/** Maximum number of selections that are cached. */
+/** Maximum number of records in a list. */
+const maxListed = 4096;
+
+/** Maximum number of selections that are cached, and maximum number of cached lists. */
 const maxSelections = 16;
 
 /** Maximum number of names that are sorted without a pause. */
@@ -64,6 +83,8 @@ export class RoomTable {
   #next: number;
   /** By the keys of the selections. */
   readonly #selected = new Map<string, Selected>();
+  /** The latest list of each selection: most readers continue behind what they have read. */
+  readonly #listed = new Map<string, Listed>();
   /** The latest counts: the sequence that they begin after, and how many records were counted. */
   #counted: { sequence: number; counts: Float64Array; known: number }[] = [];
   /** The ids of rooms in the order of their titles, as far as they are sorted. */
@@ -118,33 +139,40 @@ export class RoomTable {
 
   /** Whether every room is selected. */
   isCovered(selection: RoomSelection): boolean {
-    return this.#select(selection).count === this.#rooms.length;
+    const { names, prefixes } = selection;
+    // A lost message counts as one of a room that has no name.
+    const hasFew = prefixes.size === 0 && names.size + 1 < this.#rooms.length;
+    return !hasFew && this.#select(selection).count === this.#rooms.length;
   }
 
-  /** The records of some rooms that have messages after a sequence, limited in number. */
-  list(selection: RoomSelection, after: number, most: number): PostingList {
-    const { flags, count } = this.#select(selection);
+  /** The next records of some rooms that have messages after a sequence. */
+  list(selection: RoomSelection, after: number): RoomRecords {
+    const { key } = selection;
+    const before = this.#listed.get(key);
+    if (before !== undefined && after >= before.after && after < before.through) {
+      if (Number.isFinite(before.through) || before.length === this.#length) {
+        return before;
+      }
+    }
     const list = new PostingList();
-    if (count === 0) {
-      return list;
-    }
-    const rare = this.#rareRoom(selection);
+    const rare = this.#rareRecords(selection, after);
     if (rare !== undefined) {
-      const indexes: number[] = [];
-      for (let i = rare.lastRecord; i >= 0 && this.#lasts[i]! > after; i = this.#previous[i]! - 1) {
-        indexes.push(i);
+      for (let k = 0; k < rare.length && list.length < maxListed; k++) {
+        this.#addTo(list, rare[k]!);
       }
-      for (const i of indexes.reverse().slice(0, most)) {
-        list.add(this.#positions[i]!, this.#lasts[i]!, this.#counts[i]!, false);
-      }
-      return list;
-    }
-    for (let i = this.#indexAfter(after); i < this.#length && list.length < most; i++) {
-      if (flags[this.#roomIds[i]!] === 1) {
-        list.add(this.#positions[i]!, this.#lasts[i]!, this.#counts[i]!, this.#isLost(i));
+    } else {
+      const { flags } = this.#select(selection);
+      for (let i = this.#indexAfter(after); i < this.#length && list.length < maxListed; i++) {
+        if (flags[this.#roomIds[i]!] === 1) {
+          this.#addTo(list, i);
+        }
       }
     }
-    return list;
+    const isWhole = list.length < maxListed;
+    const through = isWhole ? Number.POSITIVE_INFINITY : list.last(maxListed - 1);
+    const found = { list, through, after, length: this.#length };
+    setBounded(this.#listed, key, found);
+    return found;
   }
 
   /**
@@ -152,19 +180,17 @@ export class RoomTable {
    * Returns the sequence before them, or how many are still to be found.
    */
   back(selection: RoomSelection, count: number, after: number, through: number): Back {
-    const { flags, count: selected } = this.#select(selection);
+    const rare = this.#rareRecords(selection, after);
+    const flags = rare === undefined ? this.#select(selection).flags : undefined;
     let back: Back = { left: count };
-    if (selected === 0) {
-      return back;
-    }
-    const rare = this.#rareRoom(selection);
-    let i = rare?.lastRecord ?? Math.min(this.#indexAfter(through - 1), this.#length - 1);
-    for (; i >= 0; i = rare === undefined ? i - 1 : this.#previous[i]! - 1) {
+    let k = rare?.length ?? Math.min(this.#indexAfter(through - 1), this.#length - 1) + 1;
+    while (--k >= 0) {
+      const i = rare?.[k] ?? k;
       const last = this.#lasts[i]!;
       if (last <= after) {
         break;
       }
-      if (flags[this.#roomIds[i]!] === 1 && !this.#isLost(i)) {
+      if ((flags === undefined || flags[this.#roomIds[i]!] === 1) && !this.#isLost(i)) {
         back = overRecord(back.left, last - this.#counts[i]! + 1, last, after, through);
         if ("before" in back) {
           return back;
@@ -247,11 +273,37 @@ export class RoomTable {
   }
 
   /**
-   * The selected room, if there is only one and it has few records; undefined: scan all records.
+   * The indexes of the selected records that have messages after a sequence, in order, if they are
+   * few; undefined: scan all records.
    */
-  #rareRoom({ single }: RoomSelection): TableRoom | undefined {
-    const room = single === undefined || this.#ids.has(lostRoom) ? undefined : this.get(single);
-    return room && room.records * rareShare < this.#length ? room : undefined;
+  #rareRecords({ names, prefixes }: RoomSelection, after: number): number[] | undefined {
+    if (prefixes.size > 0 || this.#ids.has(lostRoom)) {
+      return undefined;
+    }
+    const rooms: TableRoom[] = [];
+    let records = 0;
+    for (const name of names) {
+      const room = this.get(name);
+      if (room !== undefined) {
+        rooms.push(room);
+        records += room.records;
+      }
+    }
+    if (records * rareShare > this.#length) {
+      return undefined;
+    }
+    const indexes: number[] = [];
+    for (const { lastRecord } of rooms) {
+      for (let i = lastRecord; i >= 0 && this.#lasts[i]! > after; i = this.#previous[i]! - 1) {
+        indexes.push(i);
+      }
+    }
+    return rooms.length > 1 ? indexes.sort((a, b) => a - b) : indexes.reverse();
+  }
+
+  #addTo(list: PostingList, index: number): void {
+    const [position, last] = [this.#positions[index]!, this.#lasts[index]!];
+    list.add(position, last, this.#counts[index]!, this.#isLost(index));
   }
 
   #isLost(index: number): boolean {
@@ -318,11 +370,7 @@ export class RoomTable {
       if (before === undefined && selection.prefixes.size === 0) {
         this.#selectNames(found, selection);
       }
-      this.#selected.delete(key);
-      this.#selected.set(key, found);
-      if (this.#selected.size > maxSelections) {
-        this.#selected.delete(this.#selected.keys().next().value!);
-      }
+      setBounded(this.#selected, key, found);
     }
     for (; found.known < this.#rooms.length; found.known++) {
       const { room } = this.#rooms[found.known]!;
@@ -362,5 +410,14 @@ export class RoomTable {
       merged.push(isFirst ? a[i++]! : b[k++]!);
     }
     return merged;
+  }
+}
+
+/** Sets the latest entry of a small cache, and drops the oldest one. */
+function setBounded<T>(cache: Map<string, T>, key: string, value: T): void {
+  cache.delete(key);
+  cache.set(key, value);
+  if (cache.size > maxSelections) {
+    cache.delete(cache.keys().next().value!);
   }
 }
