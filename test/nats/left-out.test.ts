@@ -24,8 +24,10 @@ async function openLeavingOut(missing: number) {
   onTestFinished(() => session.close());
   const options = { stream: "chatter", retention: {}, dedupeMs: 600_000 };
   const stream = await openStream(session, options, 5000);
-  stream.addConsumer = (after, ...rest) =>
-    NatsStream.prototype.addConsumer.call(stream, after + missing, ...rest);
+  stream.addConsumer = (of, ...rest) => {
+    const start = typeof of === "number" ? of + missing : of;
+    return NatsStream.prototype.addConsumer.call(stream, start, ...rest);
+  };
   return { session, stream };
 }
 

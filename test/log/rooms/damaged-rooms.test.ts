@@ -9,7 +9,7 @@ import { postTo, readRooms, select } from "../../support/room-messages.js";
 import { type FoundItem, flip, recordOf, zero } from "../../support/segments.js";
 import { tempDir } from "../../support/temp-dir.js";
 
-const commits = 10;
+const commits = 7;
 
 /** Two messages of room `a` and two of room `b` in each commit; then the folder is damaged. */
 async function damaged(segmentBytes: number, damage: (dir: string) => void): Promise<MessageLog> {
@@ -49,8 +49,8 @@ const expected = (places: readonly number[], after: number) =>
 
 describe.each([
   { where: "in the segment that is being written", bytes: 2 ** 20 },
-  { where: "in a full segment", bytes: 1500, hasIndex: true },
-  { where: "in a full segment without its index of rooms", bytes: 1500, prepare: removeRoomFiles },
+  { where: "in a full segment", bytes: 4700, hasIndex: true },
+  { where: "in a full segment without its index of rooms", bytes: 4700, prepare: removeRoomFiles },
 ])(
   "messages 17 and 18, which are in room a, are damaged $where",
   ({ bytes, hasIndex, prepare }) => {

@@ -171,7 +171,7 @@ class NatsLog implements MessageLog {
     this.#gets = new NatsDirectGets(session, stream);
     this.#roomReads = new NatsRoomReads({ session, stream, gets: this.#gets, malformed, check });
     const { cache } = this.#replica;
-    this.#roomList = new NatsRoomList({ stream, gets: this.#gets, cache, log: this });
+    this.#roomList = new NatsRoomList({ session, stream, gets: this.#gets, cache, log: this });
     const take = (messages: StreamMessage[]) => this.#replica.take(messages);
     this.#tail = new NatsTail(session, stream, this.head, take, () => this.#integrity.whole);
     this.#health = new StreamHealthCheck(session, () => this.#look());

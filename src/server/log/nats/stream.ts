@@ -267,18 +267,22 @@ export class NatsStream {
   }
 
   /**
-   * Creates a consumer that begins after a sequence. One server keeps it in memory, and removes it
-   * after `forgottenMs` without a sign of life. Returns its name.
+   * Creates a consumer: of the messages after a sequence, or of the last message of each subject
+   * that one of some filters matches. One server keeps it in memory, and removes it after
+   * `forgottenMs` without a sign of life. Returns its name.
    */
   async addConsumer(
-    after: number,
+    of: number | { readonly lastOf: readonly string[] },
     forgottenMs: number,
-    more: Partial<ConsumerConfig>,
+    more: Partial<ConsumerConfig> = {},
   ): Promise<string> {
+    const start =
+      typeof of === "number"
+        ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: of + 1 }
+        : { deliver_policy: DeliverPolicy.LastPerSubject, filter_subjects: [...of.lastOf] };
     const config = {
       name: `chatter-${randomBytes(9).toString("base64url")}`,
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: after + 1,
+      ...start,
       ack_policy: AckPolicy.None,
       inactive_threshold: nanos(forgottenMs),
       mem_storage: true,

@@ -11,6 +11,11 @@ import { isDelivery, readDelivery } from "./delivery.js";
 const maxMessages = 4096;
 const maxBytes = 512 * 1024;
 const overheadBytes = 4096;
+/**
+ * Maximum number of last messages in one request. The request has no limit in bytes: nats-server
+ * 2.15.1 never delivers the last message of a subject if it would exceed that.
+ */
+const maxLast = 256;
 
 /**
  * How long a request waits for messages, and after what silence the consumer is considered gone.
@@ -28,7 +33,10 @@ interface Reading {
   reject(error: Error): void;
 }
 
-/** Reads a stream from a sequence on, a batch at a time, with a consumer of its own. */
+/**
+ * Reads a stream from a sequence on, or the last message of each of some subjects, a batch at a
+ * time, with a consumer of its own.
+ */
 export class NatsReader {
   /** Sequence of the last message that was read. */
   after: number;
@@ -37,6 +45,8 @@ export class NatsReader {
   readonly #name: string;
   readonly #inbox = createInbox();
   readonly #subscription: Subscription;
+  /** Whether messages are left out between those that it reads. */
+  readonly #hasGaps: boolean;
   #reading: Reading | undefined;
   #delivered = 0;
   /** A message does not follow the previous one: those between them were removed. */
@@ -44,15 +54,35 @@ export class NatsReader {
 
   /** Creates the consumer. Rejects if JetStream is unavailable, or if the stream is another one. */
   static async open(session: NatsSession, stream: NatsStream, after: number): Promise<NatsReader> {
-    const name = await stream.addConsumer(after, forgottenMs, {});
-    return new NatsReader(session, stream, name, after);
+    const name = await stream.addConsumer(after, forgottenMs);
+    return new NatsReader(session, stream, name, after, false);
   }
 
-  private constructor(session: NatsSession, stream: NatsStream, name: string, after: number) {
+  /**
+   * The same for the last message of each subject that one of the filters matches, in the order of
+   * these messages.
+   */
+  static async openLast(
+    session: NatsSession,
+    stream: NatsStream,
+    filters: readonly string[],
+  ): Promise<NatsReader> {
+    const name = await stream.addConsumer({ lastOf: filters }, forgottenMs);
+    return new NatsReader(session, stream, name, 0, true);
+  }
+
+  private constructor(
+    session: NatsSession,
+    stream: NatsStream,
+    name: string,
+    after: number,
+    hasGaps: boolean,
+  ) {
     this.#session = session;
     this.#stream = stream;
     this.#name = name;
     this.after = after;
+    this.#hasGaps = hasGaps;
     this.#subscription = session.connection.subscribe(this.#inbox, {
       callback: (error, message) => (error ? this.#fail(error) : this.#receive(message)),
     });
@@ -69,14 +99,15 @@ export class NatsReader {
     }
     const { connection } = this.#session;
     const silence = setTimeout(() => this.#fail(new Error("a consumer is silent")), silenceMs);
+    const batch = Math.min(count, this.#hasGaps ? maxLast : maxMessages);
     const read = new Promise<StreamMessage[]>((resolve, reject) => {
-      this.#reading = { count: Math.min(count, maxMessages), messages: [], resolve, reject };
+      this.#reading = { count: batch, messages: [], resolve, reject };
     });
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#stream.name}.${this.#name}`;
+    const bytes = Math.max(maxBytes, (connection.info?.max_payload ?? 0) + overheadBytes);
     const request = {
-      batch: Math.min(count, maxMessages),
-      max_bytes: Math.max(maxBytes, (connection.info?.max_payload ?? 0) + overheadBytes),
-      expires: nanos(expiresMs),
+      ...{ batch, expires: nanos(expiresMs) },
+      ...(!this.#hasGaps && { max_bytes: bytes }),
     };
     try {
       return await this.#session.request(() => {
@@ -116,7 +147,7 @@ export class NatsReader {
       reading.reject(new Error("a consumer has left something out"));
       return;
     }
-    if (delivery.sequence > this.after + 1 && reading.messages.length > 0) {
+    if (!this.#hasGaps && delivery.sequence > this.after + 1 && reading.messages.length > 0) {
       this.#hasSkipped = true;
       reading.resolve(reading.messages);
       return;

@@ -1,7 +1,7 @@
 import { orAborted } from "../../../../async/abort.js";
 import { roomOf, roomTitle } from "../../../../protocol/rooms.js";
 import { lowerBound } from "../../../util/lower-bound.js";
-import type { RoomsQuery } from "../../message-log.js";
+import type { RoomState, RoomsQuery } from "../../message-log.js";
 import { filtersOf, roomOfSubject, subjectOf } from "../room-subjects.js";
 import type { NatsStream } from "../stream.js";
 
@@ -21,14 +21,23 @@ export interface RoomCount {
   readonly count: number;
 }
 
+/** The last message of a room. */
+export type LastMessage = Pick<RoomState, "last" | "lastAt">;
+
 /** The rooms that match a subject, in the order of their titles. */
 export class CountedRooms {
   readonly #rooms: readonly RoomCount[];
-  /** Other counts that the next page of a list needs, by the sequence after which they begin. */
+  /** The filter of the rooms. */
+  readonly filter: string;
+  // What else the next page of a list needs.
+  /** Other counts, by the sequence after which they begin. */
   readonly since = new Map<number, ReadonlyMap<string, number>>();
+  /** The last messages of all these rooms; undefined: they were not requested at once. */
+  lasts: Promise<ReadonlyMap<string, LastMessage>> | undefined;
 
   /** @param rooms in the order of their titles */
-  constructor(rooms: readonly RoomCount[]) {
+  constructor(filter: string, rooms: readonly RoomCount[]) {
+    this.filter = filter;
     this.#rooms = rooms;
   }
 
@@ -56,7 +65,10 @@ export class CountedRooms {
 
 interface Kept {
   readonly counted: Promise<CountedRooms>;
-  readonly timer: NodeJS.Timeout;
+  /** Queries that are using them. */
+  users: number;
+  /** Runs while no query does. */
+  timer: NodeJS.Timeout | undefined;
 }
 
 /** Requests the message counts of rooms: JetStream counts 100,000 subjects in one request. */
@@ -74,32 +86,40 @@ export class RoomCounts {
   }
 
   /**
-   * The rooms of a query, and possibly others. The next page of a list gets the counts of the page
-   * before it. Rejects with the signal's reason, or if JetStream does not answer.
+   * Runs a query with the counts of its rooms, and possibly of others. The next page of a list gets
+   * the counts of the page before it. Rejects with the signal's reason, or if JetStream does not
+   * answer, and as `run` does.
    */
-  find(query: RoomsQuery): Promise<CountedRooms> {
+  async use<T>(query: RoomsQuery, run: (counted: CountedRooms) => Promise<T>): Promise<T> {
     const filter = filterOf(this.#stream.subject, query);
-    const kept = this.#kept.get(filter);
-    if (kept !== undefined && query.after !== "") {
-      kept.timer.refresh();
-      return orAborted(kept.counted, query.signal);
+    const kept = (query.after !== "" && this.#kept.get(filter)) || this.#keep(filter);
+    kept.users++;
+    clearTimeout(kept.timer);
+    try {
+      return await run(await orAborted(kept.counted, query.signal));
+    } finally {
+      kept.users--;
+      if (kept.users === 0 && this.#kept.get(filter) === kept) {
+        kept.timer = setTimeout(() => this.#drop(filter), keptMs).unref();
+      }
     }
+  }
+
+  #keep(filter: string): Kept {
     this.#drop(filter);
-    const counted = this.#countInTurn(filter);
-    counted.catch(() => {
-      if (this.#kept.get(filter)?.counted === counted) {
+    const kept: Kept = { counted: this.#countInTurn(filter), users: 0, timer: undefined };
+    kept.counted.catch(() => {
+      if (this.#kept.get(filter) === kept) {
         this.#drop(filter);
       }
     });
-    const timer = setTimeout(() => this.#drop(filter), keptMs);
-    timer.unref();
-    this.#kept.set(filter, { counted, timer });
+    this.#kept.set(filter, kept);
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size > maxKept) {
         this.#drop(oldest);
       }
     }
-    return orAborted(counted, query.signal);
+    return kept;
   }
 
   close(): void {
@@ -140,7 +160,7 @@ export class RoomCounts {
     }
     // By UTF-16 code units; in ASCII, these are the bytes.
     rooms.sort((one, other) => (one.title < other.title ? -1 : 1));
-    return new CountedRooms(rooms);
+    return new CountedRooms(filter, rooms);
   }
 }
 

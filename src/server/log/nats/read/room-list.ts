@@ -1,14 +1,18 @@
+import { orAborted } from "../../../../async/abort.js";
 import { roomOf } from "../../../../protocol/rooms.js";
 import { selectRooms, sliceBatch } from "../../../encoding/batch.js";
 import { messageTime, type StreamMessage } from "../../../encoding/stream-payload.js";
+import { RoomSelection } from "../../../rooms/room-selection.js";
 import { selectTitles } from "../../core/room-titles.js";
 import type { TailCache } from "../../core/tail-cache.js";
 import type { MessageLog, RoomState, RoomsQuery } from "../../message-log.js";
 import { decodeStored } from "../../transfer/copied-message.js";
-import { roomOfSubject } from "../room-subjects.js";
+import { filtersOf, roomOfSubject } from "../room-subjects.js";
+import type { NatsSession } from "../session.js";
 import type { NatsStream } from "../stream.js";
 import type { NatsDirectGets } from "./direct-gets.js";
-import { type CountedRooms, RoomCounts } from "./room-counts.js";
+import { NatsReader } from "./reader.js";
+import { type CountedRooms, type LastMessage, RoomCounts } from "./room-counts.js";
 import { countAfter } from "./room-search.js";
 
 /** Up to this many rooms are requested one by one, from the leader; more at once, from any node. */
@@ -20,6 +24,12 @@ const maxSingle = 8;
 const maxSubjects = 1000;
 const maxSubjectBytes = 48 * 1024;
 
+/**
+ * If a page of a list after the first one has more rooms than this, the last messages of all rooms
+ * of the list are requested at once: a list of all rooms has a hundred pages.
+ */
+const maxPaged = 256;
+
 /** Maximum size of the messages of one request. */
 const maxBytes = 1024 * 1024;
 
@@ -28,10 +38,8 @@ const maxBytes = 1024 * 1024;
  */
 const maxCounted = 1000;
 
-/** The last message of a room. */
-type LastMessage = Pick<RoomState, "last" | "lastAt">;
-
 export interface RoomListOptions {
+  readonly session: NatsSession;
   readonly stream: NatsStream;
   readonly gets: NatsDirectGets;
   /** The messages that this server has in memory. */
@@ -54,13 +62,16 @@ export class NatsRoomList {
     if (!this.#options.stream.hasRooms) {
       return this.#listMain(query);
     }
-    const counted = await this.#counts.find(query);
+    return this.#counts.use(query, (counted) => this.#listCounted(query, counted));
+  }
+
+  async #listCounted(query: RoomsQuery, counted: CountedRooms): Promise<RoomState[]> {
     const states: RoomState[] = [];
     for (let after = query.after; states.length < query.limit; ) {
       const limit = query.limit - states.length;
       const found = counted.after(after, { ...query, limit });
       const rooms = found.map(({ title }) => roomOf(title));
-      const lasts = await this.#lastOf(rooms, query.signal);
+      const lasts = await this.#lastOf(rooms, counted, query);
       for (const { title, count } of found) {
         const room = roomOf(title);
         const last = lasts.get(room);
@@ -95,10 +106,11 @@ export class NatsRoomList {
     return [{ room: "", count: head - first + 1, ...lastIn(newest), countSince }];
   }
 
-  /** The last messages of rooms; rooms without messages are left out. */
+  /** The last messages of rooms of a list; rooms without messages are left out. */
   async #lastOf(
     rooms: readonly string[],
-    signal: AbortSignal | undefined,
+    counted: CountedRooms,
+    { after, signal }: RoomsQuery,
   ): Promise<Map<string, LastMessage>> {
     const { stream, cache } = this.#options;
     const lasts = new Map<string, LastMessage>();
@@ -120,7 +132,15 @@ export class NatsRoomList {
         lasts.set(room, { last: newest.last, lastAt: message!.sentAt });
       }
     }
-    if (rest.length > maxSingle) {
+    if (rest.length > maxPaged && after !== "") {
+      const all = await orAborted(this.#lastOfAll(counted), signal);
+      for (const room of rooms) {
+        const last = lasts.get(room) ?? all.get(room);
+        if (last !== undefined) {
+          lasts.set(room, last);
+        }
+      }
+    } else if (rest.length > maxSingle) {
       await Promise.all(chunksOf(rest).map(async (some) => add(await this.#getLast(some, signal))));
     }
     // A node that lags may lack a room: the leader decides whether it exists.
@@ -133,6 +153,42 @@ export class NatsRoomList {
       add(await Promise.all(some.map((subject) => stream.last(subject))));
     }
     return lasts;
+  }
+
+  /** The last messages of all rooms of a list. The pages of a list share them. */
+  #lastOfAll(counted: CountedRooms): Promise<ReadonlyMap<string, LastMessage>> {
+    if (counted.lasts === undefined) {
+      const lasts = this.#readLasts(counted);
+      counted.lasts = lasts;
+      lasts.catch(() => {
+        counted.lasts = undefined;
+      });
+    }
+    return counted.lasts;
+  }
+
+  async #readLasts({ filter, size }: CountedRooms): Promise<Map<string, LastMessage>> {
+    const { session, stream } = this.#options;
+    const filters = filter === ">" ? filtersOf(stream.subject, RoomSelection.all) : [filter];
+    const lasts = new Map<string, LastMessage>();
+    const reader = await NatsReader.openLast(session, stream, filters);
+    try {
+      while (lasts.size < size) {
+        const messages = await reader.read(size - lasts.size);
+        if (messages.length === 0) {
+          break; // Retention has removed rooms since they were counted.
+        }
+        for (const message of messages) {
+          const room = roomOfSubject(stream.subject, message.subject);
+          if (room !== undefined) {
+            lasts.set(room, lastIn(message));
+          }
+        }
+      }
+      return lasts;
+    } finally {
+      await reader.close();
+    }
   }
 
   async #getLast(
