@@ -28,7 +28,7 @@ import type {
   StoredId,
 } from "../message-log.js";
 import type { LogObserver } from "../observer.js";
-import { diskReads } from "./disk-reads.js";
+import { diskReads } from "./disk-queues.js";
 import { type FileLogOptions, segmentBytesOf } from "./file-log-options.js";
 import type { FileStore } from "./file-store.js";
 import { FolderWatch } from "./folder-watch.js";
@@ -178,7 +178,7 @@ class FileLog implements MessageLog {
 
   async rooms(query: RoomsQuery): Promise<readonly RoomState[]> {
     query.signal?.throwIfAborted();
-    return this.#withStore((store) => store.rooms(query, this.#first), query.signal);
+    return this.#withStore((store) => store.rooms(query, () => this.#first), query.signal);
   }
 
   async idsBetween(after: number, through: number): Promise<readonly StoredId[]> {

@@ -255,8 +255,8 @@ export class FileStore {
   }
 
   /** See {@link RoomList.list}. */
-  rooms(query: RoomsQuery, first: number): Promise<RoomState[]> {
-    return this.#roomList.list(query, first, this.standing);
+  rooms(query: RoomsQuery, first: () => number): Promise<RoomState[]> {
+    return this.#roomList.list(query, first, () => this.standing);
   }
 
   /** See {@link BatchReader.records}. */
@@ -318,11 +318,12 @@ export class FileStore {
     while (all.length > 1 && all[1]!.first <= first) {
       const oldest = all[0]!;
       await this.#ids.keep(oldest, idsFrom);
-      await unlink(oldest.path);
-      await syncDirectory(this.#options.dir);
+      // Before the file goes: a query that misses the file then finds the segment gone, too.
       this.#segments.dropOldest();
       this.#rooms.forget(oldest);
       this.#hasOlderFiles = true;
+      await unlink(oldest.path);
+      await syncDirectory(this.#options.dir);
     }
     const [oldest] = all;
     if (this.#hasOlderFiles && oldest !== undefined && oldest.first <= first) {

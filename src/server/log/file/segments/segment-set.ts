@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { lowerBound } from "../../../util/lower-bound.js";
 import { replaceFile } from "../disk-file.js";
-import { diskReads } from "../disk-reads.js";
+import { indexWrites } from "../disk-queues.js";
 import { itemKind } from "./item.js";
 import { ItemReader, type ItemReaderOptions } from "./item-reader.js";
 import type { Segment } from "./segment.js";
@@ -121,7 +121,7 @@ export class SegmentSet {
     const { index } = segment;
     if (index !== undefined) {
       const bytes = index.encode(segment);
-      const writing = diskReads
+      const writing = indexWrites
         .run(() => replaceFile(segment.indexPath, bytes))
         .catch(() => {}) // It is derived data: without it, the whole segment is read once.
         .finally(() => {

@@ -1,7 +1,7 @@
 import { roomTitle } from "../../../../../protocol/rooms.js";
 import { crc32c } from "../../../../encoding/crc32c.js";
 import { Draft } from "../../disk-file.js";
-import { diskReads } from "../../disk-reads.js";
+import { indexWrites } from "../../disk-queues.js";
 import type { Segment } from "../segment.js";
 import { Pace } from "./pace.js";
 import {
@@ -39,7 +39,7 @@ export async function writeRoomFile(
   table: RoomTable,
   base: RoomBase,
 ): Promise<void> {
-  const draft = await diskReads.run(() => Draft.create(segment.roomsPath));
+  const draft = await indexWrites.run(() => Draft.create(segment.roomsPath));
   try {
     const pages = new PageWriter(draft);
     const order = await table.order();
@@ -80,12 +80,12 @@ export async function writeRoomFile(
       fencesPages,
       ownEntries: table.rooms.length,
     });
-    await diskReads.run(() => draft.write(header, 0));
+    await indexWrites.run(() => draft.write(header, 0));
   } catch (error) {
     await draft.abandon();
     throw error;
   }
-  await diskReads.run(() => draft.finish());
+  await indexWrites.run(() => draft.finish());
 }
 
 /** Collects pages and writes them after the first page, which is left free. */
@@ -132,7 +132,7 @@ class PageWriter {
 
   async flush(): Promise<void> {
     const bytes = Buffer.concat(this.#waiting);
-    await diskReads.run(() => this.#draft.write(bytes, this.#written * pageLength));
+    await indexWrites.run(() => this.#draft.write(bytes, this.#written * pageLength));
     this.#written += this.#waiting.length;
     this.#waiting = [];
   }

@@ -91,13 +91,20 @@ export class RoomIndex {
     return this.#files.get(segment) ?? noRooms;
   }
 
-  /** Runs a query. If it finds a damaged file, writes that file again and repeats the query. */
+  /**
+   * Runs a query. If it finds a damaged file, writes that file again and repeats the query; if it
+   * fails and retention has removed a segment meanwhile, repeats it.
+   */
   async query<T>(run: () => Promise<T>): Promise<T> {
-    for (let left = this.#segments.all.length; ; left--) {
+    for (let left = this.#segments.all.length; ; ) {
+      const [oldest] = this.#segments.all;
       try {
         return await run();
       } catch (error) {
-        if (!(error instanceof DamagedRoomFile) || left < 0) {
+        if (this.#segments.all[0] !== oldest) {
+          continue;
+        }
+        if (!(error instanceof DamagedRoomFile) || left-- < 0) {
           throw error;
         }
         await this.#inTurn(() => this.#makeAnew(error.file));

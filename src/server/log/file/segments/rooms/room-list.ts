@@ -61,10 +61,11 @@ export class RoomList {
   /**
    * See `MessageLog.rooms`.
    *
-   * @param first messages from this sequence on are counted
+   * @param first messages from this sequence on are counted; asked again where retention has removed
+   *   a segment meanwhile
    */
-  list(query: RoomsQuery, first: number, end: LogEnd): Promise<RoomState[]> {
-    return this.#index.query(() => this.#list(query, first, end));
+  list(query: RoomsQuery, first: () => number, end: () => LogEnd): Promise<RoomState[]> {
+    return this.#index.query(() => this.#list(query, first(), end()));
   }
 
   async #list(query: RoomsQuery, first: number, end: LogEnd): Promise<RoomState[]> {

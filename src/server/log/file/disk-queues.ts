@@ -9,8 +9,11 @@ import { Semaphore } from "../../../async/semaphore.js";
 
 const threads = Number(process.env.UV_THREADPOOL_SIZE) || 4;
 
-/**
- * The queue for reads on behalf of readers, and for writes that nobody waits for, of all logs of
- * the process.
- */
+/** The queue for reads on behalf of readers, of all logs of the process. */
 export const diskReads = new Semaphore(Math.max(1, threads - 2));
+
+/**
+ * The queue for writes of what can be made again, such as indexes. It is not that of the readers:
+ * a reader in that queue may wait for such a file.
+ */
+export const indexWrites = new Semaphore(1);
