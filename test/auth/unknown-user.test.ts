@@ -1,5 +1,6 @@
-import { scrypt } from "node:crypto";
-import { afterEach, expect, test, vi } from "vitest";
+import crypto from "node:crypto";
+import { syncBuiltinESMExports } from "node:module";
+import { afterAll, expect, test, vi } from "vitest";
 import { createAuth } from "../../src/server/auth/create-auth.js";
 import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens } from "../../src/server/auth/tokens.js";
@@ -9,25 +10,26 @@ import { refusalText } from "./connect-errors.js";
 import { secret } from "./forged-token.js";
 
 // The work that is done is compared, not its duration.
-vi.mock("node:crypto", async (original) => {
-  const crypto = await original<typeof import("node:crypto")>();
-  return { ...crypto, scrypt: vi.fn(crypto.scrypt) };
-});
+const scrypt = vi.spyOn(crypto, "scrypt");
+syncBuiltinESMExports();
 
 const tokens = createTokens({ key: await parseSigningKey(secret, "test") });
 
-afterEach(() => {
-  vi.mocked(scrypt).mockClear();
+afterAll(() => {
+  scrypt.mockRestore();
+  syncBuiltinESMExports();
 });
 
 /** What a refused login says, and the parameters of each scrypt that it ran. */
 async function refusedLogin(users: Users, name: string, password: string) {
-  vi.mocked(scrypt).mockClear();
+  scrypt.mockClear();
   const auth = createAuth({ users, tokens });
   const text = await refusalText(() => auth.login(name, password, new AbortController().signal));
-  const work = vi
-    .mocked(scrypt)
-    .mock.calls.map(([, salt, length, options]) => [(salt as Buffer).length, length, options]);
+  const work = scrypt.mock.calls.map(([, salt, length, options]) => [
+    (salt as Buffer).length,
+    length,
+    options,
+  ]);
   return { text, work };
 }
 

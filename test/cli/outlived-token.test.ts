@@ -123,7 +123,7 @@ describeOnTerminal("on a terminal", () => {
     await post(log, "meanwhile");
     chat.type("cks\r");
     await row("> half of a line");
-    expect(chat.screen()).toContain("goa: meanwhile");
+    await expect.poll(() => chat.screen()).toContain("goa: meanwhile");
     // The cursor is where it was, and no arrow key brings the password back.
     chat.type("blue \r");
     await row(">");

@@ -3,8 +3,10 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { transformSync } from "esbuild";
 import { expect, test } from "vitest";
 import { startChatter } from "../support/chatter-server.js";
+import { compiledModule } from "../support/compiled.js";
 import { fill, numbered } from "../support/fill.js";
 import { tempDir } from "../support/temp-dir.js";
 
@@ -35,19 +37,18 @@ test.each(exported)("the example of %s runs", async (name, file, output) => {
   await fill(server.log, numbered(1));
   const example = exampleOf(name, file);
   expect(example).toContain(`${name}(`);
-  const source = (path: string) => JSON.stringify(import.meta.resolve(`../../src/${path}`));
-  const script = join(tempDir(), "example.mts");
-  writeFileSync(
-    script,
+  const module = (path: string) => JSON.stringify(compiledModule(path));
+  const script = join(tempDir(), "example.mjs");
+  const { code } = transformSync(
     [
       `import http from "node:http";`,
       `import http2 from "node:http2";`,
       `import { createClient, createConnectRouter } from "${import.meta.resolve("@connectrpc/connect")}";`,
       `import { WebSocket as webSocket } from "${import.meta.resolve("ws")}";`,
-      `import { ChatterService } from ${source("gen/chatter_pb.ts")};`,
-      `import { Health } from ${source("gen/health/v1/health_pb.ts")};`,
-      `import { createChatterClient, createWebSocketTransport } from ${source("client/node.ts")};`,
-      `import * as all from ${source("server/index.ts")};`,
+      `import { ChatterService } from ${module("gen/chatter_pb")};`,
+      `import { Health } from ${module("gen/health/v1/health_pb")};`,
+      `import { createChatterClient, createWebSocketTransport } from ${module("client/node")};`,
+      `import * as all from ${module("server/index")};`,
       "const { createAuth, createChatter, createMemoryLog, createMetrics, createTokens } = all;",
       "const { createUsers, createWebSocketBridge, listen, newUser, openFileLog } = all;",
       "const { parseSigningKey } = all;",
@@ -58,9 +59,10 @@ test.each(exported)("the example of %s runs", async (name, file, output) => {
         .replaceAll(/\b8080\b/g, "0")
         .replaceAll('"./data"', JSON.stringify(tempDir())),
     ].join("\n"),
+    { loader: "ts" },
   );
-  const args = ["--import", import.meta.resolve("tsx"), script];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  writeFileSync(script, code);
+  const child = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "pipe"] });
   const [printed, errors] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

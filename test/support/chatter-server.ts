@@ -1,4 +1,3 @@
-import { afterEach } from "vitest";
 import { createAuth } from "../../src/server/auth/create-auth.js";
 import { parseSigningKey } from "../../src/server/auth/keys/signing-key.js";
 import { createTokens, type Tokens } from "../../src/server/auth/tokens.js";
@@ -8,6 +7,7 @@ import type { ChatterOptions } from "../../src/server/chatter-options.js";
 import { type ChatterServer, type ListenOptions, listen } from "../../src/server/http/server.js";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import type { MessageLog } from "../../src/server/log/message-log.js";
+import { afterEachTest } from "./clean-up.js";
 
 /** A real server on a real port, inside the test's process. */
 export interface TestServer {
@@ -25,7 +25,7 @@ export interface TestServer {
 
 const running: TestServer[] = [];
 
-afterEach(async () => {
+afterEachTest(async () => {
   for (const { server, log } of running.splice(0)) {
     await server.close(0);
     await log.close();
@@ -37,7 +37,7 @@ export async function startChatter(
   options: Partial<ChatterOptions> = {},
   listenOptions: ListenOptions = {},
 ): Promise<TestServer> {
-  const log = options.log ?? createMemoryLog();
+  const log = options.log ?? createMemoryLog({ dedupe: { maxIds: 10_000 } });
   const tokens = createTokens({ key: await parseSigningKey("k".repeat(32), "test") });
   const auth = options.auth ?? createAuth({ users: demoUsers(), tokens });
   const chatter = createChatter({ ...options, log, auth });

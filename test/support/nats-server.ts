@@ -4,8 +4,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, expect, onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { isNatsRecent } from "../../src/server/log/nats/version.js";
+import { afterEachFile } from "./clean-up.js";
 import { requireAll } from "./log-messages.js";
 import { tempDir } from "./temp-dir.js";
 
@@ -236,7 +237,7 @@ export async function isOpen(port: number, host = "127.0.0.1"): Promise<boolean>
 }
 
 const ofTheFile: (() => Promise<void>)[] = [];
-afterAll(async () => {
+afterEachFile(async () => {
   await Promise.all(ofTheFile.splice(0).map((end) => end()));
 });
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { afterEach } from "vitest";
+import { afterEachTest } from "./clean-up.js";
 import { compiled } from "./compiled.js";
 
 /** `chatter serve` as a process of its own. */
@@ -16,7 +16,7 @@ export interface ServeProcess {
 const program = compiled("src/program/main");
 const running = new Set<ChildProcess>();
 
-afterEach(async () => {
+afterEachTest(async () => {
   for (const child of running) {
     child.kill("SIGKILL");
     if (child.exitCode === null && child.signalCode === null) {

@@ -2,14 +2,14 @@ import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, onTestFinished } from "vitest";
+import { onTestFinished } from "vitest";
+import { afterEachFile } from "./clean-up.js";
 
 /** Folders that were asked for outside a test. */
 const ofTheFile: string[] = [];
 
-// Registered when the file is loaded: vitest accepts no afterAll inside a hook, and runs the first
-// registered last, so that everything in the folders is closed by then.
-afterAll(async () => {
+// vitest accepts no afterAll inside a hook.
+afterEachFile(async () => {
   await Promise.all(ofTheFile.splice(0).map(remove));
 });
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { afterEach } from "vitest";
+import { afterEachTest } from "./clean-up.js";
 import { until } from "./websocket-service.js";
 
 export interface RawOptions {
@@ -13,7 +13,7 @@ export interface RawOptions {
 
 const open = new Set<Socket>();
 
-afterEach(() => {
+afterEachTest(() => {
   for (const socket of open) {
     socket.destroy();
   }

@@ -7,7 +7,6 @@ import {
   type Interceptor,
   type ServiceImpl,
 } from "@connectrpc/connect";
-import { afterEach } from "vitest";
 import { WebSocket } from "ws";
 import {
   createWebSocketTransport,
@@ -19,6 +18,7 @@ import {
   type WebSocketBridge,
   type WebSocketBridgeOptions,
 } from "../../src/server/websocket/bridge.js";
+import { afterEachTest } from "./clean-up.js";
 
 /** Methods of a test's own behind a bridge, on a plain node server. */
 export interface TunnelServer {
@@ -40,7 +40,7 @@ export interface TunnelServerOptions extends WebSocketBridgeOptions {
 
 const running: TunnelServer[] = [];
 
-afterEach(async () => {
+afterEachTest(async () => {
   const faults: unknown[] = [];
   for (const started of running.splice(0)) {
     await started.bridge.close({ deadlineMs: 1_000 });

@@ -194,5 +194,8 @@ const nothing = new Uint8Array(0);
 
 const emptyMessage = encodeEnvelope(0, nothing);
 
-/** In place of the end of a call that nobody takes. */
-const noResponse = Promise.resolve<UniversalServerResponse>({ status: 200 });
+/** In place of the end of a call that nobody takes: a stream's response, with nothing in it. */
+const noResponse = Promise.resolve<UniversalServerResponse>({
+  status: 200,
+  body: { async *[Symbol.asyncIterator]() {} },
+});
