@@ -61,7 +61,7 @@ export class RoomList {
   /**
    * See `MessageLog.rooms`.
    *
-   * @param first messages from this sequence on are counted; asked again where retention has removed
+   * @param first messages from this sequence on are counted; asked again if retention has removed
    *   a segment meanwhile
    */
   list(query: RoomsQuery, first: () => number, end: () => LogEnd): Promise<RoomState[]> {
