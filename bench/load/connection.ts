@@ -27,8 +27,11 @@ export interface Channel {
 
 /** One connection to a server. A fault of it rejects its open channels' promises. */
 export interface Connection {
-  /** @param rooms the rooms that a subscription selects; only for gRPC. Default: `main` */
-  open(method: Method, receive: Receive, rooms?: readonly string[]): Channel;
+  /**
+   * @param rooms the rooms that a subscription selects; only for gRPC. Default: `main`
+   * @param after the cursor after which a subscription begins; only for gRPC. Default: now
+   */
+  open(method: Method, receive: Receive, rooms?: readonly string[], after?: string): Channel;
   close(): void;
 }
 

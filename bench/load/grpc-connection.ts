@@ -18,12 +18,12 @@ import { textCount, textLength, texts } from "./texts.js";
 
 /** An empty message in its envelope: HistoryRequest, SubscribeRequest, HealthCheckRequest. */
 const emptyMessage = Buffer.alloc(5);
-/** A SubscribeRequest of these rooms in its envelope. */
-function subscribeRequest(rooms: readonly string[]): Buffer {
-  const fields = rooms.map((room) =>
-    Buffer.concat([Buffer.of(0x1a, room.length), Buffer.from(room)]),
-  );
-  const message = Buffer.concat(fields);
+/** A SubscribeRequest of these rooms, after a cursor, in its envelope. */
+function subscribeRequest(rooms: readonly string[], after: string): Buffer {
+  const field = (tag: number, text: string) =>
+    Buffer.concat([Buffer.of(tag, text.length), Buffer.from(text)]);
+  const cursor = after === "" ? [] : [field(0x0a, after)];
+  const message = Buffer.concat([...cursor, ...rooms.map((room) => field(0x1a, room))]);
   const envelope = Buffer.alloc(5);
   envelope.writeUInt32BE(message.length, 1);
   return Buffer.concat([envelope, message]);
@@ -93,13 +93,13 @@ export async function openGrpcConnection(address: Address): Promise<GrpcConnecti
   }
 
   return {
-    open(method, receive, rooms = []) {
+    open(method, receive, rooms = [], after = "") {
       const name = method.charAt(0).toUpperCase() + method.slice(1);
       const block = blockOf(`/chatter.v1.ChatterService/${name}`, address.token);
       const call = new GrpcCall(receive);
       call.stream = connection.request(block, call);
       if (method === "history" || method === "subscribe") {
-        call.stream.end(rooms.length > 0 ? subscribeRequest(rooms) : emptyMessage);
+        call.stream.end(rooms.length > 0 ? subscribeRequest(rooms, after) : emptyMessage);
       }
       return call;
     },

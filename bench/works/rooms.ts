@@ -1,6 +1,7 @@
 import type { Channel, Connection } from "../load/connection.js";
 import type { Server } from "../servers.js";
 import { measure, perMessage, type Work } from "../work.js";
+import { fillLog } from "./replay.js";
 
 /** Number of connections that are opened at the same time. */
 const openAtOnce = 50;
@@ -19,6 +20,11 @@ interface RoomFanOut {
 
 const one = { rooms: 1, sleepers: 0 };
 
+/** Number of messages that a subscriber has missed. */
+const missed = 10_000;
+/** A resumption is repeated until it took this long, in seconds. */
+const leastSeconds = 0.5;
+
 /** What rooms cost: each message to the subscribers of its room, in turns over the rooms. */
 export const roomWorks: readonly Work[] = [
   fanOut("rooms-1x1000", { ...one, subscribers: 1000, streams: 10, outstanding: 8 }),
@@ -31,7 +37,74 @@ export const roomWorks: readonly Work[] = [
     ...{ ...one, subscribers: 10, streams: 100, outstanding: 1 },
     rooms: 1000,
   }),
+  resume("rooms-resume-1", ["main"]),
+  resume(
+    "rooms-resume-1000",
+    Array.from({ length: 1000 }, (_, i) => roomName(i)),
+  ),
 ];
+
+/**
+ * A subscriber resumes after a cursor: as many messages were posted to `main` as to 1,000 rooms in
+ * turn. The server is started again before, so that none of them is in its memory.
+ */
+function resume(name: string, rooms: readonly string[]): Work {
+  return {
+    name,
+    unit: "CPU µs a message",
+    servers: ["chatter-durable"],
+    async prepare(server) {
+      const cursor = await cursorOf(server);
+      await fillLog(server, missed);
+      const fan = await Fan.open(server, {
+        ...{ rooms: 1000, subscribers: 1, sleepers: 0, streams: 100, outstanding: 8 },
+      });
+      await fan.run(missed);
+      fan.close();
+      await server.restart();
+      return {
+        async round() {
+          let messages = 0;
+          const found = await measure(server, async () => {
+            const until = performance.now() + leastSeconds * 1000;
+            do {
+              await resumeOnce(server, rooms, cursor);
+              messages += missed;
+            } while (performance.now() < until);
+          });
+          return perMessage(messages, found);
+        },
+        end() {},
+      };
+    },
+  };
+}
+
+/** Subscribes after a cursor, and leaves when all missed messages have come. */
+async function resumeOnce(server: Server, rooms: readonly string[], cursor: string): Promise<void> {
+  const connection = await server.connect("grpc");
+  try {
+    await new Promise<void>((resolve, reject) => {
+      let left = missed;
+      const received = () => --left === 0 && resolve();
+      connection
+        .open("subscribe", received, rooms, cursor)
+        .whole.then(() => reject(new Error("a subscription has ended")), reject);
+    });
+  } finally {
+    connection.close();
+  }
+}
+
+/** A cursor at the head of the log. */
+async function cursorOf({ port, token }: Server): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/chatter.v1.ChatterService/Read`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+    body: JSON.stringify({ last: 1 }),
+  });
+  return ((await response.json()) as { cursor: string }).cursor;
+}
 
 function fanOut(name: string, options: RoomFanOut): Work {
   return {

@@ -18,8 +18,8 @@ import {
 import { OtherService } from "../support/ignoring-service.js";
 import { openRawConnection } from "../support/raw-connection.js";
 import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js";
-import { until } from "../support/streams.js";
-import { clientOf } from "../support/wires.js";
+import { errorOf, until } from "../support/streams.js";
+import { clientOf, mainWires } from "../support/wires.js";
 
 const KiB = 1024;
 
@@ -216,3 +216,38 @@ test("POST /login keeps nothing of its body", async () => {
   expect((await answerOf(stream)).headers[":status"]).toBe(200);
   expect(await unread(metrics)).toBe(0);
 });
+
+test.each(mainWires)(
+  "long lists of rooms are counted while their readers stay: $name",
+  async (wire) => {
+    const { server, metrics } = await start();
+    const client = clientOf(server, wire);
+    const leaving = new AbortController();
+    const follow = async (prefix: string, count: number) => {
+      const rooms = Array.from({ length: count }, (_, i) => `${prefix}/${i}`.padEnd(100, "x"));
+      const events = client.subscribe({ rooms }, { signal: leaving.signal });
+      const ended = errorOf(events);
+      const before = await unread(metrics);
+      const counted = until(async () => (await unread(metrics)) > before, "it is counted");
+      return { ended, accepted: Promise.race([counted, ended]) };
+    };
+    const followed = [];
+    for (let i = 0; i < 3; i++) {
+      followed.push(await follow(`${i}`, 1000));
+      expect(await followed.at(-1)!.accepted).toBeUndefined();
+    }
+    expect(await unread(metrics)).toBeGreaterThan(userShare / 2);
+    expect((await (await follow("more", 1000)).ended).code).toBe(Code.ResourceExhausted);
+    expect(await refused(metrics)).toBe(1);
+    const few = client.subscribe({ rooms: ["a", "b", "c"] }, { signal: leaving.signal });
+    const first = few[Symbol.asyncIterator]().next();
+    await othersAreServed(server);
+    await clientOf(server).post({ message: "for the few", room: "a" });
+    expect((await first).value).toMatchObject({ message: "for the few" });
+    leaving.abort();
+    for (const { ended } of followed) {
+      expect((await ended).code).toBe(Code.Canceled);
+    }
+    await until(async () => (await unread(metrics)) === 0, "nothing is counted any more");
+  },
+);

@@ -36,8 +36,8 @@ export const addressStreams = defineError(
 );
 
 /**
- * The server holds too much of what this user or address has sent, or of the answers of `Read`
- * that its clients do not take, see `--max-unread-bytes`.
+ * The server holds too much of what this user or address has sent, of the answers of `Read` that
+ * its clients do not take, or of lists of rooms that its clients follow, see `--max-unread-bytes`.
  *
  * Remedy: Send smaller messages, or use fewer calls at a time, and try again.
  */

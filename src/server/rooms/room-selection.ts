@@ -1,5 +1,8 @@
 import { roomOf, roomTitle } from "../../protocol/rooms.js";
 
+/** What a name or prefix costs besides its characters, in bytes. */
+const nameCost = 200;
+
 /**
  * A set of rooms: names, and prefixes that each stand for every room below a name. Rooms are
  * named as they are stored: the empty name is `main`.
@@ -43,6 +46,11 @@ export class RoomSelection {
       rooms.filter((room) => !room.endsWith("*")).map(roomOf),
       rooms.filter((room) => room.endsWith("*")).map((pattern) => pattern.slice(0, -1)),
     );
+  }
+
+  /** Approximate size in memory, with what it costs to follow its rooms, in bytes. */
+  get bytes(): number {
+    return 2 * this.key.length + nameCost * (this.names.size + this.prefixes.size);
   }
 
   /** Whether no room can be selected. */

@@ -21,7 +21,7 @@ export function createHistory(
     const encode = viewOf(request.view);
     const caller = callerOf(context);
     const read = turnsOf(reads, log, caller.subject);
-    const rooms = selectedRooms(request.rooms, caller);
+    const rooms = selectedRooms(request.rooms, context);
     const range = await storedRange(log, request, rooms, context.signal);
     yield* respondCounted(context, HistoryResponseSchema, envelopes());
 

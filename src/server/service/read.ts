@@ -38,7 +38,7 @@ export function createRead(
     checkNumbers(limit, request.waitSeconds);
     const encode = viewOf(request.view);
     const caller = callerOf(context);
-    const rooms = selectedRooms(request.rooms, caller);
+    const rooms = selectedRooms(request.rooms, context);
     const wanted = { ...request, limit: BigInt(limit) };
     const range = await storedRange(log, wanted, rooms, context.signal);
     const batches: Batch[] = [];

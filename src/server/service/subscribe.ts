@@ -39,7 +39,7 @@ export function createSubscribe(
     if (request.bookmarkSeconds > maxBookmarkSeconds) {
       throw invalidBookmarkSeconds({ seconds: request.bookmarkSeconds, most: maxBookmarkSeconds });
     }
-    const rooms = selectedRooms(request.rooms, callerOf(context));
+    const rooms = selectedRooms(request.rooms, context);
     const start = request.after === "" ? log.head : await resolveCursor(log, request.after);
     context.responseHeader.set(cursorHeader, formatCursor(log.identity, start));
     const call = context.values.get(callKey);

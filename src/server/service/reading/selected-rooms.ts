@@ -1,3 +1,4 @@
+import type { HandlerContext } from "@connectrpc/connect";
 import {
   isRoomName,
   isRoomPattern,
@@ -10,7 +11,27 @@ import {
 import type { Identity } from "../../auth/auth.js";
 import { missingScope, roomRights } from "../../auth/scopes.js";
 import { RoomSelection } from "../../rooms/room-selection.js";
+import { callerOf, unreadKey } from "../call/context.js";
 import { invalidPattern, invalidRoom, manyRooms } from "../errors.js";
+
+/** A selection up to this size costs no more than the rest of its call. */
+const freeBytes = 4096;
+
+/**
+ * The rooms that a request selects, counted among what its user may hold until the call is over.
+ *
+ * Throws as `selectRooms` does, and `resource_exhausted` if the user holds too much.
+ */
+export function selectedRooms(rooms: readonly string[], context: HandlerContext): RoomSelection {
+  const selection = selectRooms(rooms, callerOf(context));
+  if (selection.bytes > freeBytes) {
+    const tooMuch = context.values.get(unreadKey).add(selection.bytes);
+    if (tooMuch) {
+      throw tooMuch;
+    }
+  }
+  return selection;
+}
 
 /**
  * The rooms that a request selects. The token must cover each name; a pattern selects those of its
@@ -19,10 +40,7 @@ import { invalidPattern, invalidRoom, manyRooms } from "../errors.js";
  * Throws `invalid_argument` if a name or pattern is not valid or there are too many of them,
  * `permission_denied` if the token does not cover a name, or no room of a pattern.
  */
-export function selectedRooms(
-  rooms: readonly string[],
-  caller: Pick<Identity, "scopes">,
-): RoomSelection {
+function selectRooms(rooms: readonly string[], caller: Pick<Identity, "scopes">): RoomSelection {
   if (rooms.length > maxSelectedRooms) {
     throw manyRooms({ count: rooms.length, most: maxSelectedRooms });
   }
