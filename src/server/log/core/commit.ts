@@ -111,10 +111,8 @@ export class CommitBuilder {
       }
       totalBytes += bytes;
       const last = first + count - 1;
-      records.push({
-        ...{ room, first, last, count, sentAt, totalBytes },
-        bytes: target.subarray(start, at),
-      });
+      const stored = target.subarray(start, at);
+      records.push({ room, first, last, count, sentAt, totalBytes, bytes: stored });
     }
     return {
       sentAt,
