@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { outputUnwritable } from "./errors.js";
 import { exitStatus } from "./exit.js";
 
 let outlivesReaders = false;
@@ -11,7 +12,7 @@ let outlivesReaders = false;
 export function endWithOutput(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") {
-      process.stderr.write(`chatter: cannot write the output: ${error.message}\n`);
+      process.stderr.write(`chatter: ${outputUnwritable({ reason: error.message }).message}\n`);
       process.exit(exitStatus.failure);
     }
     if (!outlivesReaders) {

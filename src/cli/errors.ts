@@ -106,6 +106,13 @@ export const tooManyFiles = defineFailure("too many files are open: raise the li
 export const inputUnreadable = defineFailure("cannot read standard input: <reason>");
 
 /**
+ * Standard output is on a full disk, or fails. A reader that has seen enough is no failure.
+ *
+ * Remedy: Free space, or correct the redirection.
+ */
+export const outputUnwritable = defineFailure("cannot write the output: <reason>");
+
+/**
  * A command that reads a password or a token was given something else.
  *
  * Remedy: Correct the redirection.

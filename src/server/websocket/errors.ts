@@ -371,3 +371,13 @@ export const noSuchEndpoint = defineFailure(
   "there are settings for <path>, but no such endpoint",
   TypeError,
 );
+
+/**
+ * The call of a WebSocket whose client has answered no pings for a while: the connection is dead.
+ *
+ * Remedy: None needed: clients connect again.
+ */
+export const pingsUnanswered = defineError(
+  Code.Unavailable,
+  "the client left <missed> pings in a row unanswered",
+);

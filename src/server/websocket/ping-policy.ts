@@ -1,4 +1,5 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import { CallError } from "../../errors/call-error.js";
+import { pingsUnanswered } from "./errors.js";
 import type { ConfigureConnection } from "./route.js";
 
 export interface PingPolicyOptions {
@@ -9,14 +10,10 @@ export interface PingPolicyOptions {
 }
 
 /** The reason why a call ends whose peer was cut off because it answered no pings. */
-export class SilentPeer extends ConnectError {
+export class SilentPeer extends CallError {
   constructor(missed: number) {
-    super(`the client left ${missed} pings in a row unanswered`, Code.Unavailable);
-  }
-
-  /** ConnectError's own is true for every ConnectError. */
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    return (value as object | null | undefined)?.constructor === SilentPeer;
+    const { rawMessage, code } = pingsUnanswered({ missed });
+    super(rawMessage, code);
   }
 }
 

@@ -1,6 +1,6 @@
-import { ConnectError } from "@connectrpc/connect";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { errors } from "@nats-io/transport-node";
+import { CallError } from "../../../errors/call-error.js";
 import { apiErrors, isForbidden } from "./api-errors.js";
 import {
   natsConnectionLost,
@@ -36,7 +36,7 @@ const kinds = {
 } as const;
 
 /** A fault of NATS, with its reason; `unavailable`, except for a message that is too large. */
-export class NatsFault extends ConnectError {
+export class NatsFault extends CallError {
   readonly reason: NatsFaultReason;
 
   constructor(reason: NatsFaultReason, cause?: unknown) {
