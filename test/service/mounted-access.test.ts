@@ -2,6 +2,8 @@ import { Code, createClient } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { createWebSocketTransport } from "../../src/client/tunnel/transport.js";
+import { ChatterService } from "../../src/gen/chatter_pb.js";
+import { LogService } from "../../src/gen/log_pb.js";
 import type { ChatterOptions } from "../../src/server/chatter-options.js";
 import { AskService, askRoutes } from "../support/ask-service.js";
 import { startChatter, type TestServer } from "../support/chatter-server.js";
@@ -105,4 +107,18 @@ test("the token of a unary call is checked before its body is read", async () =>
   await until(() => connection.received().includes("invalid token"), "the refusal");
   expect(String(connection.received())).toMatch(/^HTTP\/1\.1 401 /);
   connection.socket.destroy();
+});
+
+test("a method of Chatter that needs to know its caller cannot be opened: the program does not start", async () => {
+  for (const [method, of] of [
+    ["Post", ChatterService],
+    ["Subscribe", ChatterService.method.subscribe],
+    ["Export", LogService],
+  ] as const) {
+    await expect(start((access) => access.open(AskService, of))).rejects.toThrow(
+      new RegExp(`Service/${method} cannot be open: it needs to know who calls$`),
+    );
+  }
+  const server = await start((access) => access.open(ChatterService.method.login));
+  expect(server.url).toBeDefined();
 });

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { defineError, withChanges } from "../../../errors/define.js";
+import { defineError, defineFailure, withChanges } from "../../../errors/define.js";
 
 /**
  * The client cancelled the call, or its connection was closed.
@@ -242,3 +242,13 @@ const stopping = serverStopping();
 export function stoppingError(): ConnectError {
   return stopping;
 }
+
+/**
+ * A program that mounts Chatter gives `access.open` a method of Chatter, or all of them.
+ *
+ * Remedy: Open methods of your own services. Chatter's need a token, by which they know who calls.
+ */
+export const needsCaller = defineFailure(
+  "<method> cannot be open: it needs to know who calls",
+  TypeError,
+);
