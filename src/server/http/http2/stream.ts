@@ -133,7 +133,9 @@ class StreamCall implements Wire {
     if (!this.#stream.closed) {
       this.#onError(error);
     }
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    // In a turn of its own, as in session-end.ts: a reset sends what is pending, which nghttp2 must
+    // not do while it processes received frames. (Node itself defers a reset with CANCEL.)
+    setImmediate(() => this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR));
   };
 
   authenticated(): void {
