@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -77,4 +78,23 @@ describe("chatter serve refuses to start with", () => {
     expect(lines).toHaveLength(status === 2 ? 2 : 1);
     expect(ended.status).toBe(status);
   });
+});
+
+test.each([
+  ["its port", (port: string) => ["--port", port]],
+  [
+    "the port of its metrics",
+    (port: string) => ["--port", "0", "--metrics-address", `127.0.0.1:${port}`],
+  ],
+])("nothing is created when %s is in use", async (_, listenOn) => {
+  const dir = join(folder, "new");
+  const { status, errors } = await runServe([
+    "--demo",
+    "--data-dir",
+    dir,
+    ...listenOn(takenPort()),
+  ]);
+  expect(errors).toContain("address already in use");
+  expect(status).toBe(1);
+  expect(existsSync(dir)).toBe(false);
 });

@@ -1,4 +1,4 @@
-import type { AddressInfo, Server } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { cannotListen } from "./errors.js";
 
 export interface ListenOnOptions {
@@ -25,6 +25,16 @@ export function listenOn(
       resolve();
     });
   });
+}
+
+/**
+ * Rejects as `listenOn` does if nobody could listen there now: for what must not be done if the
+ * server cannot start.
+ */
+export async function checkListenable(address: ListenOnOptions): Promise<void> {
+  const server = createServer();
+  await listenOn(server, address);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
 }
 
 /** Where a server listens, such as "http://127.0.0.1:8080". */

@@ -57,6 +57,15 @@ export async function listenOnSocket(
   }
 }
 
+/** Rejects as `listenOnSocket` does if another server listens there, or the path has another file. */
+export async function checkSocketListenable(path: string): Promise<void> {
+  try {
+    await staleSocketAt(path);
+  } catch (cause) {
+    throw cannotListenOnSocket({ path, reason: systemReason(cause), cause });
+  }
+}
+
 /**
  * Resolves to the file of a socket that has no server; undefined: nothing is there. Rejects if
  * there is something else, which stays.

@@ -1,7 +1,9 @@
 import type { Logger } from "pino";
 import { createChatter } from "../chatter.js";
+import { checkListenable } from "../http/listen-on.js";
 import { listen } from "../http/server.js";
 import { watchCertificate } from "../http/tls/watched-certificate.js";
+import { checkSocketListenable } from "../http/unix-socket.js";
 import { openFileLog } from "../log/file/file-log.js";
 import { createMemoryLog } from "../log/memory-log.js";
 import type { MessageLog } from "../log/message-log.js";
@@ -46,6 +48,7 @@ async function serveUntilStopped(
   logger: Logger,
   output: LogOutput,
 ): Promise<void> {
+  await checkAddresses(settings);
   const tracing = await startTracing(process.env, logger);
   const accounts = await openAccounts(settings.accounts, settings.log.dataDir, logger);
   const files = settings.listen.certificate;
@@ -110,6 +113,19 @@ async function serveUntilStopped(
     await tracing?.close(Math.max(minFlushMs, graceEnd - performance.now()));
   }
   logger.info({}, "the server has stopped");
+}
+
+/** Rejects if the server could not listen: before it creates the data folder and the files in it. */
+async function checkAddresses({ listen, report }: ServeSettings): Promise<void> {
+  if (listen.path !== undefined) {
+    await checkSocketListenable(listen.path);
+  } else if (!listen.reusePort) {
+    // Servers that share the port would lose the connections that come meanwhile.
+    await checkListenable(listen);
+  }
+  if (report.metricsAddress) {
+    await checkListenable(report.metricsAddress);
+  }
 }
 
 /** How long the last traces may take even if the grace period is over. */
