@@ -1,8 +1,7 @@
 import type { CallOptions } from "@connectrpc/connect";
 import { LinkedAbort } from "../async/abort.js";
-import { InactivityTimer } from "../async/inactivity-timer.js";
+import { Attempt } from "./attempt.js";
 import type { CallSource } from "./call-source.js";
-import { serverSilent } from "./errors.js";
 import { Retry } from "./retry.js";
 
 interface UnaryCall<T> {
@@ -11,6 +10,8 @@ interface UnaryCall<T> {
   readonly signal: AbortSignal | undefined;
   /** After this many milliseconds without an answer, the call is considered lost and repeated. */
   readonly silenceLimitMs: number;
+  /** The part of this that the server itself may wait. Default: 0. */
+  readonly waitMs?: number;
   /** Called after each failure: returns why the call must not be repeated. Default: it may be. */
   readonly giveUp?: () => Error | undefined;
 }
@@ -18,27 +19,23 @@ interface UnaryCall<T> {
 /** Repeats a unary call until it is answered. Rejects with a final error. */
 export async function untilAnswered<T>(
   source: CallSource,
-  { call, signal, silenceLimitMs, giveUp }: UnaryCall<T>,
+  { call, signal, silenceLimitMs, waitMs, giveUp }: UnaryCall<T>,
 ): Promise<T> {
   const end = new LinkedAbort(source.closing, signal);
   const retry = new Retry(source.tokens, end.signal, () => {});
   try {
     for (;;) {
-      const attempt = new LinkedAbort(end.signal);
-      const inactivity = new InactivityTimer(silenceLimitMs, () => {
-        attempt.abort(serverSilent({ seconds: silenceLimitMs / 1000 }));
-        source.dropConnection();
-      });
+      const attempt = new Attempt(retry, end.signal, silenceLimitMs, waitMs);
       try {
         const headers = await retry.begin();
-        inactivity.begin();
+        attempt.expect();
         return await call({ headers, signal: attempt.signal });
       } catch (error) {
-        inactivity.stop();
-        await retry.afterFailure(attempt.signal.aborted ? attempt.signal.reason : error);
+        const reason = attempt.reasonOf(error);
+        attempt.close();
+        await retry.afterFailure(reason);
       } finally {
-        inactivity.stop();
-        attempt.abort();
+        attempt.close();
       }
       const reason = giveUp?.();
       if (reason) {

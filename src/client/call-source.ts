@@ -9,6 +9,4 @@ export interface CallSource {
   readonly tokens: TokenSource;
   /** Aborted when the client is closed: ends all calls. */
   readonly closing: AbortSignal;
-  /** The server is silent: later calls must not share a connection with the present ones. */
-  readonly dropConnection: () => void;
 }

@@ -154,7 +154,6 @@ export function createClientWith(
     client: plain,
     tokens,
     closing: closing.signal,
-    dropConnection: dropConnections,
   };
   const authorized = createAuthorizedTransport(transport, tokens, closing.signal);
   return {

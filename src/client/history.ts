@@ -1,11 +1,9 @@
-import { ConnectError } from "@connectrpc/connect";
-import { LinkedAbort } from "../async/abort.js";
 import type { HistoryResponse } from "../gen/chatter_pb.js";
 import type { CallSource } from "./call-source.js";
 import { checkCount, checkRooms } from "./checks.js";
-import { type ConnectionState, type StateListener, tellState } from "./connection-state.js";
+import type { StateListener } from "./connection-state.js";
 import { afterAndLast } from "./errors.js";
-import { type Reading, resumed } from "./resumed-stream.js";
+import { Reading, resumed } from "./resumed-stream.js";
 
 export interface HistoryOptions {
   /**
@@ -57,11 +55,8 @@ async function* select(
   source: CallSource,
   options: CheckedOptions,
 ): AsyncGenerator<HistoryResponse, void> {
-  const { rooms, after, before, last, limit = Number.POSITIVE_INFINITY, signal, onState } = options;
-  const end = new LinkedAbort(source.closing, signal);
-  const tell: StateListener = (state) => tellState(onState, state);
-  const reading = { ...source, closing: end.signal, tell };
-  let closed: ConnectionState = { status: "closed" };
+  const { rooms, after, before, last, limit = Number.POSITIVE_INFINITY } = options;
+  const reading = new Reading(source, options);
   try {
     if (before !== undefined && last !== undefined) {
       yield* (await lastBefore(reading, rooms, before, last)).slice(0, limit);
@@ -74,13 +69,9 @@ async function* select(
       yield message;
     }
   } catch (error) {
-    if (!end.signal.aborted) {
-      closed = { status: "closed", reason: ConnectError.from(error) };
-    }
-    throw error;
+    throw reading.failed(error);
   } finally {
-    end.abort();
-    tell(closed);
+    reading.close();
   }
 }
 

@@ -49,5 +49,6 @@ export async function read(
     call: (options) => source.client.read(request, options),
     signal,
     silenceLimitMs: silenceLimitMs + waitSeconds * 1000,
+    waitMs: waitSeconds * 1000,
   });
 }

@@ -1,12 +1,47 @@
-import type { CallOptions } from "@connectrpc/connect";
+import { type CallOptions, ConnectError } from "@connectrpc/connect";
+import { LinkedAbort } from "../async/abort.js";
 import type { CallSource } from "./call-source.js";
-import type { StateListener } from "./connection-state.js";
+import { type ConnectionState, type StateListener, tellState } from "./connection-state.js";
 import { Retry } from "./retry.js";
-import { watchCall } from "./watched-call.js";
+import { type OpenOptions, watchCall } from "./watched-call.js";
+
+interface ReadingOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onState?: StateListener | undefined;
+}
 
 /** The parts of one reading's calls; `closing` ends it. */
-export interface Reading extends CallSource {
+export class Reading implements CallSource {
+  readonly client: CallSource["client"];
+  readonly tokens: CallSource["tokens"];
   readonly tell: StateListener;
+  readonly #end: LinkedAbort;
+  #outcome: ConnectionState = { status: "closed" };
+
+  constructor({ client, tokens, closing }: CallSource, { signal, onState }: ReadingOptions) {
+    this.client = client;
+    this.tokens = tokens;
+    this.tell = (state) => tellState(onState, state);
+    this.#end = new LinkedAbort(closing, signal);
+  }
+
+  get closing(): AbortSignal {
+    return this.#end.signal;
+  }
+
+  /** Returns the error that the reading fails with. */
+  failed(error: unknown): unknown {
+    if (!this.closing.aborted) {
+      this.#outcome = { status: "closed", reason: ConnectError.from(error) };
+    }
+    return error;
+  }
+
+  /** Ends it. */
+  close(): void {
+    this.#end.abort();
+    this.tell(this.#outcome);
+  }
 }
 
 interface Stream<T> {
@@ -21,16 +56,15 @@ const silenceLimitMs = 45_000;
 
 /** The messages of a finite stream; when a call breaks, another one continues. */
 export async function* resumed<T>(
-  source: Reading,
+  { tokens, closing, tell }: Reading,
   { open, isDone }: Stream<T>,
 ): AsyncGenerator<T, void> {
-  const { tokens, closing, tell } = source;
   const retry = new Retry(tokens, closing, tell);
   for (;;) {
     try {
       const headers = await retry.begin();
-      const call = (signal: AbortSignal) => open({ headers, signal });
-      for await (const message of watchCall(source, call, closing, silenceLimitMs)) {
+      const call = (options: OpenOptions) => open({ headers, ...options });
+      for await (const message of watchCall(retry, call, closing, silenceLimitMs)) {
         retry.progressed();
         yield message;
       }

@@ -5,7 +5,11 @@ import { RetryInfoSchema } from "../gen/google/rpc/retry_info_pb.js";
 import { backoffMs } from "./backoff.js";
 import type { StateListener } from "./connection-state.js";
 import { isFinal } from "./final-error.js";
+import { isSilence } from "./silence.js";
 import type { TokenSource } from "./token-source.js";
+
+/** How long a call may take to be accepted after one that got no answer, in milliseconds. */
+const firstPatienceMs = 500;
 
 /** The state that the calls of one subscription, publisher or history share. */
 export class Retry {
@@ -16,6 +20,8 @@ export class Retry {
   #isLive = false;
   #wasLive = false;
   #failures = 0;
+  /** How many calls in a row the server has left without an answer. */
+  #silences = 0;
   /** How often in a row Chatter has refused the token, and how often another server may have. */
   #refusals = 0;
   #doubts = 0;
@@ -57,6 +63,25 @@ export class Retry {
   }
 
   /**
+   * How long the next call may wait to be accepted. After a silence that is half a second, and
+   * twice as long after each further one: if a proxy gives a part of the calls to a server that
+   * hangs, none of them must cost the whole limit again; a slow server is given time in the end.
+   *
+   * @param limitMs the most, and the time before there was a silence
+   * @param waitMs the part of this that the server itself waits
+   */
+  patienceMs(limitMs: number, waitMs: number): number {
+    return this.#silences === 0
+      ? limitMs
+      : Math.min(limitMs, waitMs + firstPatienceMs * 2 ** (this.#silences - 1));
+  }
+
+  /** The server is not silent. */
+  heard(): void {
+    this.#silences = 0;
+  }
+
+  /**
    * The call has failed: resolves when it is time for the next one. Rejects with the error if it is
    * final, and with the signal's reason.
    */
@@ -66,7 +91,10 @@ export class Retry {
     if (!this.#mayTryAgain(reason)) {
       throw reason;
     }
-    const delayMs = backoffMs(++this.#failures) + askedDelayMs(reason);
+    const isSilent = isSilence(reason);
+    this.#silences += isSilent ? 1 : 0;
+    // A silence was a pause in itself.
+    const delayMs = backoffMs(isSilent ? 1 : ++this.#failures) + askedDelayMs(reason);
     this.#onState({ status: "waiting", reason, delayMs });
     await pause(delayMs, this.#signal);
   }

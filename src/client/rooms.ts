@@ -1,8 +1,8 @@
-import { LinkedAbort } from "../async/abort.js";
 import type { RoomsResponse } from "../gen/chatter_pb.js";
 import type { CallSource } from "./call-source.js";
 import { checkCount } from "./checks.js";
-import { resumed } from "./resumed-stream.js";
+import type { StateListener } from "./connection-state.js";
+import { Reading, resumed } from "./resumed-stream.js";
 
 export interface RoomsOptions {
   /** Only rooms whose name begins with this: "team/" for those below "team". Default: all. */
@@ -15,6 +15,11 @@ export interface RoomsOptions {
   readonly since?: string | undefined;
   /** Ends reading: the loop throws the signal's reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Called synchronously with the state of the connection; reading may take several calls. Default:
+   * nothing is called.
+   */
+  readonly onState?: StateListener | undefined;
 }
 
 /** Lists the rooms that the options select, by name. Throws a RangeError. */
@@ -27,28 +32,28 @@ export function listRooms(source: CallSource, options: RoomsOptions): AsyncItera
 
 async function* list(
   source: CallSource,
-  { prefix = "", after = "", limit = Number.POSITIVE_INFINITY, since = "", signal }: RoomsOptions,
+  options: RoomsOptions,
 ): AsyncGenerator<RoomsResponse, void> {
-  const end = new LinkedAbort(source.closing, signal);
+  const { prefix = "", after = "", limit = Number.POSITIVE_INFINITY, since = "" } = options;
+  const reading = new Reading(source, options);
   let left = limit;
   let last = after;
   try {
-    const rooms = resumed(
-      { ...source, closing: end.signal, tell: () => {} },
-      {
-        open: (options) => {
-          const request = { prefix, after: last, limit: Number.isFinite(left) ? left : 0, since };
-          return source.client.rooms(request, options);
-        },
-        isDone: () => left === 0,
+    const rooms = resumed(reading, {
+      open: (options) => {
+        const request = { prefix, after: last, limit: Number.isFinite(left) ? left : 0, since };
+        return source.client.rooms(request, options);
       },
-    );
+      isDone: () => left === 0,
+    });
     for await (const room of rooms) {
       last = room.room;
       left--;
       yield room;
     }
+  } catch (error) {
+    throw reading.failed(error);
   } finally {
-    end.abort();
+    reading.close();
   }
 }

@@ -162,10 +162,16 @@ export class ResumingSubscription implements Subscription {
       bookmarkSeconds: this.#bookmarkSeconds,
       rooms: this.#rooms,
     };
-    const onHeader = (header: Headers) => this.#takeHead(header);
     const events = watchCall(
-      this.#source,
-      (signal) => this.#source.client.subscribe(request, { headers, signal, onHeader }),
+      this.#retry,
+      ({ signal, onHeader }) =>
+        this.#source.client.subscribe(request, {
+          ...{ headers, signal },
+          onHeader: (header) => {
+            onHeader();
+            this.#takeHead(header);
+          },
+        }),
       this.#end.signal,
       missingBookmarks * this.#bookmarkSeconds * 1000,
     );

@@ -1,7 +1,12 @@
-import { LinkedAbort } from "../async/abort.js";
-import { InactivityTimer } from "../async/inactivity-timer.js";
-import type { CallSource } from "./call-source.js";
-import { serverSilent } from "./errors.js";
+import { Attempt } from "./attempt.js";
+import type { Retry } from "./retry.js";
+
+/** What opens a call. */
+export interface OpenOptions {
+  readonly signal: AbortSignal;
+  /** Must be called when the server has accepted the call. */
+  readonly onHeader: () => void;
+}
 
 /**
  * The messages of one call. It ends when its reader leaves, with the reason of `end` when that is
@@ -11,31 +16,27 @@ import { serverSilent } from "./errors.js";
  * @param open makes the call
  */
 export async function* watchCall<T>(
-  source: CallSource,
-  open: (signal: AbortSignal) => AsyncIterable<T>,
+  retry: Retry,
+  open: (options: OpenOptions) => AsyncIterable<T>,
   end: AbortSignal,
   silenceLimitMs: number,
 ): AsyncGenerator<T, void> {
-  const call = new LinkedAbort(end);
-  const inactivity = new InactivityTimer(silenceLimitMs, () => {
-    call.abort(serverSilent({ seconds: silenceLimitMs / 1000 }));
-    source.dropConnection();
-  });
+  const attempt = new Attempt(retry, end, silenceLimitMs);
   try {
-    const messages = open(call.signal)[Symbol.asyncIterator]();
+    const { signal } = attempt;
+    const messages = open({ signal, onHeader: () => attempt.accepted() })[Symbol.asyncIterator]();
     for (;;) {
-      inactivity.begin();
+      attempt.expect();
       const { done, value } = await messages.next();
-      inactivity.end();
+      attempt.answered();
       if (done) {
         return;
       }
       yield value;
     }
   } catch (error) {
-    throw call.signal.aborted ? call.signal.reason : error;
+    throw attempt.reasonOf(error);
   } finally {
-    inactivity.stop();
-    call.abort();
+    attempt.close();
   }
 }

@@ -1,13 +1,13 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { LinkedAbort } from "../../async/abort.js";
-import { InactivityTimer } from "../../async/inactivity-timer.js";
 import { withChanges } from "../../errors/define.js";
 import { PostProgressSchema } from "../../gen/chatter_pb.js";
 import { roomOf } from "../../protocol/rooms.js";
+import { Attempt } from "../attempt.js";
 import type { CallSource } from "../call-source.js";
 import { checkCount, checkRoom, roomFault, textFault } from "../checks.js";
 import { type ConnectionState, type StateListener, tellState } from "../connection-state.js";
-import { invalidAnswerMs, postingEnded, serverSilent } from "../errors.js";
+import { invalidAnswerMs, postingEnded } from "../errors.js";
 import { Retry } from "../retry.js";
 import { checkResendMs, defaultResendMs } from "./message-ids.js";
 import { type Posted, PostQueue, type PostRequest } from "./post-queue.js";
@@ -171,50 +171,41 @@ export class ResumingPublisher implements Publisher {
   /** One stream, until it breaks, a post is refused, or no more posts will come. */
   async #stream(): Promise<void> {
     const headers = await this.#retry.begin();
-    const call = new LinkedAbort(this.#end.signal);
-    const inactivity = new InactivityTimer(this.#answerMs, () => {
-      call.abort(serverSilent({ seconds: this.#answerMs / 1000 }));
-      this.#source.dropConnection();
-    });
-    inactivity.begin();
+    const attempt = new Attempt(this.#retry, this.#end.signal, this.#answerMs);
+    attempt.expect();
     let answered = 0;
     try {
-      const posts = this.#posts(call.signal, inactivity);
-      for await (const answer of this.#source.client.echoer(posts, {
-        headers,
-        signal: call.signal,
+      for await (const answer of this.#source.client.echoer(this.#posts(attempt), {
+        ...{ headers, signal: attempt.signal },
+        onHeader: () => attempt.accepted(),
       })) {
         this.#queue.answer(answer);
         answered++;
         this.#retry.progressed();
-        inactivity.end();
+        attempt.answered();
         if (this.#queue.awaitsAnswer) {
-          inactivity.begin();
+          attempt.expect();
         }
       }
       if (!this.#queue.isClosed || !this.#queue.isEmpty) {
         throw postingEnded();
       }
     } catch (cause) {
-      const error = call.signal.aborted ? call.signal.reason : cause;
+      const error = attempt.reasonOf(cause);
       if (!this.#queue.awaitsAnswer || !this.#isRefusal(error, answered)) {
         throw error;
       }
       // Its details say how much of the stream is stored.
       this.#queue.refuseFirst(withChanges(ConnectError.from(error), { details: [] }));
     } finally {
-      inactivity.stop();
-      call.abort();
+      attempt.close();
       this.#queue.endStream();
     }
   }
 
-  async *#posts(
-    signal: AbortSignal,
-    inactivity: InactivityTimer,
-  ): AsyncGenerator<PostRequest, void> {
-    for await (const post of this.#queue.requests(signal)) {
-      inactivity.begin();
+  async *#posts(attempt: Attempt): AsyncGenerator<PostRequest, void> {
+    for await (const post of this.#queue.requests(attempt.signal)) {
+      attempt.expect();
       yield post;
     }
   }

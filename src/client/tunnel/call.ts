@@ -12,6 +12,7 @@ import {
   type ServerControl,
   tunnelProtocol,
 } from "../../protocol/tunnel.js";
+import { asSilence } from "../silence.js";
 import {
   bodyBeyondCredit,
   errorFromClose,
@@ -201,7 +202,7 @@ export class WebSocketCall {
           this.#watch(left);
           return;
         }
-        this.fail(tunnelSilent({ seconds: Math.round(this.#silenceMs / 1000) }));
+        this.fail(asSilence(tunnelSilent({ seconds: Math.round(this.#silenceMs / 1000) })));
         // The close would wait for an answer.
         this.#socket.terminate?.();
       },
