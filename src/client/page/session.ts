@@ -103,6 +103,7 @@ export class Session {
         onUnread: (total) => {
           this.#title.unread = total;
         },
+        onState: this.#stateView.ofReading(),
         signal,
       });
       // Stored messages are read after the subscription has begun, so that none is missed between
@@ -181,7 +182,8 @@ export class Session {
 
   #open(rooms: RoomsPanel, title: string, sequence: bigint | undefined): void {
     this.#room?.close();
-    const room = new OpenRoom(this.#chatter, title, sequence, rooms.signal);
+    const ofReading = () => this.#stateView.ofReading();
+    const room = new OpenRoom(this.#chatter, title, sequence, ofReading, rooms.signal);
     this.#room = room;
     this.#title.room = title;
     this.#composer.open(title, room.isValid ? this.#login.rights.accessTo(title) : "none");

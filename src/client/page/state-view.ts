@@ -1,3 +1,4 @@
+import type { StateListener } from "../connection-state.js";
 import type { ConnectionState } from "../index.js";
 import { element, shown } from "./element.js";
 
@@ -11,6 +12,9 @@ const announceAfterMs = 2_000;
 export class StateView {
   readonly #state = element("state", HTMLElement);
   readonly #announcement = element("announcement", HTMLElement);
+  /** The readings that have to be tried again. */
+  readonly #failing = new Map<StateListener, ConnectionState>();
+  #connection: ConnectionState = { status: "connecting" };
   #wasLive = false;
   #lost: ReturnType<typeof setTimeout> | undefined;
 
@@ -18,7 +22,28 @@ export class StateView {
     this.#announcement.textContent = "";
   }
 
+  /** Shows the state of the subscription. */
   show(state: ConnectionState): void {
+    this.#connection = state;
+    this.#update();
+  }
+
+  /** For the state of one reading, which is shown in place of the subscription's while it fails. */
+  ofReading(): StateListener {
+    const listener: StateListener = (state) => {
+      const isNext = state.status === "connecting" && this.#failing.has(listener);
+      if (state.status === "waiting" || isNext) {
+        this.#failing.set(listener, state);
+      } else if (!this.#failing.delete(listener)) {
+        return;
+      }
+      this.#update();
+    };
+    return listener;
+  }
+
+  #update(): void {
+    const [state = this.#connection] = this.#failing.values();
     this.#state.dataset.status = state.status;
     this.#state.textContent = this.#textOf(state);
     this.#state.title = "reason" in state ? shown(state.reason?.rawMessage ?? "") : "";

@@ -1,6 +1,7 @@
 import { ConnectError } from "@connectrpc/connect";
 import { onAbort } from "../../../async/abort.js";
 import { roomOf } from "../../../protocol/rooms.js";
+import type { StateListener } from "../../connection-state.js";
 import type { ChatterClient, HistoryOptions } from "../../index.js";
 import { element, shown } from "../element.js";
 import { type ChatMessage, fromHistory } from "./chat-message.js";
@@ -16,6 +17,7 @@ const pageSize = 50;
 export class Timeline {
   readonly #chatter: ChatterClient;
   readonly #room: string;
+  readonly #ofReading: () => StateListener;
   readonly #signal: AbortSignal;
   readonly #list: MessageList;
   readonly #mark = element("beginning", HTMLElement);
@@ -29,10 +31,19 @@ export class Timeline {
   #frame: number | undefined;
   #unseen = 0;
 
-  /** @param room its title */
-  constructor(chatter: ChatterClient, room: string, signal: AbortSignal) {
+  /**
+   * @param room its title
+   * @param ofReading makes what gets the state of the connection while messages are read
+   */
+  constructor(
+    chatter: ChatterClient,
+    room: string,
+    ofReading: () => StateListener,
+    signal: AbortSignal,
+  ) {
     this.#chatter = chatter;
     this.#room = room;
+    this.#ofReading = ofReading;
     this.#signal = signal;
     this.#list = new MessageList(() => this.#scrolled(), signal);
     const onLatest = () => {
@@ -207,6 +218,7 @@ export class Timeline {
     for await (const stored of this.#chatter.history({
       ...options,
       rooms: [roomOf(this.#room)],
+      onState: this.#ofReading(),
       signal: this.#signal,
     })) {
       messages.push(fromHistory(stored));

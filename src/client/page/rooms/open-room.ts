@@ -1,6 +1,7 @@
 import { ConnectError } from "@connectrpc/connect";
 import { LinkedAbort } from "../../../async/abort.js";
 import { isRoomName, roomRule } from "../../../protocol/rooms.js";
+import type { StateListener } from "../../connection-state.js";
 import type { ChatterClient } from "../../index.js";
 import { element, shown } from "../element.js";
 import type { ChatMessage } from "../messages/chat-message.js";
@@ -21,11 +22,13 @@ export class OpenRoom {
    * Opens a room by its title. From now on, pass new messages to `add`, after `ready`.
    *
    * @param sequence of the message to show; undefined: the newest
+   * @param ofReading makes what gets the state of the connection while messages are read
    */
   constructor(
     chatter: ChatterClient,
     title: string,
     sequence: bigint | undefined,
+    ofReading: () => StateListener,
     signal: AbortSignal,
   ) {
     this.title = title;
@@ -33,7 +36,7 @@ export class OpenRoom {
     this.#end = new LinkedAbort(signal);
     element("room-title", HTMLElement).textContent = shown(title);
     if (this.isValid) {
-      const timeline = new Timeline(chatter, title, this.#end.signal);
+      const timeline = new Timeline(chatter, title, ofReading, this.#end.signal);
       this.#timeline = timeline;
       this.ready = this.#orSay(timeline.begin(sequence));
     } else {

@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { mainRoom } from "../../../protocol/rooms.js";
+import type { StateListener } from "../../connection-state.js";
 import type { ChatterClient, RoomsResponse } from "../../index.js";
 import type { Login } from "../account/login.js";
 import type { ChatMessage } from "../messages/chat-message.js";
@@ -13,6 +14,8 @@ export interface RoomsPanelOptions {
   readonly onOpen: (room: string) => void;
   /** Gets the number of unread messages in all rooms. */
   readonly onUnread: (total: number) => void;
+  /** Gets the state of the connection while the rooms are read. */
+  readonly onState: StateListener;
   /** Closes the panel when it is aborted: then it is empty. */
   readonly signal: AbortSignal;
 }
@@ -27,14 +30,16 @@ export class RoomsPanel {
   readonly #list: RoomList;
   readonly #finder: RoomFinder;
   readonly #unread: Unread;
+  readonly #onState: StateListener;
   #firstRoom: string | undefined;
 
   constructor(
     chatter: ChatterClient,
     login: Login,
-    { onOpen, onUnread, signal }: RoomsPanelOptions,
+    { onOpen, onUnread, onState, signal }: RoomsPanelOptions,
   ) {
     this.#chatter = chatter;
+    this.#onState = onState;
     this.#login = login;
     this.signal = signal;
     this.#list = new RoomList(() => this.#finder.focus(), signal);
@@ -101,7 +106,8 @@ export class RoomsPanel {
 
   async #read(since: string | undefined): Promise<RoomsResponse[]> {
     const rooms: RoomsResponse[] = [];
-    const options = { since, limit: maxRooms + 1, signal: this.signal };
+    const { signal } = this;
+    const options = { since, limit: maxRooms + 1, signal, onState: this.#onState };
     for await (const room of this.#chatter.rooms(options)) {
       rooms.push(room);
     }
