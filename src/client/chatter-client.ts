@@ -29,7 +29,7 @@ import { listRooms, type RoomsOptions } from "./rooms.js";
 import { ResumingSubscription, type SubscribeOptions, type Subscription } from "./subscription.js";
 import { type ClientAuth, createTokenSource, type DatedToken } from "./token-source.js";
 import { createAuthorizedTransport } from "./transport/authorized.js";
-import { withBrokenResponses } from "./transport/broken-responses.js";
+import { withErrorCodes } from "./transport/error-codes.js";
 import { withJsonResults } from "./transport/json-results.js";
 
 /**
@@ -144,7 +144,7 @@ export function createClientWith(
 ): ChatterClient {
   keepByteOrderMarks();
   const { transport: bare, dropConnections } = open(createTransport, options);
-  const transport = withJsonResults(withBrokenResponses(bare));
+  const transport = withJsonResults(withErrorCodes(bare));
   const plain = createClient(ChatterService, transport);
   const tokens = createTokenSource(options.auth, (user, password, signal) =>
     login(plain, user, password, signal),

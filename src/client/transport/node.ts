@@ -12,7 +12,6 @@ import { type ClientTls, secureContextOf } from "./client-tls.js";
 import { withGetReads } from "./get-reads.js";
 import { connectTimeout, grpcTimeout, withLongDeadlines } from "./long-deadlines.js";
 import { connectPath, connectWithin } from "./node-connect.js";
-import { withPassedDeadlines } from "./passed-deadlines.js";
 import { NodeSessions, tellSignal } from "./sessions.js";
 
 /** How long a server may take to accept a connection, in milliseconds. */
@@ -56,9 +55,7 @@ export function createNodeTransport(
     { pingIntervalMs, pingTimeoutMs },
     { createConnection: connectWithin(connectLimitMs, { path, secureContext }) },
   );
-  const transport = withPassedDeadlines(
-    overHttp2[name]({ baseUrl, sessionManager, interceptors: [tellSignal] }),
-  );
+  const transport = overHttp2[name]({ baseUrl, sessionManager, interceptors: [tellSignal] });
   return {
     transport: withLongDeadlines(transport, name === "connect" ? connectTimeout : grpcTimeout),
     dropConnections: () => sessionManager.abort(connectionClosed()),
