@@ -23,7 +23,8 @@ async function behindProxy(transport: TransportName) {
 /** For how many seconds each silence lasted that has ended a call. */
 function silences(states: readonly ConnectionState[]): number[] {
   return states.flatMap((state) => {
-    const found = state.status === "waiting" && /silent for ([\d.]+) s/.exec(state.reason.rawMessage);
+    const found =
+      state.status === "waiting" && /silent for ([\d.]+) s/.exec(state.reason.rawMessage);
     return found ? [Number(found[1])] : [];
   });
 }
@@ -44,6 +45,8 @@ test("a subscriber waits a little at the hung server, and longer each time", {
       await server.log.append([{ text: "meanwhile", sender: "goa", messageId: "" }]);
       expect((await subscription.next()).value?.message).toBe("meanwhile");
       expect(silences(states)).toEqual([3, 0.5, 1]);
+      // No socket waits for the other side to close it, too: the program could not end.
+      await when(() => proxy.open === 1);
 
       // The server has answered, so silence is allowed as before.
       proxy.hang(0);

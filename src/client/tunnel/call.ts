@@ -12,7 +12,7 @@ import {
   type ServerControl,
   tunnelProtocol,
 } from "../../protocol/tunnel.js";
-import { asSilence } from "../silence.js";
+import { asSilence, isSilence } from "../silence.js";
 import {
   bodyBeyondCredit,
   errorFromClose,
@@ -92,6 +92,9 @@ export class WebSocketCall {
       this.#reject(error);
       this.#body.fail(error);
       this.#socket.close(closeCode);
+      if (isSilence(error)) {
+        this.#socket.terminate?.(); // The close would wait for an answer.
+      }
     }
   }
 
@@ -203,8 +206,6 @@ export class WebSocketCall {
           return;
         }
         this.fail(asSilence(tunnelSilent({ seconds: Math.round(this.#silenceMs / 1000) })));
-        // The close would wait for an answer.
-        this.#socket.terminate?.();
       },
       Math.min(ms, maxTimerMs),
     );

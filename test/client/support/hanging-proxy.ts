@@ -10,8 +10,9 @@ import { onTestFinished } from "vitest";
 /** A proxy that answers for itself while some of its servers hang. */
 export interface HangingProxy {
   readonly url: string;
-  /** How many connections of clients came. */
+  /** How many connections of clients came, and how many of them are open. */
   readonly connections: number;
+  readonly open: number;
   /** Nothing passes any more on the present calls, nor on the next `count` ones. */
   hang(count: number): void;
 }
@@ -27,6 +28,7 @@ export async function startHangingProxy(target: string): Promise<HangingProxy> {
   let present: (() => void)[] = [];
   let hung = 0;
   let connections = 0;
+  let open = 0;
   /** Whether a new call gets no answer. */
   const isHung = () => hung > 0 && hung-- > 0;
 
@@ -59,13 +61,17 @@ export async function startHangingProxy(target: string): Promise<HangingProxy> {
 
   const server = createServer((client) => {
     connections++;
+    open++;
+    client.on("close", () => open--);
     client
       .on("error", () => {})
       .once("data", (first: Buffer) => {
         client.pause();
         if (first.toString("latin1", 0, 3) === "PRI") {
           http2.emit("connection", client);
-        } else if (!isHung()) {
+        } else if (isHung()) {
+          client.resume();
+        } else {
           pass(client);
         }
         client.unshift(first);
@@ -99,6 +105,9 @@ export async function startHangingProxy(target: string): Promise<HangingProxy> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get connections() {
       return connections;
+    },
+    get open() {
+      return open;
     },
     hang(count) {
       for (const stop of present) {
