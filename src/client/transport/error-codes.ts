@@ -7,7 +7,7 @@ import { responseBroken, responseIncomplete, timedOut } from "../errors.js";
  * The same transport, with codes by the cause for errors that no server has sent, also those of
  * streams that have begun:
  *
- * - `deadline_exceeded` if the stream was reset at the deadline, as grpc-go does. If the reset comes
+ * - `deadline_exceeded` if the stream was reset at the deadline, as grpc-go does. If that comes
  *   before the client's own timer, which a busy process runs late, Connect has `canceled`
  * - `unavailable` if the connection was lost or the stream was reset, for which Connect has
  *   `canceled`, `aborted` and `internal`, though nobody has cancelled the call

@@ -57,7 +57,7 @@ export async function listenOnSocket(
   }
 }
 
-/** Rejects as `listenOnSocket` does if another server listens there, or the path has another file. */
+/** Rejects as `listenOnSocket` does if another server listens there, or there is another file. */
 export async function checkSocketListenable(path: string): Promise<void> {
   try {
     await staleSocketAt(path);

@@ -115,7 +115,7 @@ async function serveUntilStopped(
   logger.info({}, "the server has stopped");
 }
 
-/** Rejects if the server could not listen: before it creates the data folder and the files in it. */
+/** Rejects if the server could not listen: before it creates the data folder and its files. */
 async function checkAddresses({ listen, report }: ServeSettings): Promise<void> {
   if (listen.path !== undefined) {
     await checkSocketListenable(listen.path);
