@@ -92,6 +92,8 @@ export class MessageSocket {
     }
   };
   #closing = false;
+  /** Of this connection: known once it is open. */
+  readonly #hasExtensions: boolean;
   #isHeld = false;
   #isStopped = false;
   #isRefused = false;
@@ -117,6 +119,7 @@ export class MessageSocket {
     },
   ) {
     this.#socket = socket;
+    this.#hasExtensions = socket.extensions !== "";
     this.left = this.#left.signal;
     this.#transport = transport;
     this.#onDrop = options.onDrop;
@@ -186,19 +189,24 @@ export class MessageSocket {
   }
 
   /**
-   * Sends texts as {@link send} does. They are framed once for all sockets that are sent the same
-   * array: framing is most of the cost of a message to many readers.
+   * Sends texts as {@link send} does; undefined if the system has taken them at once. They are
+   * framed once for all sockets that are sent the same array: framing is most of the cost of a
+   * message to many readers.
    */
-  sendTexts(texts: readonly string[]): Promise<void> {
+  sendTexts(texts: readonly string[]): Promise<void> | undefined {
     const socket = this.#socket;
-    if (texts.length === 0 || socket.extensions !== "" || socket.readyState !== socket.OPEN) {
+    if (texts.length === 0 || this.#hasExtensions || socket.readyState !== socket.OPEN) {
       return this.send(texts);
     }
     // Bypasses ws, which without extensions holds nothing back that would have to be sent first.
+    const transport = this.#transport;
+    let onSent: ((error?: Error | null) => void) | undefined;
+    transport.write(textFrames(texts), (error) => onSent?.(error));
+    if (transport.writableLength === 0) {
+      return undefined;
+    }
     return new Promise((resolve, reject) => {
-      this.#transport.write(textFrames(texts), (error) =>
-        error ? reject(clientLeft()) : resolve(),
-      );
+      onSent = (error) => (error ? reject(clientLeft()) : resolve());
     });
   }
 

@@ -162,17 +162,32 @@ class StreamCall implements Wire {
       endStream(stream);
       this.#isAnswered = true;
       this.#release();
-    } else if (chunk.value.length === 0 || stream.write(chunk.value)) {
-      this.#goOn();
     } else {
-      this.#isFull = true;
-      stream.once("drain", () => this.#goOn());
+      const full = chunk.value.length > 0 ? this.#push(chunk.value) : undefined;
+      if (full) {
+        full.then(() => this.#goOn());
+      } else {
+        this.#goOn();
+      }
     }
   };
 
+  /** A stream that is closed stays full. */
+  readonly #push = (bytes: Uint8Array): Promise<void> | undefined => {
+    if (this.#stream.write(bytes)) {
+      return undefined;
+    }
+    this.#isFull = true;
+    return new Promise((resolve) => {
+      this.#stream.once("drain", () => {
+        this.#isFull = false;
+        resolve();
+      });
+    });
+  };
+
   #goOn(): void {
-    this.#isFull = false;
-    this.#body?.next().then(this.#send, this.fail);
+    this.#body?.next(this.#push).then(this.#send, this.fail);
   }
 
   #release(): void {

@@ -1,6 +1,7 @@
 import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import type { StreamResponse } from "@connectrpc/connect";
 import { encodeEnvelope, type UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { Push } from "../../../async/push.js";
 import type { End, Ending } from "../call/end-response.js";
 import { clientLeft, isClientLeft } from "../call/errors.js";
 import type { PassthroughWire } from "./stream-io.js";
@@ -88,14 +89,18 @@ export class DirectReadBody<Output extends DescMessage>
     return this;
   }
 
-  next(): Promise<IteratorResult<Uint8Array>> {
+  /**
+   * @param push takes batches of new messages that come while this waits. Default: it resolves to
+   *   the next one that comes
+   */
+  next(push?: Push<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
     if (!this.#started) {
       this.#started = true;
       // Adapters send the headers with the first chunk, so the first chunk is available at once.
       return Promise.resolve({ done: false, value: nothing });
     }
     if (this.#sending) {
-      return this.#sending.batches.next().then(this.#onBatch, this.#onFault);
+      return this.#sending.batches.next(push).then(this.#onBatch, this.#onFault);
     }
     if (this.#message) {
       const value = this.#message;
@@ -109,7 +114,7 @@ export class DirectReadBody<Output extends DescMessage>
     }
     return new Promise<void>((resolve) => {
       this.#wake = resolve;
-    }).then(() => this.next());
+    }).then(() => this.next(push));
   }
 
   /** The wire is gone, or has everything: nobody takes what follows. */

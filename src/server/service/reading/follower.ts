@@ -1,3 +1,4 @@
+import type { Push } from "../../../async/push.js";
 import type { Batch, MessageLog } from "../../log/message-log.js";
 import type { RoomSelection } from "../../rooms/room-selection.js";
 import type { Call, MessageCount } from "../call/call.js";
@@ -32,7 +33,8 @@ export interface Following<T> {
  * only a position in the log: a slow consumer falls behind, and nothing is buffered for it.
  *
  * It is not a generator, and allocates next to nothing for each event: each subscriber has one, and
- * each event passes through all of them.
+ * each event passes through all of them. For the same reason, a consumer that has everything is
+ * pushed what comes.
  */
 export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, EventListenerObject {
   after: number;
@@ -45,6 +47,8 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
   #pendingRead:
     | { resolve(result: Taken<T> | Promise<Taken<T>>): void; reject(reason: unknown): void }
     | undefined;
+  /** What the consumer has passed to `next()`. */
+  #push: Push<T> | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   readonly #log: MessageLog;
   /** Notifies when the log's head moves. */
@@ -67,13 +71,20 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
     return this;
   }
 
-  next(): Promise<Taken<T>> {
+  /**
+   * @param push takes what comes while this waits. Default: it resolves to the next batch that comes
+   */
+  next(push?: Push<T>): Promise<Taken<T>> {
+    this.#push = push;
     if (this.#state === "new") {
       this.#start();
     }
-    // If the signal was aborted meanwhile, the consumer must still get the reason.
-    if (this.#state === "ended" && !this.#following.signal.aborted) {
-      return Promise.resolve({ done: true, value: undefined });
+    if (this.#state === "ended") {
+      const { signal } = this.#following;
+      // If the signal was aborted meanwhile, the consumer must still get the reason.
+      return signal.aborted
+        ? Promise.reject(signal.reason)
+        : Promise.resolve({ done: true, value: undefined });
     }
     try {
       const taken = this.#take();
@@ -86,7 +97,7 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
 
   return(): Promise<Taken<T>> {
     this.#end();
-    this.#give({ done: true, value: undefined });
+    this.#resolve({ done: true, value: undefined });
     return Promise.resolve({ done: true, value: undefined });
   }
 
@@ -107,7 +118,7 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
     try {
       const taken = this.#take();
       if (taken) {
-        this.#give(taken);
+        this.#deliver(taken);
       }
     } catch (error) {
       this.fail(error);
@@ -127,6 +138,10 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
 
   #start(): void {
     const { signal } = this.#following;
+    if (signal.aborted) {
+      this.#state = "ended";
+      return;
+    }
     this.#state = "catching up";
     this.#notifier.join(this);
     signal.addEventListener("abort", this, { once: true });
@@ -146,7 +161,7 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
       : this.#read();
     if (found instanceof Promise) {
       return found.then(
-        (taken) => taken ?? this.next(),
+        (taken) => taken ?? this.next(this.#push),
         (error: unknown) => {
           this.#end();
           throw error;
@@ -158,7 +173,7 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
 
   #read(): Taken<T> | undefined | Promise<Taken<T> | undefined> {
     const { head } = this.#log;
-    const batch = this.#log.read(this.after, this.#following);
+    const batch = this.#notifier.read(this.after, this.#following);
     this.#isBehind = batch instanceof Promise;
     return batch instanceof Promise
       ? batch.then((found) => this.#taken(found, head))
@@ -177,29 +192,64 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
   }
 
   #sleep(): Promise<Taken<T>> {
-    const { idleMs, call } = this.#following;
-    if (this.#state === "catching up") {
-      this.#state = "live";
-      call?.note("live", { after: this.after });
-    }
-    if (this.lateUntil === Number.POSITIVE_INFINITY) {
-      this.lateUntil = performance.now() + lateMs; // It is at the head now.
+    this.#onHead();
+    const { idleMs } = this.#following;
+    if (idleMs > 0) {
+      this.#idleTimer = setTimeout(() => this.#onIdle(), idleMs);
     }
     return new Promise((resolve, reject) => {
       this.#pendingRead = { resolve, reject };
-      if (idleMs > 0) {
-        this.#idleTimer = setTimeout(() => {
-          this.after = this.#notifier.placeOf(this);
-          this.#following.count.sent++;
-          this.#give({ done: false, value: this.#following.ofIdle(this.after) });
-        }, idleMs);
-      }
     });
   }
 
-  #give(taken: Taken<T> | Promise<Taken<T>>): void {
+  /** It has everything. */
+  #onHead(): void {
+    if (this.#state === "catching up") {
+      this.#state = "live";
+      this.#following.call?.note("live", { after: this.after });
+    }
+    if (this.lateUntil === Number.POSITIVE_INFINITY) {
+      this.lateUntil = performance.now() + lateMs;
+    }
+  }
+
+  #onIdle(): void {
+    this.after = this.#notifier.placeOf(this);
+    this.#following.count.sent++;
+    try {
+      this.#deliver({ done: false, value: this.#following.ofIdle(this.after) });
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /**
+   * Pushes what came, so that the pending `next()` goes on waiting: unless nobody takes it, or
+   * there is more than a batch, or the consumer is full.
+   */
+  #deliver(taken: Taken<T> | Promise<Taken<T>>): void {
+    const push = this.#push;
+    if (push === undefined || taken instanceof Promise || taken.done) {
+      this.#resolve(taken);
+      return;
+    }
+    const full = push(taken.value);
+    const next = full ? full.then(() => this.next(push)) : this.#more();
+    if (next) {
+      this.#resolve(next);
+    } else {
+      this.#onHead();
+      this.#idleTimer?.refresh();
+    }
+  }
+
+  #more(): Taken<T> | Promise<Taken<T>> | undefined {
+    return this.after < this.#log.head ? this.#take() : undefined;
+  }
+
+  #resolve(result: Taken<T> | Promise<Taken<T>>): void {
     clearTimeout(this.#idleTimer);
-    this.#pendingRead?.resolve(taken);
+    this.#pendingRead?.resolve(result);
     this.#pendingRead = undefined;
   }
 }

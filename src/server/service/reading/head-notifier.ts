@@ -1,5 +1,11 @@
 import type { ConnectError } from "@connectrpc/connect";
-import type { HeadListener, MessageLog, RoomRange } from "../../log/message-log.js";
+import type {
+  Batch,
+  HeadListener,
+  MessageLog,
+  ReadOptions,
+  RoomRange,
+} from "../../log/message-log.js";
 import { prefixesOf, type RoomSelection } from "../../rooms/room-selection.js";
 
 /** A reader that follows rooms of the log, and is woken when messages are added to them. */
@@ -32,6 +38,16 @@ interface Group {
   newAfter: number | undefined;
 }
 
+/** The batch that was read last: listeners that are woken one after the other read the same. */
+interface LastRead {
+  readonly after: number;
+  /** The key of the selection. */
+  readonly rooms: string;
+  /** The head when it was read. */
+  readonly head: number;
+  readonly batch: Batch;
+}
+
 /**
  * How many listeners are woken in one turn of the event loop. Node sends written data at the end of
  * a turn: so the first listeners get their event before the last ones are served, and other work
@@ -62,6 +78,7 @@ export class HeadNotifier implements HeadListener {
     | { readonly group: Group; readonly after: number; readonly left: Iterator<RoomListener> }
     | undefined;
   #isScheduled = false;
+  #lastRead: LastRead | undefined;
   readonly #log: MessageLog;
 
   constructor(log: MessageLog) {
@@ -142,6 +159,24 @@ export class HeadNotifier implements HeadListener {
     if (this.#size === 0) {
       this.#unlisten();
     }
+  }
+
+  /** As the log's `read`, which it asks once for all listeners at the same place of the same rooms. */
+  read(
+    after: number,
+    options: ReadOptions & { readonly rooms: RoomSelection },
+  ): Batch | undefined | Promise<Batch | undefined> {
+    const { head } = this.#log;
+    const rooms = options.rooms.key;
+    const last = this.#lastRead;
+    if (last?.after === after && last.head === head && last.rooms === rooms) {
+      return last.batch;
+    }
+    const batch = this.#log.read(after, options);
+    if (batch !== undefined && !(batch instanceof Promise)) {
+      this.#lastRead = { after, rooms, head, batch };
+    }
+    return batch;
   }
 
   moved(ranges: readonly RoomRange[] | undefined): void {

@@ -39,13 +39,14 @@ export class GoaResponse {
    * there was one. If nobody receives it, the handler still runs to its end.
    */
   async sendTo(socket: MessageSocket, toTexts: ToTexts): Promise<ConnectError | undefined> {
-    for (; !this.#chunk.done; this.#chunk = await this.#body.next()) {
+    const push = (messages: Uint8Array) => this.#send(socket, toTexts(messages));
+    for (; !this.#chunk.done; this.#chunk = await this.#body.next(push)) {
       const end = this.#end;
       if (end) {
         return end.error;
       }
-      if (this.#chunk.value.length > 0 && !this.#cut && !socket.left.aborted) {
-        await this.#send(socket, toTexts(this.#chunk.value));
+      if (this.#chunk.value.length > 0) {
+        await push(this.#chunk.value);
       }
     }
     return undefined;
@@ -63,12 +64,17 @@ export class GoaResponse {
     this.#body.return?.().catch(() => {});
   }
 
-  #send(socket: MessageSocket, texts: readonly string[]): Promise<void> {
-    return new Promise((resolve) => {
-      this.#stopWaiting = resolve;
-      // It fails only if the client has left, which the call's signal says.
-      socket.sendTexts(texts).then(resolve, resolve);
-    });
+  /** Undefined if the system has taken it. */
+  #send(socket: MessageSocket, texts: readonly string[]): Promise<void> | undefined {
+    const sending = this.#cut ? undefined : socket.sendTexts(texts);
+    return (
+      sending &&
+      new Promise((resolve) => {
+        this.#stopWaiting = resolve;
+        // It fails only if the client has left, which the call's signal says.
+        sending.then(resolve, resolve);
+      })
+    );
   }
 
   /** The end of the stream, if the chunk is that: the handler never joins it with messages. */
