@@ -9,7 +9,7 @@ interface AbortListener {
  * a signal.
  */
 export class LazyAbort {
-  readonly #listeners: AbortListener[] = [];
+  #listeners: readonly AbortListener[] = [];
   #controller: AbortController | undefined;
   #isAborted = false;
   #reason: unknown;
@@ -40,19 +40,19 @@ export class LazyAbort {
     this.#isAborted = true;
     this.#reason = reason;
     this.#controller?.abort(reason);
-    for (const listener of this.#listeners.splice(0)) {
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    for (const listener of listeners) {
       listener.handleEvent();
     }
   }
 
   addEventListener(_type: "abort", listener: AbortListener): void {
-    this.#listeners.push(listener);
+    // Most have one, and `push` or a spread would make room for 17.
+    this.#listeners = this.#listeners.concat(listener);
   }
 
   removeEventListener(_type: "abort", listener: AbortListener): void {
-    const at = this.#listeners.indexOf(listener);
-    if (at >= 0) {
-      this.#listeners.splice(at, 1);
-    }
+    this.#listeners = this.#listeners.filter((other) => other !== listener);
   }
 }

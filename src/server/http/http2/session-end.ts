@@ -65,7 +65,7 @@ export function keepEndsOutside(session: ServerHttp2Session): void {
   };
   session.on("stream", (stream) => {
     open++;
-    stream.once("close", onClose);
+    stream.on("close", onClose); // It comes once: `once` would hold a wrapper.
   });
   session.close = () => {
     isLeaving = true;

@@ -17,6 +17,7 @@ import {
   type UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
 import { ChatterService } from "../../../gen/chatter_pb.js";
+import { LazyHeaders } from "../../util/lazy-headers.js";
 import { abortKey, deadlineKey, unreadKey, wireKey } from "../call/context.js";
 import { createEnding, type Ending } from "../call/end-response.js";
 import { wrongMessageCount } from "../call/errors.js";
@@ -87,7 +88,7 @@ async function answer<Method extends DescMethodServerStreaming>(
 ): Promise<UniversalServerResponse> {
   const { method, ending, compressions, maxMessageBytes } = read;
   const header = responseHeader(compressions, request, head);
-  const trailer = new Headers();
+  const trailer = new LazyHeaders();
   const metadata = { header, trailer };
   const body = new DirectReadBody(
     method.output,
