@@ -49,16 +49,16 @@ function textsOf(batch: Batch): string[] {
   return decode(batch).map(({ message }) => message);
 }
 
-/** Takes everything. */
-function taker() {
+/** A consumer that is never full. */
+function consumer() {
   const taken: string[] = [];
   const push: Push<string[]> = (texts) => void taken.push(...texts);
   return { taken, push };
 }
 
-test("new messages are pushed while next() waits, which goes on waiting", async () => {
+test("new messages are pushed while next() waits, which continues to wait", async () => {
   const { log, follower, count } = follow();
-  const { taken, push } = taker();
+  const { taken, push } = consumer();
   const next = follower.next(push);
   let isSettled = false;
   void next.finally(() => {
@@ -85,7 +85,7 @@ test("stored messages are not pushed, and nothing is left out between them and n
   const log = createMemoryLog();
   await fill(log, ["stored"]);
   const { follower } = follow({ log });
-  const { taken, push } = taker();
+  const { taken, push } = consumer();
   expect(await follower.next(push)).toEqual({ done: false, value: ["stored"] });
   await fill(log, ["before next()"]);
   expect(await follower.next(push)).toEqual({ done: false, value: ["before next()"] });
@@ -123,7 +123,7 @@ test("one who is full is read nothing for until there is room again", async () =
 
 test("more than a batch is not left waiting for the next message", async () => {
   const { log, follower } = follow();
-  const { taken, push } = taker();
+  const { taken, push } = consumer();
   const next = follower.next(push);
   const long = Array.from({ length: 5 }, (_, i) => `${i}`.repeat(30_000));
   await fill(log, long);
@@ -139,7 +139,7 @@ test("more than a batch is not left waiting for the next message", async () => {
 
 test("only messages of its rooms are pushed", async () => {
   const { log, follower } = follow({ rooms: RoomSelection.of(["a", "b/*"]) });
-  const { taken, push } = taker();
+  const { taken, push } = consumer();
   void follower.next(push);
   for (const room of ["a", "c", "b/1", "", "a"]) {
     await fill(log, [`to ${room}`], { room });
@@ -150,7 +150,7 @@ test("only messages of its rooms are pushed", async () => {
 
 test("a bookmark is pushed after each time without a message", async () => {
   const { log, follower } = follow({ idleMs: 5 });
-  const { taken, push } = taker();
+  const { taken, push } = consumer();
   void follower.next(push);
   await until(() => taken.length >= 2, "two bookmarks");
   await fill(log, ["new"]);
@@ -162,7 +162,7 @@ test("a bookmark is pushed after each time without a message", async () => {
 describe("next() rejects after messages were pushed", () => {
   test("when the signal is aborted, and nothing more is pushed", async () => {
     const { log, follower, aborted } = follow();
-    const { taken, push } = taker();
+    const { taken, push } = consumer();
     const failed = expect(follower.next(push)).rejects.toThrow("over");
     await fill(log, ["new"]);
     aborted.abort(new Error("over"));
@@ -174,7 +174,7 @@ describe("next() rejects after messages were pushed", () => {
   test("when the log fails", async () => {
     const log = new FaultyLog();
     const { follower } = follow({ log });
-    const { taken, push } = taker();
+    const { taken, push } = consumer();
     const failed = expect(follower.next(push)).rejects.toThrow("unreadable");
     await fill(log, ["new"]);
     log.read = () => {
@@ -187,7 +187,7 @@ describe("next() rejects after messages were pushed", () => {
 
   test("when the log is closed", async () => {
     const { log, follower } = follow();
-    const { push } = taker();
+    const { push } = consumer();
     const failed = expect(follower.next(push)).rejects.toThrow("closed");
     await fill(log, ["new"]);
     await log.close();
@@ -207,7 +207,7 @@ describe("next() rejects after messages were pushed", () => {
 
 test("posts wait again for a reader that was late, once it has everything", async () => {
   const { log, follower, notifier } = follow();
-  const { push } = taker();
+  const { push } = consumer();
   void follower.next(push);
   await fill(log, ["one"]);
   notifier.giveUp("another", 2);

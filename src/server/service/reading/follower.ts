@@ -72,7 +72,7 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
   }
 
   /**
-   * @param push takes what comes while this waits. Default: it resolves to the next batch that comes
+   * @param push takes what comes while this waits. Default: it resolves to the next batch
    */
   next(push?: Push<T>): Promise<Taken<T>> {
     this.#push = push;
@@ -224,8 +224,8 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
   }
 
   /**
-   * Pushes what came, so that the pending `next()` goes on waiting: unless nobody takes it, or
-   * there is more than a batch, or the consumer is full.
+   * Pushes what came, so that the pending `next()` continues to wait: unless the consumer cannot
+   * be pushed to, or is full then, or there is more than a batch.
    */
   #deliver(taken: Taken<T> | Promise<Taken<T>>): void {
     const push = this.#push;

@@ -161,7 +161,7 @@ export class HeadNotifier implements HeadListener {
     }
   }
 
-  /** As the log's `read`, which it asks once for all listeners at the same place of the same rooms. */
+  /** As the log's `read`; listeners at the same place of the same rooms share one. */
   read(
     after: number,
     options: ReadOptions & { readonly rooms: RoomSelection },
