@@ -62,6 +62,9 @@ export class FairQueue<T> {
     }
     this.#size--;
     lane.first = place.next;
+    // If the garbage collector has moved a place to the old generation, all that is linked to it
+    // would stay until the next major collection.
+    place.next = undefined;
     if (lane.first === undefined) {
       this.#lanes.delete(lane.key);
       this.#removeTurn(lane);
@@ -107,6 +110,7 @@ export class FairQueue<T> {
 
   #removeTurn(lane: Lane<T>): void {
     this.#turn = lane.next;
+    lane.next = undefined;
     if (this.#turn === undefined) {
       this.#last = undefined;
     }
