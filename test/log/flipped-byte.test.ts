@@ -8,6 +8,7 @@ import { readHeadFiles } from "../../src/server/log/file/head-file.js";
 import { openStore } from "../../src/server/log/file/open-store.js";
 import { logFolder } from "../../src/server/log/log-folder.js";
 import { decode, post, rounds } from "../support/log-messages.js";
+import { cutZeros } from "../support/segments.js";
 import { tempDir } from "../support/temp-dir.js";
 
 /*
@@ -33,6 +34,7 @@ beforeAll(async () => {
     }
     await log.close();
   }
+  cutZeros(intact);
 });
 
 const files = () =>
@@ -162,6 +164,7 @@ function withTornCommit(sectorBytes: number, isNew: (sector: number) => boolean,
     const log = await openFileLog({ dir, segmentBytes: 1e6 });
     await log.append(commit.map((text, i) => post(text, i % 2 === 0 ? `torn ${i}` : "")));
     await log.close();
+    cutZeros(dir);
     const path = join(dir, last);
     const after = readFileSync(path);
     const size = old === "shorter" ? before.length : after.length;

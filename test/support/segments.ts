@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeItem, type ItemHeader, itemKind } from "../../src/server/log/file/segments/item.js";
 import {
@@ -38,6 +38,12 @@ export function itemsOf(dir: string): FoundItem[] {
       at += item.length;
     }
   });
+}
+
+/** Removes the zeros ahead of the log's end, so that each byte of its files means something. */
+export function cutZeros(dir: string): void {
+  const { path, at, item } = itemsOf(dir).at(-1)!;
+  truncateSync(path, at + item.length);
 }
 
 /** The record of messages that ends with a sequence. */

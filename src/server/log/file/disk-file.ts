@@ -21,6 +21,7 @@ export const openFile: (path: string, flags: number, mode?: number) => Promise<n
 );
 
 export const closeFile: (fd: number) => Promise<void> = promisify(fs.close);
+const truncateFile: (fd: number, length: number) => Promise<void> = promisify(fs.ftruncate);
 /** Truncates a file at a place. */
 export const truncateAt: (path: string, length: number) => Promise<void> = promisify(fs.truncate);
 
@@ -59,9 +60,29 @@ export function readAt(fd: number, position: number, length: number): Promise<Bu
   });
 }
 
-/** A file in which every write is durable when it resolves. */
+/**
+ * How far ahead of a file's end zeros are written, in bytes. A write to blocks that the file already
+ * has changes no metadata: it does not wait for the journal of the file system, and takes half the
+ * time and the CPU time.
+ */
+const aheadBytes = 256 * 1024;
+/** Longer writes take their time anyway: zeros ahead of them would be half of all that is written. */
+const shortBytes = 64 * 1024;
+
+const zeros = Buffer.alloc(aheadBytes);
+
+/**
+ * A file in which every write is durable when it resolves. Writes must not overlap in time. Zeros
+ * may follow what was written.
+ */
 export class DurableFile {
   readonly #fd: number;
+  /** Up to here the file has its blocks. */
+  #allocated = 0;
+  /** Zeros are being written after that; resolves when that has ended, and never rejects. */
+  #zeroing: Promise<void> | undefined;
+  /** The disk did not take zeros: it may be full. */
+  #takesZeros = true;
 
   private constructor(fd: number) {
     this.#fd = fd;
@@ -79,7 +100,20 @@ export class DurableFile {
   }
 
   /** Writes all bytes at a place and waits for the disk. */
-  write(bytes: Buffer, position: number): Promise<void> {
+  async write(bytes: Buffer, position: number): Promise<void> {
+    const end = position + bytes.length;
+    if (end > this.#allocated && this.#zeroing) {
+      await this.#zeroing;
+    }
+    await this.#write(bytes, position);
+    this.#allocated = Math.max(this.#allocated, end);
+    const isNear = this.#allocated - end < aheadBytes / 2;
+    if (isNear && bytes.length <= shortBytes && this.#takesZeros) {
+      this.#zeroing ??= this.#zeroAhead();
+    }
+  }
+
+  #write(bytes: Buffer, position: number): Promise<void> {
     return new Promise((resolve, reject) => {
       let done = 0;
       const write = () => {
@@ -102,13 +136,37 @@ export class DurableFile {
     });
   }
 
+  async #zeroAhead(): Promise<void> {
+    try {
+      await this.#write(zeros, this.#allocated);
+      this.#allocated += aheadBytes;
+    } catch {
+      this.#takesZeros = false; // If the disk takes nothing at all, the next write says so.
+    } finally {
+      this.#zeroing = undefined;
+    }
+  }
+
   /** Waits until everything about the file is on the disk. */
   sync(): Promise<void> {
     return syncFile(this.#fd);
   }
 
-  close(): Promise<void> {
-    return closeFile(this.#fd);
+  /** Removes everything from a place on, such as the zeros after what was written. */
+  async truncate(length: number): Promise<void> {
+    await this.#zeroing;
+    this.#allocated = Math.min(this.#allocated, length);
+    await truncateFile(this.#fd, length);
+  }
+
+  /** Resolves when nothing is being written. Call it when no write is in progress. */
+  async idle(): Promise<void> {
+    await this.#zeroing;
+  }
+
+  async close(): Promise<void> {
+    await this.#zeroing;
+    await closeFile(this.#fd);
   }
 }
 

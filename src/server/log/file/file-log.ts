@@ -349,6 +349,7 @@ class FileLog implements MessageLog {
   async #recover(): Promise<void> {
     await this.#commits.idle();
     await this.#sweeper.idle();
+    await this.#open.store.idle();
     const { signal } = this.#closing;
     const attempt = async () => {
       try {

@@ -200,7 +200,7 @@ export class FileStore {
     this.#segments.add(this.#writer.segment);
     if (before !== undefined) {
       this.#keepIndexes(before);
-      if (tail?.isTorn) {
+      if (tail?.isTorn || tail?.isClean) {
         await truncateAt(before.path, before.end);
       }
     }
@@ -335,6 +335,12 @@ export class FileStore {
   /** Forgets the ids of removed messages that come before a message. */
   removeIds(before: number): Promise<void> {
     return this.#ids.removeKept(before);
+  }
+
+  /** Resolves when nothing is being written: another store may write to the same files then. */
+  async idle(): Promise<void> {
+    await this.#writing;
+    await this.#writer?.idle();
   }
 
   /** Closes all files, after waiting for operations in progress. */

@@ -181,7 +181,7 @@ async function isZero(
 ): Promise<boolean> {
   for (let at = from; at < end; at += fetchBytes) {
     const bytes = await files.read(segment, at, Math.min(fetchBytes, end - at));
-    if (bytes.some((byte) => byte !== 0)) {
+    if (!bytes.equals(Buffer.alloc(bytes.length))) {
       return false;
     }
   }

@@ -100,7 +100,10 @@ export class SegmentWriter {
 
   /** Writes consecutive commits, all or nothing, and waits for the disk. */
   async write(commits: readonly StoredCommit[]): Promise<void> {
-    await this.#makeRoom(commits.some(({ records }) => records.some(({ room }) => room !== "")));
+    const needsRooms = commits.some(({ records }) => records.some(({ room }) => room !== ""));
+    if (this.#mustRotate(needsRooms)) {
+      await this.rotate(this.#segment.hasRooms || needsRooms);
+    }
     const { salt } = this.#segment;
     const { bytes, items } = frameCommits(commits, { salt, commit: ++this.#commit });
     await this.#append(bytes, items);
@@ -131,6 +134,7 @@ export class SegmentWriter {
   async rotate(hasRooms = this.#segment.hasRooms): Promise<void> {
     const before = this.#segment;
     const { serial } = before;
+    await this.#file.truncate(before.end);
     const segment = await makeSegment(this.#place(), serial + 1, this.#standing, before, hasRooms);
     const file = await DurableFile.open(segment.path);
     await this.#file.close();
@@ -138,6 +142,11 @@ export class SegmentWriter {
     this.#segment = segment;
     this.#commit = 0;
     this.#begun(segment);
+  }
+
+  /** Resolves when nothing is being written. Call it when no call is in progress. */
+  idle(): Promise<void> {
+    return this.#file.idle();
   }
 
   close(): Promise<void> {
@@ -153,16 +162,16 @@ export class SegmentWriter {
    * @param needsRooms messages of rooms other than `main` will be written; then all later segments
    * may have them
    */
-  async #makeRoom(needsRooms = false): Promise<void> {
+  #mustRotate(needsRooms: boolean): boolean {
     const { end, hasRooms, rooms } = this.#segment;
     const isFull = end >= this.#segmentBytes || (rooms?.length ?? 0) >= maxRoomRecords;
-    if (isFull || (needsRooms && !hasRooms)) {
-      await this.rotate(hasRooms || needsRooms);
-    }
+    return isFull || (needsRooms && !hasRooms);
   }
 
   async #writeMark(mark: Pick<NewItem, "kind" | "first" | "last">): Promise<void> {
-    await this.#makeRoom();
+    if (this.#mustRotate(false)) {
+      await this.rotate();
+    }
     const { sentAt, totalBytes } = this.#standing;
     const item = { ...mark, endsCommit: true, room: "", count: 0, sentAt, totalBytes };
     const bytes = Buffer.alloc(itemHeaderLength);
