@@ -11,38 +11,48 @@ const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 
 /** Metrics of what the log does. */
 export class LogMetrics implements LogObserver {
-  readonly #appends: Counter;
-  readonly #repeats: Counter;
-  readonly #messages: Counter;
-  readonly #bytes: Counter;
-  readonly #failures: Counter;
-  readonly #malformed: Counter;
+  /** Plain numbers, which the counters read when they are asked: each post changes them. */
+  readonly #totals = { appends: 0, messages: 0, bytes: 0, repeats: 0, failures: 0, malformed: 0 };
   readonly #batches: Histogram;
   readonly #commits: Histogram;
   readonly #syncs: Histogram;
 
   constructor(registry: Registry) {
     const registers = [registry];
-    const counter = (name: string, help: string) => new Counter({ name, help, registers });
+    const totals = this.#totals;
+    const counter = (name: string, help: string, total: keyof typeof totals) =>
+      new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(totals[total]);
+        },
+      });
     const histogram = (name: string, help: string, buckets: number[]) =>
       new Histogram({ name, help, buckets, registers });
-    this.#appends = counter(
+    counter(
       "chatter_log_appends_total",
       "Batches of messages that streams have passed to the log.",
+      "appends",
     );
-    this.#messages = counter("chatter_log_messages_total", "Messages that were stored.");
-    this.#bytes = counter("chatter_log_bytes_total", "Bytes of the messages that were stored.");
-    this.#repeats = counter(
+    counter("chatter_log_messages_total", "Messages that were stored.", "messages");
+    counter("chatter_log_bytes_total", "Bytes of the messages that were stored.", "bytes");
+    counter(
       "chatter_log_repeats_total",
       "Messages not stored again because their message_id was known with the same text.",
+      "repeats",
     );
-    this.#failures = counter(
+    counter(
       "chatter_log_write_failures_total",
       "Failed writes. After each, no messages were accepted for a while.",
+      "failures",
     );
-    this.#malformed = counter(
+    counter(
       "chatter_log_malformed_messages_total",
       "Messages in the NATS stream that are not Chatter's, and are skipped.",
+      "malformed",
     );
     this.#batches = histogram(
       "chatter_log_commit_messages",
@@ -62,16 +72,16 @@ export class LogMetrics implements LogObserver {
   }
 
   appended(): void {
-    this.#appends.inc();
+    this.#totals.appends++;
   }
 
   repeated(): void {
-    this.#repeats.inc();
+    this.#totals.repeats++;
   }
 
   committed({ messages, bytes, durationMs }: CommitFigures): void {
-    this.#messages.inc(messages);
-    this.#bytes.inc(bytes);
+    this.#totals.messages += messages;
+    this.#totals.bytes += bytes;
     this.#batches.observe(messages);
     this.#commits.observe(durationMs / 1000);
   }
@@ -81,10 +91,10 @@ export class LogMetrics implements LogObserver {
   }
 
   malformed(count: number): void {
-    this.#malformed.inc(count);
+    this.#totals.malformed += count;
   }
 
   failed(): void {
-    this.#failures.inc();
+    this.#totals.failures++;
   }
 }
