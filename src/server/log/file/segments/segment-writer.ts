@@ -106,7 +106,8 @@ export class SegmentWriter {
     }
     const { salt } = this.#segment;
     const { bytes, items } = frameCommits(commits, { salt, commit: ++this.#commit });
-    await this.#append(bytes, items);
+    await this.#file.write(bytes, this.#segment.end);
+    this.#place(items, bytes.length);
     const record = commits.findLast(({ records }) => records.length > 0)?.records.at(-1);
     if (record !== undefined) {
       const { last, sentAt, totalBytes } = record;
@@ -135,7 +136,13 @@ export class SegmentWriter {
     const before = this.#segment;
     const { serial } = before;
     await this.#file.truncate(before.end);
-    const segment = await makeSegment(this.#place(), serial + 1, this.#standing, before, hasRooms);
+    const segment = await makeSegment(
+      this.#writerPlace(),
+      serial + 1,
+      this.#standing,
+      before,
+      hasRooms,
+    );
     const file = await DurableFile.open(segment.path);
     await this.#file.close();
     this.#file = file;
@@ -153,7 +160,7 @@ export class SegmentWriter {
     return this.#file.close();
   }
 
-  #place(): WriterPlace {
+  #writerPlace(): WriterPlace {
     const [dir, identity, segmentBytes] = [this.#dir, this.#identity, this.#segmentBytes];
     return { dir, identity, segmentBytes, begun: this.#begun };
   }
@@ -176,17 +183,18 @@ export class SegmentWriter {
     const item = { ...mark, endsCommit: true, room: "", count: 0, sentAt, totalBytes };
     const bytes = Buffer.alloc(itemHeaderLength);
     encodeItem(bytes, 0, 0, item, { salt: this.#segment.salt, commit: ++this.#commit });
-    await this.#append(bytes, [{ item, at: 0 }]);
+    await this.#file.write(bytes, this.#segment.end);
+    this.#place([{ item, at: 0 }], bytes.length);
   }
 
-  async #append(bytes: Buffer, items: readonly PlacedItem[]): Promise<void> {
+  /** Adds items that were written at the end, of this many bytes. */
+  #place(items: readonly PlacedItem[], length: number): void {
     const segment = this.#segment;
-    await this.#file.write(bytes, segment.end);
     for (const { item, at } of items) {
       segment.index!.add(item, segment.end + at);
       segment.rooms?.add(item, segment.end + at);
     }
-    segment.end += bytes.length;
+    segment.end += length;
   }
 }
 
