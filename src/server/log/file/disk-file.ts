@@ -68,6 +68,8 @@ export function readAt(fd: number, position: number, length: number): Promise<Bu
 const aheadBytes = 256 * 1024;
 /** Longer writes take their time anyway: zeros ahead of them would be half of all that is written. */
 const shortBytes = 64 * 1024;
+/** How many short writes come before the first zeros: a file that gets only a few needs none. */
+const writesBefore = 8;
 
 const zeros = Buffer.alloc(aheadBytes);
 
@@ -83,6 +85,7 @@ export class DurableFile {
   #zeroing: Promise<void> | undefined;
   /** The disk did not take zeros: it may be full. */
   #takesZeros = true;
+  #shortWrites = 0;
 
   private constructor(fd: number) {
     this.#fd = fd;
@@ -107,9 +110,9 @@ export class DurableFile {
     }
     await this.#write(bytes, position);
     this.#allocated = Math.max(this.#allocated, end);
-    const isNear = this.#allocated - end < aheadBytes / 2;
-    if (isNear && bytes.length <= shortBytes && this.#takesZeros) {
-      this.#zeroing ??= this.#zeroAhead();
+    if (bytes.length <= shortBytes && this.#shortWrites++ >= writesBefore && this.#takesZeros) {
+      const isNear = this.#allocated - end < aheadBytes / 2;
+      this.#zeroing ??= isNear ? this.#zeroAhead() : undefined;
     }
   }
 
