@@ -61,12 +61,12 @@ export function readAt(fd: number, position: number, length: number): Promise<Bu
 }
 
 /**
- * How far ahead of a file's end zeros are written, in bytes. A write to blocks that the file already
- * has changes no metadata: it does not wait for the journal of the file system, and takes half the
- * time and the CPU time.
+ * How far ahead of a file's end zeros are written, in bytes. A write to blocks that the file has
+ * already changes no metadata: it does not wait for the journal of the file system, and takes less
+ * time and CPU time.
  */
 const aheadBytes = 256 * 1024;
-/** Longer writes take their time anyway: zeros ahead of them would be half of all that is written. */
+/** Longer writes get no zeros: these would be half of all that is written. */
 const shortBytes = 64 * 1024;
 /** How many short writes come before the first zeros: a file that gets only a few needs none. */
 const writesBefore = 8;
