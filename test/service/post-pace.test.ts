@@ -125,17 +125,14 @@ test("a flood whose client leaves does not run away from those who read live", a
     create(ListenerRequestSchema, { message: `flood ${i}` }),
   );
   const progress = new Progress();
-  const storing = (async () => {
-    for await (const _ of store(
-      posting,
-      (async function* () {
-        yield posts;
-      })(),
-      context,
-      progress,
-    )) {
-    }
-  })();
+  const storing = store(
+    posting,
+    (async function* () {
+      yield posts;
+    })(),
+    context,
+    progress,
+  );
   await until(() => log.head > 0, "some are stored");
   leaving.abort(new ConnectError("the client has left", Code.Canceled));
   await expect(storing).rejects.toMatchObject({ code: Code.Canceled });

@@ -28,41 +28,27 @@ class BodyReader implements AsyncIterator<Uint8Array>, Inbound {
   readonly #pending = new ReceivedChunks();
   #outcome: { error?: ConnectError } | undefined;
   #isStarted = false;
+  /** Whether the connection is known; it stays so. */
+  #wasKnown = false;
   /** Whether it waits for its turn: frames may be many, and small. */
   #isQueued = false;
   /** Whether its turn has come, and nothing was delivered in it yet. */
   #hasTurn = false;
   #node: PausedStream | undefined;
-  #wake = () => {};
+  /** Who waits for the next chunk. */
+  #consumer: { resolve(result: ChunkResult): void; reject(reason: unknown): void } | undefined;
 
   constructor(stream: Readable, unread: Unread) {
     this.#stream = stream;
     this.#unread = unread;
   }
 
-  async next(): Promise<ChunkResult> {
+  next(): Promise<ChunkResult> {
     this.#start();
-    while (this.#pending.length === 0 || this.#needsTurn) {
-      if (this.#pending.length > 0) {
-        this.#takeTurn();
-      } else if (this.#outcome?.error) {
-        throw this.#outcome.error;
-      } else if (this.#outcome) {
-        return { done: true, value: undefined };
-      }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    this.#leaveTurns();
-    this.#hasTurn = false;
-    const value = this.#pending.take(this.#isKnown ? undefined : unknownBytesAtOnce);
-    this.#unread.remove(value.length);
-    if (this.#pending.length <= this.#unread.readAhead / 2) {
-      this.#resume();
-    }
-    const isLast = this.#pending.length === 0 && this.#isWhole;
-    return { done: false, value, isLast };
+    return new Promise((resolve, reject) => {
+      this.#consumer = { resolve, reject };
+      this.#wake();
+    });
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {
@@ -75,8 +61,11 @@ class BodyReader implements AsyncIterator<Uint8Array>, Inbound {
   }
 
   get #isKnown(): boolean {
-    const { connection } = this;
-    return connection !== undefined && isKnown(connection);
+    if (!this.#wasKnown) {
+      const { connection } = this;
+      this.#wasKnown = connection !== undefined && isKnown(connection);
+    }
+    return this.#wasKnown;
   }
 
   /** Whether all of it has arrived. */
@@ -87,6 +76,38 @@ class BodyReader implements AsyncIterator<Uint8Array>, Inbound {
   get #needsTurn(): boolean {
     const isLast = this.#outcome !== undefined && this.#pending.length <= unknownBytesAtOnce;
     return !(this.#hasTurn || isLast || this.#outcome?.error || this.#isKnown);
+  }
+
+  /** Gives the consumer the next chunk, or the end, if it waits and there is one for it now. */
+  #wake(): void {
+    const consumer = this.#consumer;
+    if (!consumer) {
+      return;
+    }
+    if (this.#pending.length > 0 && this.#needsTurn) {
+      this.#takeTurn();
+    } else if (this.#pending.length > 0) {
+      this.#consumer = undefined;
+      consumer.resolve(this.#take());
+    } else if (this.#outcome?.error) {
+      this.#consumer = undefined;
+      consumer.reject(this.#outcome.error);
+    } else if (this.#outcome) {
+      this.#consumer = undefined;
+      consumer.resolve({ done: true, value: undefined });
+    }
+  }
+
+  #take(): ChunkResult {
+    this.#leaveTurns();
+    this.#hasTurn = false;
+    const value = this.#pending.take(this.#isKnown ? undefined : unknownBytesAtOnce);
+    this.#unread.remove(value.length);
+    if (this.#node && this.#pending.length <= this.#unread.readAhead / 2) {
+      this.#resume();
+    }
+    const isLast = this.#pending.length === 0 && this.#isWhole;
+    return { done: false, value, isLast };
   }
 
   #start(): void {
@@ -116,9 +137,9 @@ class BodyReader implements AsyncIterator<Uint8Array>, Inbound {
    * Ends without what has arrived. What still arrives is dropped, so that the connection continues.
    */
   #drop(outcome: { error?: ConnectError }): void {
-    this.#end(outcome);
     this.#unread.remove(this.#pending.length);
     this.#pending.clear();
+    this.#end(outcome);
     this.#resume();
   }
 

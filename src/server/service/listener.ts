@@ -12,9 +12,7 @@ export function createListener(
     accept(context);
     const posts = receive(context, requests, ListenerRequestSchema, decodePost);
     const progress = new Progress();
-    for await (const _ of store(posting, posts, context, progress)) {
-      // The progress is the answer.
-    }
+    await store(posting, posts, context, progress);
     return { stored: BigInt(progress.stored), lastSequence: BigInt(progress.lastSequence) };
   };
 }

@@ -24,7 +24,7 @@ export function createSummary(posting: Posting): MethodImpl<typeof ChatterServic
     const progress = new Progress();
     const summaries: ChatSummary[] = [];
     let bytes = 0;
-    for await (const stored of store(posting, posts, context, progress)) {
+    await store(posting, posts, context, progress, (stored) => {
       for (const [i, post] of stored.posts.entries()) {
         const { sequence, sentAt } = stored.positions[i]!;
         const entry = create(ChatSummarySchema, {
@@ -40,9 +40,10 @@ export function createSummary(posting: Posting): MethodImpl<typeof ChatterServic
         }
       }
       if (bytes > maxSummaryBytes) {
-        throw progress.attachTo(largeSummary());
+        throw largeSummary();
       }
-    }
+      return undefined;
+    });
     return { summaries };
   };
 }

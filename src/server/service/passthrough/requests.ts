@@ -25,47 +25,110 @@ export interface SplitOptions {
  * Splits a body of envelopes, all in a chunk in one pass, and decodes each message. Errors are
  * those of Connect's own pipeline.
  */
-export async function* splitMessages<T>(
+export function splitMessages<T>(
   body: AsyncIterable<Uint8Array>,
   read: (message: Uint8Array) => T,
-  { maxBytes, protocolName, count, unread }: SplitOptions,
-): AsyncGenerator<T[]> {
-  const envelopes = new EnvelopeSplitter(maxBytes, unread);
-  try {
-    for await (const chunk of body) {
-      const messages: T[] = [];
-      let failure: { error: unknown } | undefined;
-      try {
-        envelopes.put(chunk);
-        while (envelopes.advance()) {
-          const { bytes, start, length } = envelopes;
-          if (isMessage(bytes[start]!, protocolName)) {
-            const from = start + envelopePrefixLength;
-            messages.push(read(bytes.subarray(from, from + length)));
-          }
-        }
-      } catch (error) {
-        failure = { error };
-      }
-      const tooMuch = envelopes.count();
-      if (messages.length > 0) {
-        if (count) {
-          count.received += messages.length;
-        }
-        yield messages; // What came before an invalid one in the same stream is stored.
-      }
-      if (failure) {
-        throw failure.error;
-      }
-      if (tooMuch) {
-        throw tooMuch;
-      }
+  options: SplitOptions,
+): AsyncIterableIterator<T[]> {
+  return new SplitMessages(body[Symbol.asyncIterator](), read, options);
+}
+
+/** Not a generator, which would cost more than the work on a message. */
+class SplitMessages<T> implements AsyncIterableIterator<T[]> {
+  readonly #body: AsyncIterator<Uint8Array>;
+  readonly #read: (message: Uint8Array) => T;
+  readonly #options: SplitOptions;
+  readonly #envelopes: EnvelopeSplitter;
+  /** What ends the messages when those before it are delivered. */
+  #failure: { readonly error: unknown } | undefined;
+  #isOver = false;
+
+  constructor(
+    body: AsyncIterator<Uint8Array>,
+    read: (message: Uint8Array) => T,
+    options: SplitOptions,
+  ) {
+    this.#body = body;
+    this.#read = read;
+    this.#options = options;
+    this.#envelopes = new EnvelopeSplitter(options.maxBytes, options.unread ?? uncounted);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<T[]>> {
+    if (this.#isOver) {
+      return Promise.resolve({ done: true, value: undefined });
     }
-    if (envelopes.isCut) {
-      throw incompleteEnvelope();
+    return this.#failure
+      ? this.return().then(this.#throwFailure)
+      : this.#body.next().then(this.#onChunk, this.#onError);
+  }
+
+  async return(): Promise<IteratorResult<T[]>> {
+    if (!this.#isOver) {
+      this.#isOver = true;
+      this.#envelopes.release();
+      await this.#body.return?.();
     }
-  } finally {
-    envelopes.release();
+    return { done: true, value: undefined };
+  }
+
+  readonly #onChunk = (chunk: IteratorResult<Uint8Array>) => {
+    if (chunk.done) {
+      const { isCut } = this.#envelopes;
+      this.#end();
+      if (isCut) {
+        throw incompleteEnvelope();
+      }
+      return { done: true as const, value: undefined };
+    }
+    const messages = this.#split(chunk.value);
+    // What came before an invalid one in the same chunk is delivered first, to be stored.
+    return messages.length > 0 ? { done: false as const, value: messages } : this.next();
+  };
+
+  readonly #onError = (error: unknown) => {
+    this.#end();
+    throw error;
+  };
+
+  readonly #throwFailure = (): never => {
+    throw this.#failure!.error;
+  };
+
+  /** The body is over. */
+  #end(): void {
+    this.#isOver = true;
+    this.#envelopes.release();
+  }
+
+  #split(chunk: Uint8Array): T[] {
+    const envelopes = this.#envelopes;
+    const { protocolName, count } = this.#options;
+    const messages: T[] = [];
+    try {
+      envelopes.put(chunk);
+      while (envelopes.advance()) {
+        const { bytes, start, length } = envelopes;
+        if (isMessage(bytes[start]!, protocolName)) {
+          const from = start + envelopePrefixLength;
+          messages.push(this.#read(bytes.subarray(from, from + length)));
+        }
+      }
+    } catch (error) {
+      this.#failure = { error };
+    }
+    const tooMuch = envelopes.count();
+    if (tooMuch) {
+      this.#failure ??= { error: tooMuch };
+    }
+    if (count) {
+      count.received += messages.length;
+    }
+    return messages;
   }
 }
 

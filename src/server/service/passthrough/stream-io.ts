@@ -141,25 +141,59 @@ function noneLeft(): IteratorReturnResult<undefined> {
  * @param decode decodes one message; null for an unusual one, which is then left to the generated
  * schema. Default: all are
  */
-export async function* receive<Desc extends DescMessage, Fast = never>(
+export function receive<Desc extends DescMessage, Fast = never>(
   context: HandlerContext,
   requests: AsyncIterable<MessageShape<Desc>>,
   schema: Desc,
   decode?: (bytes: Uint8Array) => Fast | null,
-): AsyncGenerator<readonly (Fast | MessageShape<Desc>)[]> {
+): AsyncIterable<readonly (Fast | MessageShape<Desc>)[]> {
   const wire = context.values.get(passthroughWire);
   const body = wire?.takeBody?.();
-  // If the body was taken there are no messages, but Connect's objections to the headers are
-  // thrown.
-  for await (const request of requests) {
-    yield [request];
+  if (!wire || !body) {
+    return oneByOne(requests);
   }
-  if (wire && body) {
-    yield* splitMessages(body, (bytes) => decode?.(bytes) ?? parse(schema, bytes), {
-      maxBytes: wire.maxMessageBytes,
-      protocolName: context.protocolName,
-      count: context.values.get(callKey),
-      unread: context.values.get(unreadKey),
-    });
+  const messages = splitMessages(body, (bytes) => decode?.(bytes) ?? parse(schema, bytes), {
+    maxBytes: wire.maxMessageBytes,
+    protocolName: context.protocolName,
+    count: context.values.get(callKey),
+    unread: context.values.get(unreadKey),
+  });
+  return { [Symbol.asyncIterator]: () => new AfterHeaders(requests, messages) };
+}
+
+async function* oneByOne<T>(items: AsyncIterable<T>): AsyncGenerator<readonly T[]> {
+  for await (const item of items) {
+    yield [item];
+  }
+}
+
+/**
+ * The messages of a body, which Connect does not see: of its own messages there are none, but its
+ * objections to the headers are thrown.
+ */
+class AfterHeaders<T> implements AsyncIterator<T> {
+  readonly #requests: AsyncIterable<unknown>;
+  readonly #messages: AsyncIterator<T>;
+  #isChecked = false;
+
+  constructor(requests: AsyncIterable<unknown>, messages: AsyncIterator<T>) {
+    this.#requests = requests;
+    this.#messages = messages;
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    return this.#isChecked ? this.#messages.next() : this.#begin();
+  }
+
+  async return(): Promise<IteratorResult<T>> {
+    return (await this.#messages.return?.()) ?? { done: true, value: undefined };
+  }
+
+  async #begin(): Promise<IteratorResult<T>> {
+    for await (const _ of this.#requests) {
+      // There are none.
+    }
+    this.#isChecked = true;
+    return this.#messages.next();
   }
 }

@@ -18,19 +18,31 @@ const logGraceMs = 150;
 export class AppendGrace {
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
+  #isStopping: boolean;
   #giveUp = (_reason: unknown) => {};
   readonly #aborting: Aborting;
 
   constructor(aborting: Aborting) {
     this.#aborting = aborting;
+    this.#isStopping = aborting.aborted && aborting.reason === stoppingError();
 
     aborting.addEventListener("abort", this);
   }
 
+  /** Whether the call must end because the server stops. */
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
   await<T>(appended: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
+    return this.settle((resolve, reject) => appended.then(resolve, reject));
+  }
+
+  /** As `await`, for what will call one of the two functions. */
+  settle<T>(start: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void) {
+    return new Promise<T>((resolve, reject) => {
       this.#giveUp = reject;
-      appended.then(resolve, reject);
+      start(resolve, reject);
       if (this.#isOver) {
         reject(this.#aborting.reason);
       }
@@ -44,7 +56,9 @@ export class AppendGrace {
 
   /** The call must end. */
   handleEvent(): void {
-    if (this.#aborting.reason !== stoppingError()) {
+    if (this.#aborting.reason === stoppingError()) {
+      this.#isStopping = true;
+    } else {
       this.#timer = setTimeout(() => {
         this.#isOver = true;
         this.#giveUp(this.#aborting.reason);

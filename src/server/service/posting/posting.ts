@@ -7,7 +7,7 @@ import { MessageRate } from "../../limits/message-rate.js";
 import type { UploadTimeouts } from "../../limits/upload-timeouts.js";
 import type { AppendResult, MessageLog, NewMessage, Position } from "../../log/message-log.js";
 import { callerOf, unreadKey, wireKey } from "../call/context.js";
-import { asConnectError, stoppingError } from "../call/errors.js";
+import { asConnectError } from "../call/errors.js";
 import { lifetimeKey } from "../call/lifetime.js";
 import { AppendGrace } from "./append-grace.js";
 import { checkPosts, type TextBytes } from "./check-posts.js";
@@ -51,28 +51,31 @@ export function createPosting(
 const inboxLimits = { maxItems: 4096, maxBytes: 256 * 1024 };
 
 /**
- * Stores the messages of a client and yields them, in order, as they become durable. A stream has
- * one append in progress at a time; messages that arrive meanwhile share the next one.
+ * Stores the messages of a client, in order, and reports them as they become durable. A stream has
+ * one append in progress at a time; messages that arrive meanwhile share the next one. Resolves
+ * when the client has sent its last message and all are stored.
  *
  * Everything that ends the stream early (an invalid post, a disconnected client, a deadline, a
- * limit, the log) is thrown as a ConnectError with PostProgress. Messages received before are
+ * limit, the log) rejects with a ConnectError with PostProgress. Messages received before are
  * stored first, unless the log or other live readers take too long: then the append in progress is
  * not counted, though its messages may be stored, and later messages are dropped.
  *
  * @param progress counts stored messages; errors of the method itself get it by `attachTo`
+ * @param onStored gets messages that are durable, at least one. If it returns a promise, the
+ * stream continues when that is resolved. What it throws ends the stream
  */
-export async function* store<P extends Post>(
+export async function store<P extends Post>(
   { log, maxTextBytes, rate, uploads, pace }: Posting,
   requests: AsyncIterable<readonly P[]>,
   context: HandlerContext,
   progress: Progress,
-): AsyncGenerator<Stored<P>> {
+  onStored?: (stored: Stored<P>) => Promise<void> | undefined,
+): Promise<void> {
   const caller = callerOf(context);
   const sender = caller.subject;
   const textBytes = textBytesOf(context, maxTextBytes);
   const sizeOf = (post: P) => post.message.length + post.messageId.length + post.room.length;
   const grace = new AppendGrace(context.signal);
-  const isStopping = () => context.signal.aborted && context.signal.reason === stoppingError();
   const unread = context.values.get(unreadKey);
   const lifetime = context.values.get(lifetimeKey);
   const upload = lifetime && uploads.enter(lifetime);
@@ -87,7 +90,7 @@ export async function* store<P extends Post>(
         messages.length = allowed.count;
       }
       for (let at = 0; at < messages.length; ) {
-        const read = isStopping() ? undefined : pace.untilRead(sender, messages.length - at);
+        const read = grace.isStopping ? undefined : pace.untilRead(sender, messages.length - at);
         if (read) {
           await grace.await(read); // Even for a client that has left.
         }
@@ -98,10 +101,15 @@ export async function* store<P extends Post>(
             taken === messages.length ? messages : messages.slice(at, at + taken),
           );
           while (!appending.isOver) {
-            const positions = await grace.await(appending.next());
+            const positions = await grace.settle(appending.next);
             progress.add(positions);
             if (positions.length > 0) {
-              yield { posts: posts.slice(at, at + positions.length), positions };
+              const some =
+                positions.length === posts.length ? posts : posts.slice(at, at + positions.length);
+              const taking = onStored?.({ posts: some, positions });
+              if (taking) {
+                await taking;
+              }
               at += positions.length;
             }
           }
@@ -149,16 +157,20 @@ class Appending {
     this.#result = log.append(messages, this.#onStored);
   }
 
-  /** The places of the next durable messages: at least one, unless the append is over. */
-  next(): Promise<readonly Position[]> {
+  /**
+   * Resolves to the places of the next durable messages: at least one, unless the append is over.
+   */
+  readonly next = (
+    resolve: (positions: readonly Position[]) => void,
+    reject: (reason: unknown) => void,
+  ) => {
     if (this.#stored.length > 0) {
-      return Promise.resolve(this.#take());
+      resolve(this.#take());
+      return;
     }
-    return new Promise((resolve, reject) => {
-      this.#waiting = resolve;
-      this.#result.then(this.#onResult, reject);
-    });
-  }
+    this.#waiting = resolve;
+    this.#result.then(this.#onResult, reject);
+  };
 
   #take(): readonly Position[] {
     const positions = this.#stored;

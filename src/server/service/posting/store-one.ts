@@ -2,7 +2,6 @@ import type { HandlerContext } from "@connectrpc/connect";
 import type { Post } from "../../encoding/post-request.js";
 import type { Position } from "../../log/message-log.js";
 import { abortKey, callerOf } from "../call/context.js";
-import { stoppingError } from "../call/errors.js";
 import { AppendGrace } from "./append-grace.js";
 import { checkPosts } from "./check-posts.js";
 import { type Posting, Progress, textBytesOf } from "./posting.js";
@@ -28,8 +27,7 @@ export async function storeOne(
     if (refused) {
       throw refused;
     }
-    const isStopping = aborting.reason === stoppingError();
-    const read = isStopping ? undefined : pace.untilRead(sender, 1);
+    const read = grace.isStopping ? undefined : pace.untilRead(sender, 1);
     if (read) {
       await grace.await(read);
     }
