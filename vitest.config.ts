@@ -14,8 +14,8 @@ export default defineConfig({
     hookTimeout: 30_000,
     expect: { poll: { timeout: 20_000 } },
     setupFiles: "test/support/set-up.ts",
-    // Much of a test is waiting: on two cores the default, one worker, would leave most of them idle.
-    maxWorkers: Math.max(3, availableParallelism()),
+    // Much of a test is waiting: with a worker for each of two cores, they would be idle half the time.
+    maxWorkers: Math.max(4, availableParallelism()),
     projects: [
       {
         extends: true,

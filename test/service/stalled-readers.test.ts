@@ -47,7 +47,7 @@ describe.each(types)("a reader that takes nothing is cut, by %s", (type) => {
     const { token } = await server.tokens.issue({
       subject: "goa",
       scopes: ["stream:read"],
-      lifetimeSeconds: 1,
+      lifetimeSeconds: 2, // The time of its end is in whole seconds.
     });
     const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
     socket.on("error", () => {}); // The reset that is waited for.
