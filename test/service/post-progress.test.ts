@@ -80,7 +80,7 @@ test.each(methods)(
     const { token, expiresAt } = await server.tokens.issue({
       subject: "goa",
       scopes: ["stream:write"],
-      lifetimeSeconds: 1,
+      lifetimeSeconds: 2, // The time of its end is in whole seconds.
     });
     const { outbox, error } = open(server, mainWires[1]!, method, {}, token);
     outbox.send({ message: "1" });
