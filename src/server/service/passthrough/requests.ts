@@ -42,6 +42,10 @@ class SplitMessages<T> implements AsyncIterableIterator<T[]> {
   /** What ends the messages when those before it are delivered. */
   #failure: { readonly error: unknown } | undefined;
   #isOver = false;
+  /** Who waits for the next messages. */
+  #consumer:
+    | { resolve(result: IteratorResult<T[]>): void; reject(reason: unknown): void }
+    | undefined;
 
   constructor(
     body: AsyncIterator<Uint8Array>,
@@ -62,9 +66,10 @@ class SplitMessages<T> implements AsyncIterableIterator<T[]> {
     if (this.#isOver) {
       return Promise.resolve({ done: true, value: undefined });
     }
-    return this.#failure
-      ? this.return().then(this.#throwFailure)
-      : this.#body.next().then(this.#onChunk, this.#onError);
+    return new Promise((resolve, reject) => {
+      this.#consumer = { resolve, reject };
+      this.#goOn();
+    });
   }
 
   async return(): Promise<IteratorResult<T[]>> {
@@ -76,28 +81,41 @@ class SplitMessages<T> implements AsyncIterableIterator<T[]> {
     return { done: true, value: undefined };
   }
 
+  /** One promise for all chunks of a message: a peer can send it byte by byte. */
+  #goOn(): void {
+    if (this.#failure) {
+      this.return().then(this.#fail, this.#fail);
+    } else {
+      this.#body.next().then(this.#onChunk, this.#onError);
+    }
+  }
+
   readonly #onChunk = (chunk: IteratorResult<Uint8Array>) => {
     if (chunk.done) {
       const { isCut } = this.#envelopes;
       this.#end();
       if (isCut) {
-        throw incompleteEnvelope();
+        this.#consumer?.reject(incompleteEnvelope());
+      } else {
+        this.#consumer?.resolve({ done: true, value: undefined });
       }
-      return { done: true as const, value: undefined };
+      return;
     }
     const messages = this.#split(chunk.value);
-    // What came before an invalid one in the same chunk is delivered first, to be stored.
-    return messages.length > 0 ? { done: false as const, value: messages } : this.next();
+    if (messages.length > 0) {
+      // What came before an invalid one in the same chunk is delivered first, to be stored.
+      this.#consumer?.resolve({ done: false, value: messages });
+    } else {
+      this.#goOn();
+    }
   };
 
   readonly #onError = (error: unknown) => {
     this.#end();
-    throw error;
+    this.#consumer?.reject(error);
   };
 
-  readonly #throwFailure = (): never => {
-    throw this.#failure!.error;
-  };
+  readonly #fail = () => this.#consumer?.reject(this.#failure!.error);
 
   /** The body is over. */
   #end(): void {
