@@ -11,6 +11,7 @@ import { Follower } from "../../src/server/service/reading/follower.js";
 import { HeadNotifier } from "../../src/server/service/reading/head-notifier.js";
 import { ReadTurns } from "../../src/server/service/reading/read-turns.js";
 import { startChatter } from "../support/chatter-server.js";
+import { countReadBytes } from "../support/count-read-bytes.js";
 import { FaultyLog } from "../support/faulty-log.js";
 import { fill, numbered } from "../support/fill.js";
 import { decode } from "../support/log-messages.js";
@@ -227,19 +228,6 @@ describe("a live subscriber that stops reading gets everything when it reads aga
   const long = "x".repeat(60_000);
   const total = 400;
 
-  /** A log that counts the bytes that were read from it. */
-  function countingLog() {
-    const log = createMemoryLog();
-    const read = log.read.bind(log);
-    let bytes = 0;
-    log.read = (after, options) => {
-      const batch = read(after, options);
-      bytes += batch instanceof Promise ? 0 : (batch?.bytes.length ?? 0);
-      return batch;
-    };
-    return { log, readBytes: () => bytes };
-  }
-
   async function postAll(log: MessageLog, readBytes: () => number): Promise<void> {
     for (let i = 0; i < total; i++) {
       await fill(log, [long]);
@@ -250,7 +238,8 @@ describe("a live subscriber that stops reading gets everything when it reads aga
   }
 
   test("in goa's dialect", async () => {
-    const { log, readBytes } = countingLog();
+    const log = createMemoryLog();
+    const readBytes = countReadBytes(log);
     const server = await startChatter({ log });
     const raw = openFrames(server, "/subscribe");
     await raw.opened();
@@ -265,7 +254,8 @@ describe("a live subscriber that stops reading gets everything when it reads aga
   });
 
   test("over HTTP/2", async () => {
-    const { log, readBytes } = countingLog();
+    const log = createMemoryLog();
+    const readBytes = countReadBytes(log);
     const server = await startChatter({ log });
     const stream = post(await connectHttp2(server.url), subscribe, {
       "content-type": "application/grpc",

@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { createMemoryLog } from "../../src/server/log/memory-log.js";
 import type { MessageLog } from "../../src/server/log/message-log.js";
 import { startChatter } from "../support/chatter-server.js";
+import { countReadBytes } from "../support/count-read-bytes.js";
 import { FaultyLog } from "../support/faulty-log.js";
 import { fill } from "../support/fill.js";
 import { answerOf, connectHttp2, envelope, post } from "../support/raw-http2.js";
@@ -72,15 +73,7 @@ test("readers that take nothing keep the server's memory flat", async () => {
   for (let i = 0; i < rounds(3); i++) {
     await fill(log, Array(50_000).fill(text));
   }
-  let bytesRead = 0;
-  const read = log.read.bind(log);
-  log.read = (after, options) => {
-    const batch = read(after, options);
-    if (batch && !(batch instanceof Promise)) {
-      bytesRead += batch.bytes.length;
-    }
-    return batch;
-  };
+  const readBytes = countReadBytes(log);
   const server = await startChatter({ log });
   const readers = 20;
   const streams = [];
@@ -96,9 +89,9 @@ test("readers that take nothing keep the server's memory flat", async () => {
     streams.push(stream);
   }
   await sleep(300);
-  const stopped = bytesRead;
+  const stopped = readBytes();
   await sleep(200);
-  expect(bytesRead).toBe(stopped);
+  expect(readBytes()).toBe(stopped);
   // A batch of 64 KiB each, and what HTTP/2's window and the stream's own buffer take.
   expect(stopped / readers).toBeLessThan(256 * 1024);
 

@@ -6,24 +6,35 @@ export class TurnQueue<T> {
   readonly #waiting = new Set<T>();
   readonly #perTurn: number;
   readonly #take: (item: T) => void;
+  readonly #isPrompt: boolean;
+  /** How many were delivered at once since the last turn ended. */
+  #delivered = 0;
   #turn: NodeJS.Immediate | undefined;
 
   /**
    * @param perTurn how many are delivered in one turn
    * @param take gets one; it must not throw
+   * @param isPrompt an item is delivered at once while the turn has room, and none waits. Default:
+   * none is delivered before the end of the turn
    */
-  constructor(perTurn: number, take: (item: T) => void) {
+  constructor(perTurn: number, take: (item: T) => void, isPrompt = false) {
     this.#perTurn = perTurn;
     this.#take = take;
+    this.#isPrompt = isPrompt;
   }
 
   /**
-   * Adds an item, to be delivered at the end of this turn or of a later one. An item that already
-   * waits keeps its place.
+   * Adds an item, to be delivered in this turn or in a later one. An item that already waits keeps
+   * its place.
    */
   add(item: T): void {
-    this.#waiting.add(item);
     this.#turn ??= setImmediate(this.#onTurn);
+    if (this.#isPrompt && this.#waiting.size === 0 && this.#delivered < this.#perTurn) {
+      this.#delivered++;
+      this.#take(item);
+    } else {
+      this.#waiting.add(item);
+    }
   }
 
   /** Removes an item. */
@@ -35,12 +46,15 @@ export class TurnQueue<T> {
   flush(): void {
     clearImmediate(this.#turn);
     this.#turn = undefined;
+    this.#delivered = 0;
     this.#deliver(this.#waiting.size);
   }
 
   readonly #onTurn = () => {
-    this.#turn = this.#waiting.size > this.#perTurn ? setImmediate(this.#onTurn) : undefined;
-    this.#deliver(this.#perTurn);
+    const count = this.#perTurn - this.#delivered;
+    this.#delivered = 0;
+    this.#turn = this.#waiting.size > count ? setImmediate(this.#onTurn) : undefined;
+    this.#deliver(count);
   };
 
   #deliver(count: number): void {

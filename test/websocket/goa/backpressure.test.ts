@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createMemoryLog } from "../../../src/server/log/memory-log.js";
 import { startChatter } from "../../support/chatter-server.js";
+import { countReadBytes } from "../../support/count-read-bytes.js";
 import { fill } from "../../support/fill.js";
 import { until } from "../../support/streams.js";
 import { text } from "../../support/websocket-raw.js";
@@ -19,26 +20,12 @@ async function settled(value: () => number): Promise<number> {
   return last;
 }
 
-/** A log that counts the bytes that were read from it. */
-function countingLog() {
-  const log = createMemoryLog();
-  const read = log.read.bind(log);
-  let bytes = 0;
-  log.read = (after, options) => {
-    const batch = read(after, options);
-    if (batch !== undefined && !(batch instanceof Promise)) {
-      bytes += batch.bytes.length;
-    }
-    return batch;
-  };
-  return { log, readBytes: () => bytes };
-}
-
 test.each(["/history", "/subscribe"])(
   "%s: a slow reader stops the producer, memory stays flat, and all of it comes when it reads again",
   async (path) => {
     const total = 800;
-    const { log, readBytes } = countingLog();
+    const log = createMemoryLog();
+    const readBytes = countReadBytes(log);
     const server = await startChatter({ log });
     await fill(log, ["first"]);
     const history = await openGoa(server, "/history");

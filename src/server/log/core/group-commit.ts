@@ -1,10 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { FairQueue } from "../../../async/fair-queue.js";
+import { TurnQueue } from "../../util/turn-queue.js";
 import { backlogError, closedError, idTakenError } from "../errors.js";
 import type { AppendResult, NewMessage, OnStored } from "../message-log.js";
 import type { LogObserver } from "../observer.js";
-import { Answers } from "./answers.js";
 import { AppendCall } from "./append-call.js";
 import { Backlog, waitingSize } from "./backlog.js";
 import { type Commit, CommitBuilder } from "./commit.js";
@@ -28,6 +28,12 @@ const idWork = 4;
  */
 const turnWork = 64;
 const turnBytes = 64 * 1024;
+
+/**
+ * Maximum number of calls that are answered in one turn of the event loop: each answer causes more
+ * work, up to the write to its client.
+ */
+const answeredAtOnce = 64;
 
 /** Approximate number of stored bytes besides a text. */
 const messageOverhead = 80;
@@ -100,7 +106,7 @@ export class GroupCommit {
   /** By sender. */
   readonly #queue = new FairQueue<AppendCall>();
   readonly #backlog = new Backlog();
-  readonly #answers = new Answers();
+  readonly #answers = new TurnQueue<AppendCall>(answeredAtOnce, (call) => call.answer(), true);
   #place: LogPlace | undefined;
   #fault: ConnectError | undefined;
   #running: Promise<void> | undefined;
