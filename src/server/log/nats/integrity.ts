@@ -14,13 +14,16 @@ const cursorSignMs = 120_000;
 interface Known {
   /** It came to this sequence. */
   readonly last: number;
-  readonly mark: HeadMark | undefined;
+  /** Messages that it had, the newest last. */
+  readonly marks: readonly HeadMark[];
 }
 
 /** What is known about whether the stream still has what it had. */
 export interface IntegrityOptions {
-  readonly stream: NatsStream;
-  readonly quorum: NatsQuorum;
+  readonly stream: Pick<NatsStream, "look" | "message"> & {
+    readonly config: Pick<NatsStream["config"], "num_replicas">;
+  };
+  readonly quorum: Pick<NatsQuorum, "certain">;
   /** Where to store what was seen. Default: nowhere. */
   readonly file?: NatsHeadFile | undefined;
   /** Highest sequence that was acknowledged to this server. */
@@ -40,9 +43,16 @@ export interface IntegrityOptions {
 export class NatsIntegrity {
   readonly #options: IntegrityOptions;
   readonly #startedAt = performance.now();
-  /** The newest message that the stream is known to have had. */
+  /** The newest message that the stream had when it was not in doubt. */
   #mark: HeadMark | undefined;
+  /**
+   * The first message that arrived while the stream was in doubt, and the newest: both must be
+   * found, because what arrives after the stream has gone back is there.
+   */
+  #unchecked: readonly HeadMark[] = [];
   #isWhole = false;
+  /** How often the stream came into doubt: a check that began before proves nothing. */
+  #doubts = 0;
   #loss: string | undefined;
   /** A cursor was issued for this sequence, and the stream never came that far. */
   #claimed = 0;
@@ -72,19 +82,24 @@ export class NatsIntegrity {
 
   /** Highest sequence that the stream is known to have had. */
   get last(): number {
-    return Math.max(this.#mark?.sequence ?? 0, this.#options.acknowledged());
+    return Math.max(this.#seen, this.#options.acknowledged());
   }
 
   /** The stream has come to this message. */
   saw(mark: HeadMark): void {
-    if (this.#isWhole && mark.sequence > (this.#mark?.sequence ?? 0)) {
-      this.#mark = mark;
-      this.#options.file?.write(mark);
+    if (mark.sequence <= this.#seen) {
+      return;
+    }
+    if (this.#isWhole && this.#unchecked.length === 0) {
+      this.#setMark(mark);
+    } else {
+      this.#unchecked = [...this.#unchecked.slice(0, 1), mark];
     }
   }
 
   /** It may have gone back since it was checked. */
   doubt(): void {
+    this.#doubts++;
     if (this.#isWhole) {
       this.#isWhole = false;
       this.#whole = this.#nextWhole();
@@ -98,21 +113,23 @@ export class NatsIntegrity {
    */
   async check(): Promise<StreamPlace> {
     const known = this.#known;
+    let doubts = this.#doubts;
     const place = await this.#options.stream.look();
     if ((await this.#difference(place, known)) === undefined) {
-      if (this.#mark === undefined) {
+      if (known.marks.length === 0) {
         await this.#markHead(place.head);
       }
-      this.#become(undefined);
+      this.#become(undefined, known, doubts);
       return place;
     }
     this.doubt();
+    doubts = this.#doubts;
     if (this.#loss === undefined) {
       const { stream, quorum } = this.#options;
       if (stream.config.num_replicas > 1) {
         await quorum.certain();
       }
-      this.#become(await this.#difference(await stream.look(), known));
+      this.#become(await this.#difference(await stream.look(), known), known, doubts);
     }
     if (this.fault !== undefined) {
       throw this.fault;
@@ -123,7 +140,7 @@ export class NatsIntegrity {
   /** An acknowledgement had a sequence that was used before: the stream has gone back. */
   wentBack(sequence: number, last: number): void {
     this.doubt();
-    this.#become(`message ${sequence} was stored, and ${last} was there before`);
+    this.#loss = `message ${sequence} was stored, and ${last} was there before`;
   }
 
   /**
@@ -139,16 +156,23 @@ export class NatsIntegrity {
     this.#claimed = sequence;
     logger?.error({ sequence, head }, "a cursor is beyond the end of the stream");
     this.doubt();
-    this.#become(`the stream ends with message ${head}, and a client has a cursor of ${sequence}`);
+    this.#loss = `the stream ends with message ${head}, and a client has a cursor of ${sequence}`;
+  }
+
+  /** Highest sequence that has arrived at this server, now or before a restart. */
+  get #seen(): number {
+    return this.#unchecked.at(-1)?.sequence ?? this.#mark?.sequence ?? 0;
   }
 
   get #known(): Known {
-    return { last: this.last, mark: this.#mark };
+    const { last } = this;
+    return { last, marks: [...(this.#mark ? [this.#mark] : []), ...this.#unchecked] };
   }
 
+  /** What the stream no longer has; undefined if it has everything. */
   async #difference(
     { first, head }: StreamPlace,
-    { last, mark }: Known,
+    { last, marks }: Known,
   ): Promise<string | undefined> {
     if (this.#claimed > 0) {
       return `the stream ends with message ${head}, and a client has a cursor of ${this.#claimed}`;
@@ -156,9 +180,12 @@ export class NatsIntegrity {
     if (head < last) {
       return `the stream ends with message ${head}, and had ${last}`;
     }
-    if (mark === undefined || mark.sequence < first) {
-      return undefined;
-    }
+    const kept = marks.filter(({ sequence }) => sequence >= first);
+    const differences = await Promise.all(kept.map((mark) => this.#differenceAt(mark)));
+    return differences.find((difference) => difference !== undefined);
+  }
+
+  async #differenceAt(mark: HeadMark): Promise<string | undefined> {
     const message = await this.#options.stream.message(mark.sequence);
     if (message === undefined) {
       const now = await this.#options.stream.look();
@@ -172,15 +199,32 @@ export class NatsIntegrity {
   /** What it has at the start is what is known. */
   async #markHead(head: number): Promise<void> {
     const message = head > 0 ? await this.#options.stream.message(head) : undefined;
-    if (message !== undefined) {
-      this.#mark = { sequence: head, sentAt: message.sentAt };
-      this.#options.file?.write(this.#mark);
+    if (message !== undefined && head > this.#seen) {
+      this.#setMark({ sequence: head, sentAt: message.sentAt });
     }
   }
 
-  #become(loss: string | undefined): void {
+  #setMark(mark: HeadMark): void {
+    this.#mark = mark;
+    this.#options.file?.write(mark);
+  }
+
+  /** A check has ended, which compared what was known when there had been so many doubts. */
+  #become(loss: string | undefined, { marks }: Known, doubts: number): void {
+    if (doubts !== this.#doubts) {
+      return; // The next check says more.
+    }
     this.#loss = loss;
-    if (loss === undefined && !this.#isWhole) {
+    if (loss !== undefined) {
+      return;
+    }
+    const newest = marks.at(-1);
+    if (newest !== undefined && newest.sequence > (this.#mark?.sequence ?? 0)) {
+      this.#setMark(newest);
+    }
+    const checked = this.#mark?.sequence ?? 0;
+    this.#unchecked = this.#unchecked.filter(({ sequence }) => sequence > checked);
+    if (!this.#isWhole) {
       this.#isWhole = true;
       this.#tellWhole();
     }
