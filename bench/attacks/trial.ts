@@ -63,6 +63,7 @@ export async function runTrial(attack: Attack, build: Build, times: TrialTimes):
       server.url,
       server.tokenOf("alice"),
     ]);
+    await once(bystander, "message"); // The server is warm.
     await sleep(1500);
     await ask(bystander); // Waits for code to be compiled and connections to be made do not count.
     const rss = watchRss(server.child);
