@@ -9,7 +9,7 @@ import { serversOfPairs } from "./pairs.js";
 import { createProgress } from "./progress.js";
 import { makeReport, ratiosTable, rowsTable } from "./report.js";
 import { type Result, runWork } from "./rounds.js";
-import { abandonServers } from "./servers.js";
+import { abandonServers, goServers, type ServerName } from "./servers.js";
 import type { Work } from "./work.js";
 import { echoPingPong, echoPipelined, posterWorks } from "./works/echo.js";
 import { fanOutLatency, fanOutWorks } from "./works/fan-out.js";
@@ -44,7 +44,7 @@ const options = parseOptions({
   attacks: attacks.map(({ name }) => name),
 });
 const progress = createProgress();
-const build = await buildServers();
+const build = await buildServers({ go: options.peers === "go" });
 let removed: Promise<void> | undefined;
 const cleanUp = () => {
   abandonServers();
@@ -85,7 +85,7 @@ async function reportWorks(): Promise<void> {
   const results: Result[] = [];
   try {
     for (const work of works) {
-      const servers = options.quick ? serversOfPairs(work.name) : work.servers;
+      const servers = serversOf(work);
       if (servers.length > 0 && (options.only?.includes(work.name) ?? true)) {
         const found = await runWork(work, servers, {
           build,
@@ -108,6 +108,14 @@ async function reportWorks(): Promise<void> {
   process.stdout.write(`${ratiosTable(report.ratios)}\n`);
   await save(report, options.only || options.quick ? undefined : report.date.slice(0, 10));
   process.exitCode = report.rows.some(({ failed }) => failed !== undefined) ? 1 : 0;
+}
+
+/** The servers that do a work; none if it is left out. */
+function serversOf({ name, servers }: Work): readonly ServerName[] {
+  const isGo = (server: ServerName) => goServers.includes(server);
+  const others = options.quick ? serversOfPairs(name) : servers.filter((server) => !isGo(server));
+  const isWanted = options.peers === "go" && others.length > 0;
+  return isWanted ? [...others, ...servers.filter(isGo)] : others;
 }
 
 /** Writes a report to the given file, or to `bench/results` if everything was run. */

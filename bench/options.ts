@@ -12,6 +12,8 @@ export interface Options {
   /** Where the results go. */
   readonly json?: string;
   readonly quick: boolean;
+  /** Peers beside those in Node.js. */
+  readonly peers?: "go";
   /** The Node.js that runs Chatter. Default: the one that runs the bench. */
   readonly node?: string;
   /** A folder for CPU profiles of the servers. */
@@ -67,6 +69,21 @@ export function parseOptions({ works, attacks }: Known): Options {
       },
     )
     .option("--quick", "small sizes, and only the pairs that have a figure to reach", false)
+    .option(
+      "--peers <language>",
+      "go: with grpc-go, connect-go and NATS too, where they fit the work; needs Go",
+      (name) => {
+        if (name !== "go") {
+          throw new InvalidArgumentError(`There are no peers ${JSON.stringify(name)}: only "go".`);
+        }
+        try {
+          execFileSync("go", ["version"], { stdio: "pipe" });
+          return name;
+        } catch (error) {
+          throw new InvalidArgumentError(`Go cannot be run: ${(error as Error).message}.`);
+        }
+      },
+    )
     .option("--node <path>", "run Chatter, but no peer, under this Node.js", (path) => {
       try {
         execFileSync(path, ["--version"], { stdio: "pipe" });

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Usage } from "./servers/usage.js";
 
@@ -16,7 +16,13 @@ export interface ServerProcess {
 }
 
 export interface ServerProcessOptions {
-  /** The module to run, and its arguments. */
+  /** What to run: a module in Node.js, or a program that reports what it uses by itself. */
+  readonly run: NodeModule | { readonly program: string };
+  /** Whether to show its standard error. */
+  readonly verbose: boolean;
+}
+
+export interface NodeModule {
   readonly module: string;
   readonly args?: readonly string[];
   /** The module that is loaded first: `servers/usage.ts`, built. */
@@ -25,8 +31,6 @@ export interface ServerProcessOptions {
   readonly node?: string | undefined;
   /** A folder for its CPU profile. Default: none is recorded. */
   readonly profileTo?: string;
-  /** Whether to show its standard error. */
-  readonly verbose: boolean;
 }
 
 const running = new Set<ChildProcess>();
@@ -40,15 +44,8 @@ export function killServers(): void {
 
 /** Starts a server and waits until it reports its address. */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
-  const { profileTo, node = process.execPath } = options;
   const start = performance.now();
-  const child = fork(options.module, [...(options.args ?? [])], {
-    execPath: node,
-    execArgv: [
-      "--import",
-      options.usageModule,
-      ...(profileTo ? ["--cpu-prof", "--cpu-prof-dir", profileTo] : []),
-    ],
+  const child = spawn(...commandOf(options.run), {
     // Chatter writes a line for each call to standard error: it is written, to nowhere.
     stdio: ["ignore", "pipe", options.verbose ? "inherit" : "ignore", "ipc"],
   });
@@ -81,6 +78,16 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     child.kill("SIGKILL");
     throw error;
   }
+}
+
+/** The program, and its arguments. */
+function commandOf(run: ServerProcessOptions["run"]): [string, string[]] {
+  if ("program" in run) {
+    return [run.program, []];
+  }
+  const { module, args = [], usageModule, node = process.execPath, profileTo } = run;
+  const profile = profileTo ? ["--cpu-prof", "--cpu-prof-dir", profileTo] : [];
+  return [node, ["--import", usageModule, ...profile, module, ...args]];
 }
 
 function portOf(child: ChildProcess): Promise<number> {

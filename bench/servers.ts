@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Build } from "./build.js";
 import type { Connection } from "./load/connection.js";
 import { openGrpcConnection } from "./load/grpc-connection.js";
+import { openNatsConnection } from "./load/nats-connection.js";
 import { openWebSocketConnection } from "./load/websocket-connection.js";
 import { killServers, type ServerProcess, startServerProcess } from "./server-process.js";
 import type { Usage } from "./servers/usage.js";
@@ -17,10 +18,16 @@ export const serverNames = [
   "connect-node",
   "ws",
   "fastify",
+  "grpc-go",
+  "connect-go",
+  "nats",
 ] as const;
 export type ServerName = (typeof serverNames)[number];
 
-/** The wire that a work uses to reach a server. */
+/** The servers that are written in Go: `--peers go`. */
+export const goServers: readonly ServerName[] = ["grpc-go", "connect-go", "nats"];
+
+/** The wire that a work uses to reach a server. NATS has one of its own. */
 export type Wire = "grpc" | "ws";
 
 /** A running server, as works see it. */
@@ -67,16 +74,16 @@ export async function startServer(name: ServerName, options: StartOptions): Prom
   let token: string | undefined;
 
   async function start(): Promise<ServerProcess> {
-    const started = await startServerProcess({
-      module: isChatter
-        ? options.build.command
-        : options.build.file(`bench/servers/${moduleOf[name]}.js`),
+    const { build, verbose } = options;
+    const nodeModule = {
+      module: isChatter ? build.command : build.file(`bench/servers/${moduleOf[name]}.js`),
       node: isChatter ? options.node : undefined,
       args: dataDir ? chatterArguments(name, dataDir) : [],
-      usageModule: options.build.file("bench/servers/usage.js"),
+      usageModule: build.file("bench/servers/usage.js"),
       profileTo: options.profileTo && join(options.profileTo, name),
-      verbose: options.verbose,
-    });
+    };
+    const run = goServers.includes(name) ? { program: build.goProgram(name) } : nodeModule;
+    const started = await startServerProcess({ run, verbose });
     running = started;
     if (isChatter) {
       token = await logIn(started.port);
@@ -109,6 +116,9 @@ export async function startServer(name: ServerName, options: StartOptions): Prom
     },
     async connect(wire) {
       const address = { port: server.port, token };
+      if (name === "nats") {
+        return openNatsConnection(address);
+      }
       return wire === "grpc" ? openGrpcConnection(address) : openWebSocketConnection(address);
     },
     usage: () => server.usage(),

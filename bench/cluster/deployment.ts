@@ -54,13 +54,15 @@ export async function startDeployment(
       // They share the folder for the demo's key, which is all that is in it on NATS.
       servers.push(
         await startServerProcess({
-          module: build.command,
-          args: [
-            ...["serve", "--demo", "--port", "0", "--data-dir", dataDir],
-            ...["--log", nodes?.url ?? "file", "--nats-timeout", "60", "--shutdown-grace", "1"],
-          ],
-          usageModule: build.file("bench/servers/usage.js"),
-          profileTo,
+          run: {
+            module: build.command,
+            args: [
+              ...["serve", "--demo", "--port", "0", "--data-dir", dataDir],
+              ...["--log", nodes?.url ?? "file", "--nats-timeout", "60", "--shutdown-grace", "1"],
+            ],
+            usageModule: build.file("bench/servers/usage.js"),
+            profileTo,
+          },
           verbose: false,
         }),
       );

@@ -7,11 +7,15 @@ export interface FanOut extends SubscribersOptions {
   readonly outstanding: number;
 }
 
-const grpcServers: readonly ServerName[] = [
+/** The servers with subscribers that are not WebSockets. */
+export const grpcServers: readonly ServerName[] = [
   "chatter-memory",
   "chatter-durable",
   "grpc-js",
   "connect-node",
+  "grpc-go",
+  "connect-go",
+  "nats",
 ];
 
 /** Each event to every subscriber; a message is one event at one subscriber. */

@@ -1,4 +1,5 @@
 import { pause, type Work } from "../work.js";
+import { grpcServers } from "./fan-out.js";
 import { Subscribers } from "./subscribers.js";
 
 const count = 2_000;
@@ -9,7 +10,7 @@ const settleMs = 1_500;
 export const idleRss: Work = {
   name: "idle-rss",
   unit: "KiB a subscriber",
-  servers: ["chatter-memory", "chatter-durable", "grpc-js", "connect-node"],
+  servers: grpcServers,
   fresh: true,
   async prepare(server) {
     // The memory for the first few belongs to the code, not to them.

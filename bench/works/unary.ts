@@ -33,7 +33,14 @@ function calling(
 export const unary: Work = {
   name: "unary",
   unit: "CPU µs a message",
-  servers: ["chatter-memory", "chatter-durable", "grpc-js", "connect-node"],
+  servers: [
+    "chatter-memory",
+    "chatter-durable",
+    "grpc-js",
+    "connect-node",
+    "grpc-go",
+    "connect-go",
+  ],
   async prepare(server, { quick }) {
     const connection = (await server.connect("grpc")) as GrpcConnection;
     const callers = Array.from({ length: inFlight }, () => () => connection.check());
@@ -45,7 +52,7 @@ export const unary: Work = {
 export const postUnary: Work = {
   name: "post-unary",
   unit: "CPU µs a message",
-  servers: ["chatter-memory", "chatter-durable", "grpc-js"],
+  servers: ["chatter-memory", "chatter-durable", "grpc-js", "grpc-go", "connect-go"],
   async prepare(server, { quick }) {
     const connection = (await server.connect("grpc")) as GrpcConnection;
     const callers = Array.from({ length: inFlight }, () => () => connection.postOne());
@@ -57,7 +64,7 @@ export const postUnary: Work = {
 export const unaryHttp1Json: Work = {
   name: "unary-http1-json",
   unit: "CPU µs a message",
-  servers: ["chatter-memory", "fastify"],
+  servers: ["chatter-memory", "fastify", "connect-go"],
   async prepare(server, { quick }) {
     const connections = await Promise.all(
       Array.from({ length: inFlight }, () => openJsonConnection(server)),
