@@ -94,3 +94,16 @@ test("the other calls on the connection continue, and later ones have another co
   expect(states).toEqual(["connecting", "live"]);
   expect(proxy.connections).toBe(2);
 });
+
+test("a client that is closed leaves no connection to the hung server, which would keep the program", async () => {
+  await Promise.all(
+    wireNames.map(async (wire) => {
+      const { client, proxy } = await behindProxy(wire);
+      const subscription = client.subscribe();
+      await when(() => subscription.state.status === "live");
+      proxy.hang(0);
+      client.close();
+      await when(() => proxy.open === 0);
+    }),
+  );
+});

@@ -21,6 +21,12 @@ const pingIntervalMs = 10_000;
 /** How long a ping may be unanswered before the connection is considered dead, in milliseconds. */
 const pingTimeoutMs = 10_000;
 
+/**
+ * How long a WebSocket that is closed waits for the server to close it too, in milliseconds: a
+ * server that hangs must not keep the program from ending.
+ */
+const closeTimeoutMs = 2000;
+
 /** What the URL of a Unix socket leaves open: the host that requests name. */
 const hostOfSockets = "http://localhost";
 
@@ -40,6 +46,7 @@ export function createNodeTransport(
   if (name === "ws") {
     const webSocketOptions = {
       handshakeTimeout: connectLimitMs,
+      closeTimeout: closeTimeoutMs,
       perMessageDeflate: false,
       secureContext,
       ...(path !== undefined && { createConnection: () => connectPath(path) }),
