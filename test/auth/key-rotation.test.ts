@@ -3,7 +3,7 @@ import { copyFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Code, createClient } from "@connectrpc/connect";
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { ChatterService } from "../../src/gen/chatter_pb.js";
 import { createAuth } from "../../src/server/auth/create-auth.js";
 import {
@@ -91,13 +91,15 @@ test("a new key signs from its time on, when every server has it", async () => {
   const first = await createKeyFile(path, "HS256");
   const behind = `${path}-copy`;
   await copyFile(path, behind);
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+  onTestFinished(() => void vi.useRealTimers());
   const signsFrom = Date.now() + 500;
   const second = await rotateKey(path, { signsFrom });
   const ahead = await tokensOf(path);
   const { token } = await ahead.issue(goa);
   expect(kidOf(token)).toBe(first);
   expect(await (await tokensOf(behind)).verify(token)).toMatchObject(goa);
-  await until(() => Date.now() > signsFrom, "its time has come");
+  vi.setSystemTime(signsFrom + 1);
   expect(kidOf((await ahead.issue(goa)).token)).toBe(second);
 });
 

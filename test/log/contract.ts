@@ -206,7 +206,7 @@ export function describeContract(
     });
 
     test("an id is free again when the window is over", async () => {
-      const log = await opened({ dedupe: { windowMs: 100 } });
+      const log = await opened({ dedupe: { windowMs: 1000 } });
       await log.append([post("a", "1")]);
       expect((await log.append([post("b", "1")])).error?.code).toBe(Code.AlreadyExists);
       const again = async () => (await log.append([post("b", "1")])).positions[0]?.sequence;
