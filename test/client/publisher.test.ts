@@ -238,7 +238,7 @@ test("a post whose id may be forgotten fails and is not sent again; the next one
         await sleep(20);
       }
       return result;
-    }, 1),
+    }, 3_000), // "old" is forgotten when it could be sent again, "young" is not
   });
   const proxy = await startProxy(server.url);
   const client = clientFor({ url: proxy.url, auth: { token: server.token } });
