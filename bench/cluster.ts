@@ -1,6 +1,6 @@
 /*
- * Several servers on one log: `npx tsx bench/cluster.ts [--quick]`. Needs nats-server in the
- * PATH, and Linux, whose /proc says what a nats-server has used.
+ * Several servers on one log: `npx tsx bench/cluster.ts --help`. Needs Linux, whose /proc says what a
+ * nats-server has used.
  */
 
 import { execFileSync } from "node:child_process";
@@ -13,11 +13,18 @@ import { type Latency, measureLatency } from "./cluster/live-latency.js";
 import { killNodes } from "./cluster/nats-nodes.js";
 import { measurePosts, type PostLoad, type PostSample } from "./cluster/posts.js";
 import { summariseProfile } from "./cluster/profile.js";
+import { createCommand } from "./command.js";
 import { createProgress } from "./progress.js";
 import { killServers } from "./server-process.js";
 import { pause } from "./work.js";
 
-const isQuick = process.argv.includes("--quick");
+const description =
+  "Chatter servers on one log: the embedded one, and nats-server, which must be in the PATH.";
+const { quick: isQuick } = createCommand("cluster", description)
+  .option("--quick", "one short round, which is not written to bench/results", false)
+  .parse()
+  .opts<{ readonly quick: boolean }>();
+const nats = natsVersion();
 const rounds = isQuick ? 1 : 3;
 const durationMs = isQuick ? 1500 : 4000;
 const latencyPosts = isQuick ? 100 : 500;
@@ -74,7 +81,7 @@ const rows = found.map(rowOf);
 const report = {
   machine: `${cpus().length} × ${cpus()[0]?.model}, shared by all processes and the load client`,
   node: process.versions.node,
-  nats: execFileSync("nats-server", ["--version"], { encoding: "utf8" }).trim(),
+  nats,
   date: new Date().toISOString(),
   rounds,
   rows,
@@ -93,6 +100,16 @@ process.stdout.write(`${JSON.stringify(report.profile, null, 2)}\n`);
 if (!isQuick) {
   const file = join(root, "bench", "results", `cluster-${report.date.slice(0, 10)}.json`);
   await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+/** Ends the process with a line if there is none. */
+function natsVersion(): string {
+  try {
+    return execFileSync("nats-server", ["--version"], { encoding: "utf8" }).trim();
+  } catch (error) {
+    process.stderr.write(`cluster: nats-server cannot be run: ${(error as Error).message}\n`);
+    process.exit(2);
+  }
 }
 
 async function withDeployment(

@@ -9,7 +9,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { buildServers } from "./build.js";
+import { createCommand } from "./command.js";
 import { createProgress } from "./progress.js";
+
+createCommand("log", "The embedded log with rooms, without a server. Prints JSON.").parse();
 
 const rounds = 3;
 

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { appendFileSync } from "node:fs";
-import { Command, InvalidArgumentError } from "commander";
+import { InvalidArgumentError } from "commander";
+import { createCommand } from "./command.js";
 import { serversOfPairs } from "./pairs.js";
 
 export interface Options {
@@ -32,8 +33,10 @@ interface Known {
  * why.
  */
 export function parseOptions({ works, attacks }: Known): Options {
-  const program = new Command("bench")
-    .description("Chatter against what people would pick instead, on this machine, side by side.")
+  const program = createCommand(
+    "bench",
+    "Chatter against what people would pick instead, on this machine, side by side.",
+  )
     .option(
       "--only <names>",
       `some works, with commas between: ${works.join(", ")}; or attacks: "attacks" for all ` +
@@ -94,8 +97,6 @@ export function parseOptions({ works, attacks }: Known): Options {
     })
     .option("--profile <folder>", "write CPU profiles of the servers here")
     .option("--verbose", "show what the servers say on standard error", false)
-    .showSuggestionAfterError(false)
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
     .parse();
   const given = program.opts<Options>();
   if (given.only?.some((name) => attacks.includes(name))) {

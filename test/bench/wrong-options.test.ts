@@ -2,8 +2,6 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
-const main = fileURLToPath(new URL("../../bench/main.ts", import.meta.url));
-
 test.each([
   [["--nonsense"], "unknown option '--nonsense'"],
   [["--only", "replay,nothing"], 'There is no work "nothing"'],
@@ -14,14 +12,34 @@ test.each([
   [["--peers", "rust"], 'There are no peers "rust": only "go"'],
   [["replay"], "too many arguments"],
 ])("npm run bench -- %j is refused in a line, with status 2", (args, reason) => {
-  expectRefusal(args, reason);
+  expectRefusal("main", args, reason);
+});
+
+test.each([
+  ["cluster", ["--rounds", "1"], "unknown option '--rounds'"],
+  ["log", ["cluster"], "too many arguments"],
+])("bench/%s.ts %j is refused in a line, with status 2", (name, args, reason) => {
+  expectRefusal(name, args, reason);
+});
+
+test("bench/cluster.ts without nats-server is refused in a line, with status 2", () => {
+  const reason = "nats-server cannot be run: spawnSync nats-server ENOENT";
+  expectRefusal("cluster", [], reason, { PATH: "/nowhere" });
 });
 
 test("npm run bench -- --peers go without Go is refused in a line, with status 2", () => {
-  expectRefusal(["--peers", "go"], "Go cannot be run: spawnSync go ENOENT", { PATH: "/nowhere" });
+  expectRefusal("main", ["--peers", "go"], "Go cannot be run: spawnSync go ENOENT", {
+    PATH: "/nowhere",
+  });
 });
 
-function expectRefusal(args: readonly string[], reason: string, env: NodeJS.ProcessEnv = {}) {
+function expectRefusal(
+  name: string,
+  args: readonly string[],
+  reason: string,
+  env: NodeJS.ProcessEnv = {},
+) {
+  const main = fileURLToPath(new URL(`../../bench/${name}.ts`, import.meta.url));
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ["--import", "tsx", main, ...args],
