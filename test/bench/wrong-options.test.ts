@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { compiled } from "../support/compiled.js";
 
 test.each([
   [["--nonsense"], "unknown option '--nonsense'"],
@@ -39,10 +39,9 @@ function expectRefusal(
   reason: string,
   env: NodeJS.ProcessEnv = {},
 ) {
-  const main = fileURLToPath(new URL(`../../bench/${name}.ts`, import.meta.url));
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    ["--import", "tsx", main, ...args],
+    [compiled(`bench/${name}`), ...args],
     { encoding: "utf8", env: { ...process.env, ...env } },
   );
   expect([status, stdout, stderr.trim().split("\n").length]).toEqual([2, "", 1]);

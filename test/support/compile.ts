@@ -15,12 +15,18 @@ declare module "vitest" {
   }
 }
 
-/** What tests start, beside the program itself. */
-const programs = ["crash/recorded-log", "log-poster", "log-reader", "server-process-main"];
+/** What tests start. */
+const programs = [
+  "src/program/main.ts",
+  ...["crash/recorded-log", "log-poster", "log-reader", "server-process-main"].map(
+    (name) => `test/support/${name}.ts`,
+  ),
+  ...["main", "cluster", "log"].map((name) => `bench/${name}.ts`),
+];
 
 /**
- * Compiles once for all tests: the modules of `src` that they import, and a bundle of the program and
- * of the programs that they start (a start through tsx takes another second of CPU, and there are
+ * Compiles once for all tests: the modules of `src` that they import, and bundles of
+ * the programs that they start (a start through tsx takes another second of CPU, and there are
  * hundreds). Returns a function that removes it.
  */
 export default async function compile(project: TestProject): Promise<() => void> {
@@ -28,10 +34,7 @@ export default async function compile(project: TestProject): Promise<() => void>
   mkdirSync(inFolder("dist/page"), { recursive: true });
   await Promise.all([
     compileModules(inFolder("modules")),
-    bundlePrograms(
-      ["src/program/main.ts", ...programs.map((name) => `test/support/${name}.ts`)],
-      inFolder("programs"),
-    ),
+    bundlePrograms(programs, inFolder("programs")),
   ]);
   copyFileSync(join(root, "package.json"), inFolder("package.json"));
   for (const { name, contents } of await buildPage()) {

@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { inject } from "vitest";
 
 /**
- * The path of a program in `src` or `test/support` as plain JavaScript, for processes that tests
+ * The path of a program in `src`, `bench` or `test/support` as plain JavaScript, for processes that tests
  * start: `compiled("src/program/main")`.
  */
 export function compiled(path: string): string {
