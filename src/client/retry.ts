@@ -9,7 +9,7 @@ import { isSilence } from "./silence.js";
 import type { TokenSource } from "./token-source.js";
 
 /** How long a call may take to be accepted after one that got no answer, in milliseconds. */
-const firstPatienceMs = 500;
+const firstPatienceMs = 250;
 
 /** The state that the calls of one subscription, publisher or history share. */
 export class Retry {
@@ -63,8 +63,8 @@ export class Retry {
   }
 
   /**
-   * How long the next call may wait to be accepted. After a silence that is half a second, and
-   * twice as long after each further one: if a proxy gives a part of the calls to a server that
+   * How long the next call may wait to be accepted. After a silence that is a quarter of a second,
+   * and twice as long after each further one: if a proxy gives a part of the calls to a server that
    * hangs, none of them must cost the whole limit again; a slow server is given time in the end.
    *
    * @param limitMs the most, and the time before there was a silence

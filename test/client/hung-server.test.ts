@@ -41,10 +41,10 @@ test("a subscriber waits a little at the hung server, and longer each time", {
         onState: (state) => states.push(state),
       });
       await when(() => subscription.state.status === "live");
-      proxy.hang(2);
+      proxy.hang(3);
       await server.log.append([{ text: "meanwhile", sender: "goa", messageId: "" }]);
       expect((await subscription.next()).value?.message).toBe("meanwhile");
-      expect(silences(states)).toEqual([3, 0.5, 1]);
+      expect(silences(states)).toEqual([3, 0.25, 0.5, 1]);
       // No socket waits for the other side to close it, too: the program could not end.
       await when(() => proxy.open === 1);
 
@@ -52,7 +52,7 @@ test("a subscriber waits a little at the hung server, and longer each time", {
       proxy.hang(0);
       await server.log.append([{ text: "later", sender: "goa", messageId: "" }]);
       expect((await subscription.next()).value?.message).toBe("later");
-      expect(silences(states)).toEqual([3, 0.5, 1, 3]);
+      expect(silences(states)).toEqual([3, 0.25, 0.5, 1, 3]);
     }),
   );
 });
@@ -67,9 +67,9 @@ test("a publisher does so, too, and posts once", { timeout: 30_000 }, async () =
         onState: (state) => states.push(state),
       });
       await publisher.post("1");
-      proxy.hang(2);
+      proxy.hang(3);
       await publisher.post("2");
-      expect(silences(states)).toEqual([3, 0.5, 1]);
+      expect(silences(states)).toEqual([3, 0.25, 0.5, 1]);
       await publisher.close();
       const stored = await collect(client.history());
       expect(stored.map(({ message }) => message)).toEqual(["1", "2"]);
