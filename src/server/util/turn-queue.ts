@@ -3,7 +3,7 @@
  * once, nobody else has to wait until the last one is done.
  */
 export class TurnQueue<T> {
-  readonly #waiting = new Set<T>();
+  #waiting = new Set<T>();
   readonly #perTurn: number;
   readonly #take: (item: T) => void;
   readonly #isPrompt: boolean;
@@ -65,6 +65,12 @@ export class TurnQueue<T> {
       }
       this.#waiting.delete(item);
       this.#take(item);
+    }
+    if (this.#waiting.size === 0) {
+      // As it grows and shrinks, a set replaces its table, and the table before points to the new
+      // one. Once one has come to the old generation, it would keep all that follow, with their
+      // items, until the next major garbage collection.
+      this.#waiting = new Set();
     }
   }
 }
