@@ -26,11 +26,11 @@ export class CommitPlan {
    */
   add(call: AppendCall, room: string, textBytes: number, earliest: number): number {
     const { runs } = this;
-    let at = this.#lastOf.get(room) ?? -1;
+    const at = this.#lastOf.get(room) ?? -1;
     if (at < earliest || at < 0) {
-      at = runs.length;
-      runs.push({ room, calls: [], textBytes: [] });
-      this.#lastOf.set(room, at);
+      // With one element from the beginning, an array has no space for more that most rooms lack.
+      this.#lastOf.set(room, runs.length);
+      return runs.push({ room, calls: [call], textBytes: [textBytes] }) - 1;
     }
     const run = runs[at]!;
     run.calls.push(call);
