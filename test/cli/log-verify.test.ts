@@ -103,7 +103,7 @@ test("ids that are damaged, or belong to other texts, are counted", async () => 
       bytes[payload + 3 * idEntryLength + idHashBytes]! ^= 1;
       const { salt } = decodeSegmentHeader(bytes, second.path)!;
       const { item } = second;
-      encodeItem(bytes, second.at, item.payloadLength, item, { salt, commit: item.commit });
+      encodeItem(bytes, second.at, item.payloadLength, item, { ...item, salt });
     });
   });
   const { status, report, said } = await verify(dir);

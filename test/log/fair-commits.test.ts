@@ -29,9 +29,9 @@ function create() {
 const many = (sender: string, count: number, text = "flood") =>
   Array.from({ length: count }, (_, i) => post(`${text} ${i + 1}`, "", sender));
 
-const messagesOf = ({ records }: Commit) =>
-  records.flatMap((record) =>
-    decode(record).map(({ sender, message, sequence }) => ({
+const messagesOf = ({ records, frame }: Commit) =>
+  records.flatMap(({ start, end }) =>
+    decode({ bytes: frame.subarray(start, end) }).map(({ sender, message, sequence }) => ({
       sender,
       message,
       sequence: Number(sequence),

@@ -14,7 +14,7 @@ export function posts(count: number, prefix = "message"): NewMessage[] {
 }
 
 /** The messages of a batch as the generated code reads them. */
-export function decode(batch: Batch): HistoryResponse[] {
+export function decode(batch: Pick<Batch, "bytes">): HistoryResponse[] {
   const messages: HistoryResponse[] = [];
   for (let at = 0; at < batch.bytes.length; ) {
     const end = envelopeEnd(batch.bytes, at);

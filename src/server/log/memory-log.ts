@@ -114,14 +114,8 @@ class MemoryLog implements MessageLog {
 
   beforeLast(count: number, rooms = RoomSelection.all, signal?: AbortSignal): number {
     signal?.throwIfAborted();
-    let left = count;
-    for (const record of this.#cache.newestFirst(rooms)) {
-      if (record.count >= left) {
-        return record.last - left;
-      }
-      left -= record.count;
-    }
-    return this.first - 1;
+    const back = this.#cache.back(count, rooms);
+    return "before" in back ? back.before : this.first - 1;
   }
 
   rooms(query: RoomsQuery): readonly RoomState[] {
@@ -130,12 +124,8 @@ class MemoryLog implements MessageLog {
     return selectTitles(this.#cache.byRoom.keys(), query).map((title) => {
       const room = roomOf(title);
       const list = this.#cache.byRoom.get(room)!;
-      const { last, sentAt: lastAt } = list.newest!;
-      let countSince = 0;
-      for (const record of list.after(since)) {
-        countSince += record.last - Math.max(record.first - 1, since);
-      }
-      return { room, count: list.count, last, lastAt, countSince };
+      const { last, sentAt: lastAt } = this.#cache.newestOf(room)!;
+      return { room, count: list.count, last, lastAt, countSince: list.countAfter(since) };
     });
   }
 
@@ -151,7 +141,7 @@ class MemoryLog implements MessageLog {
 
   async #write(commit: Commit): Promise<void> {
     for (const record of commit.records) {
-      this.#cache.add(record);
+      this.#cache.add(record, commit.frame, record.start, record.end);
     }
     this.#totalBytes = commit.totalBytes;
     this.#retain();

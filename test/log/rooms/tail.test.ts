@@ -44,7 +44,8 @@ test("a few rooms are found without looking at the messages of all others", () =
   const wanted: number[] = [];
   for (let sequence = 1; sequence <= 20_000; sequence++) {
     const room = sequence % 4000 === 0 ? `rare/${sequence % 3}` : `busy/${sequence % 100}`;
-    tail.add(record(sequence, room, 100));
+    const added = record(sequence, room, 100);
+    tail.add(added, added.bytes);
     if (room.startsWith("rare")) {
       wanted.push(sequence);
     }
@@ -58,16 +59,68 @@ test("a few rooms are found without looking at the messages of all others", () =
 });
 
 test("nothing is held of what a room has dropped", async () => {
-  const tail = new TailCache(4 * KiB, 0);
-  const dropped: WeakRef<MessageRecord>[] = [];
+  const tail = new TailCache(20 * KiB, 0);
+  const dropped: WeakRef<object>[] = [];
   for (let sequence = 1; sequence <= 40; sequence++) {
-    const added = record(sequence, sequence % 2 === 0 ? "quiet" : "busy", KiB);
-    dropped.push(new WeakRef(added));
-    tail.add(added);
+    const added = record(sequence, sequence % 2 === 0 ? "quiet" : "busy", 4 * KiB);
+    tail.add(added, added.bytes);
+    const read = tail.read(sequence - 1)!;
+    expect(tail.read(sequence - 1, { rooms: RoomSelection.of([added.room]) })).toBe(read);
+    dropped.push(new WeakRef(added.bytes), new WeakRef(read));
   }
   await new Promise((resolve) => setImmediate(resolve)); // Releases what was just made.
   gc();
   const held = dropped.filter((one) => one.deref() !== undefined);
-  expect(held.length).toBe(4);
+  expect(held.length).toBe(2 * 4);
   expect([...tail.byRoom.keys()].sort()).toEqual(["busy", "quiet"]);
+});
+
+test("what a tail holds is bounded, whatever the size of its records, rooms and buffers", () => {
+  const maxBytes = 64 * KiB;
+  const tail = new TailCache(maxBytes, 0);
+  const held: { readonly sequence: number; readonly buffer: Uint8Array }[] = [];
+  let sequence = 0;
+  const addCommit = (count: number, bytes: number, roomOf: (i: number) => string) => {
+    const buffer = new Uint8Array(count * bytes);
+    for (let i = 0; i < count; i++) {
+      sequence++;
+      tail.add(record(sequence, roomOf(i), bytes), buffer, i * bytes, (i + 1) * bytes);
+      held.push({ sequence, buffer });
+      expect(tail.read(sequence - 1)!.bytes.buffer).toBe(buffer.buffer);
+      expect(tail.bytes <= maxBytes || tail.first === sequence).toBe(true);
+    }
+    while (held[0]!.sequence < tail.first) {
+      held.shift();
+    }
+    // Whole buffers, each once, and not much besides.
+    const buffers = new Set(held.map((one) => one.buffer));
+    const whole = [...buffers].reduce((sum, { length }) => sum + length, 0);
+    expect(tail.bytes).toBeGreaterThanOrEqual(whole + held.length * 100);
+    expect(tail.bytes).toBeLessThanOrEqual(whole + held.length * 1200);
+  };
+  for (let i = 0; i < 500; i++) {
+    addCommit(1, 1, () => "one");
+    addCommit(20, 100, (k) => `room/${i % 3}/${k}`);
+    addCommit(3, 10 * KiB, () => `${i}`.padEnd(200, "x"));
+  }
+  addCommit(1, 2 * maxBytes, () => "one");
+  expect(tail.first).toBe(sequence);
+  expect([...tail.byRoom.keys()]).toEqual(["one"]);
+  tail.dropBefore(sequence + 1);
+  expect([tail.bytes, tail.byRoom.size, tail.first]).toEqual([0, 0, sequence + 1]);
+});
+
+test("records are found after many have come and gone", () => {
+  const tail = new TailCache(40 * KiB, 0);
+  for (let sequence = 1; sequence <= 5000; sequence++) {
+    const added = record(sequence, `room/${sequence % 7}`, sequence % 50);
+    added.bytes.fill(sequence);
+    tail.add(added, added.bytes);
+    const at = tail.first + Math.floor((sequence - tail.first) * ((sequence % 11) / 10));
+    const { bytes, ...found } = tail.find(at)!;
+    expect(found).toEqual({ first: at, last: at, count: 1 });
+    expect(bytes).toEqual(new Uint8Array(at % 50).fill(at));
+    expect(tail.oldest!.last).toBe(tail.first);
+  }
+  expect(tail.first).toBeGreaterThan(4000);
 });

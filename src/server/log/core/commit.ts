@@ -7,8 +7,8 @@ import {
   writeStored,
 } from "../../encoding/stored-message.js";
 import { idsItemLength } from "../file/segments/commit-frame.js";
-import { itemPrefixLength } from "../file/segments/item.js";
-import type { HashedId, MessageRecord } from "./stored-record.js";
+import { type FramedItem, itemKind, itemPrefixLength } from "../file/segments/item.js";
+import type { HashedId } from "./stored-record.js";
 
 /** The unit of writing: either all of it is durable, or none of it is stored. */
 export interface Commit {
@@ -17,7 +17,7 @@ export interface Commit {
   /** Sequence of the last message. */
   readonly last: number;
   /** The messages, consecutive, each record at most 64 KiB or one message. */
-  readonly records: readonly MessageRecord[];
+  readonly records: readonly FramedItem[];
   /** The payloads with the room that the engine on files needs: see `StoredCommit`. */
   readonly frame: Buffer;
   /** The ids of those messages that have one. */
@@ -31,6 +31,9 @@ interface Entry extends NewStoredMessage {
   readonly size: number;
 }
 
+/** A record of the commit that is being collected. */
+type NewRecord = { -readonly [Field in keyof FramedItem]: FramedItem[Field] };
+
 /** Collects messages, numbers them, and encodes them into one buffer in the end. */
 export class CommitBuilder {
   /** Bytes of the messages collected, as they will be stored. */
@@ -40,8 +43,7 @@ export class CommitBuilder {
   readonly #totalBefore: number;
   readonly #entries: Entry[] = [];
   readonly #ids: HashedId[] = [];
-  /** For each record its room, how many messages it has, and their bytes. */
-  readonly #records: { readonly room: string; count: number; bytes: number }[] = [];
+  readonly #records: NewRecord[] = [];
 
   /**
    * @param before the sequence before the commit
@@ -79,48 +81,50 @@ export class CommitBuilder {
     if (hashed !== undefined) {
       this.#ids.push({ hashed, sequence });
     }
+    const totalBytes = this.#totalBefore + this.bytes;
     const record = this.#records.at(-1);
-    if (record?.room !== room || record.bytes + size > maxBatchBytes) {
-      this.#records.push({ room, count: 1, bytes: size });
+    if (record?.room !== room || record.end - record.start + size > maxBatchBytes) {
+      const start = (record?.end ?? 0) + itemPrefixLength(room);
+      this.#records.push({
+        kind: itemKind.messages,
+        room,
+        first: sequence,
+        last: sequence,
+        count: 1,
+        sentAt: this.#fields.sentAt,
+        totalBytes,
+        start,
+        end: start + size,
+      });
     } else {
+      record.last = sequence;
       record.count++;
-      record.bytes += size;
+      record.totalBytes = totalBytes;
+      record.end += size;
     }
     return sequence;
   }
 
   /** Encodes the collected messages, of which there is at least one. */
   build(): Commit {
-    const { sentAt } = this.#fields;
+    const records = this.#records;
     // Not from Node's pool: readers keep views of this memory for a while.
-    const target = Buffer.allocUnsafeSlow(
-      this.#records.reduce((sum, { room }) => sum + itemPrefixLength(room), this.bytes) +
-        idsItemLength(this.#ids.length),
-    );
-    const records: MessageRecord[] = [];
-    let at = 0;
+    const frame = Buffer.allocUnsafeSlow(records.at(-1)!.end + idsItemLength(this.#ids.length));
     let next = 0;
-    let totalBytes = this.#totalBefore;
-    for (const { room, count, bytes } of this.#records) {
-      const first = this.#before + next + 1;
-      at += itemPrefixLength(room);
-      const start = at;
+    for (const { start, count } of records) {
+      let at = start;
       for (const end = next + count; next < end; next++) {
         const entry = this.#entries[next]!;
-        at = writeStored(target, at, entry.size, this.#fields, entry);
+        at = writeStored(frame, at, entry.size, this.#fields, entry);
       }
-      totalBytes += bytes;
-      const last = first + count - 1;
-      const stored = target.subarray(start, at);
-      records.push({ room, first, last, count, sentAt, totalBytes, bytes: stored });
     }
     return {
-      sentAt,
+      sentAt: this.#fields.sentAt,
       last: this.#before + this.#entries.length,
       records,
-      frame: target,
+      frame,
       ids: this.#ids,
-      totalBytes,
+      totalBytes: this.#totalBefore + this.bytes,
     };
   }
 }

@@ -1,17 +1,20 @@
-import type { Batch } from "../message-log.js";
+import type { Batch, RoomRange } from "../message-log.js";
 
 /** Sequences fit into the six bytes that a cursor has for them. */
 export const maxSequence = 2 ** 48 - 1;
 
-/** Consecutive messages of one room that are stored together: at most 64 KiB, or one message. */
-export interface MessageRecord extends Batch {
-  /** Empty for `main`. */
-  readonly room: string;
+/** What is known of a record besides its messages. */
+export interface RecordFields extends RoomRange {
+  /** How many messages it has. */
+  readonly count: number;
   /** When the log stored its messages, in milliseconds since 1970. */
   readonly sentAt: number;
   /** Bytes of payload that the log has ever stored, up to and including this record. */
   readonly totalBytes: number;
 }
+
+/** Consecutive messages of one room that are stored together: at most 64 KiB, or one message. */
+export interface MessageRecord extends RecordFields, Batch {}
 
 /** The id of one message, as `hashId` returns it. */
 export interface HashedId {

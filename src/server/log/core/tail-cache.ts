@@ -4,13 +4,22 @@ import { mergeSorted } from "../../util/merge-sorted.js";
 import type { Batch } from "../message-log.js";
 import { RecordList } from "./record-list.js";
 import { SharedBatches } from "./shared-batches.js";
-import type { MessageRecord } from "./stored-record.js";
+import type { RecordFields } from "./stored-record.js";
+import { TailRecords } from "./tail-records.js";
 
 /**
  * How many records of other rooms are skipped for each name that is selected: to look up a name
  * costs about as much.
  */
 const scansPerName = 4;
+
+/** Approximate size of the list of a room, in bytes. */
+const roomCost = 320;
+
+/**
+ * The result of counting back: the sequence before the messages, or how many are still to be found.
+ */
+export type Back = { readonly before: number } | { readonly left: number };
 
 /** Which of the cached messages to read. */
 export interface TailRead {
@@ -28,14 +37,19 @@ export interface TailRead {
  */
 export class TailCache {
   readonly #maxBytes: number;
-  readonly #all = new RecordList();
+  readonly #records = new TailRecords<RecordList>();
+  readonly #all = new RecordList(this.#records, "");
   /** The cached records of each room. */
   readonly #byRoom = new Map<string, RecordList>();
   readonly #shared = new SharedBatches();
-  #bytes = 0;
+  /** Size of the lists of the rooms, besides the numbers in them, in bytes. */
+  #roomBytes = 0;
   #head: number;
 
-  /** Caches about `maxBytes` of messages, beginning after `head`. */
+  /**
+   * Caches about `maxBytes`, beginning after `head`: messages, in whole buffers, and what it takes
+   * to find them. The newest record is kept in any case.
+   */
   constructor(maxBytes: number, head: number) {
     this.#maxBytes = maxBytes;
     this.#head = head;
@@ -48,12 +62,17 @@ export class TailCache {
 
   /** Sequence of the oldest cached message; head + 1 if there is none. */
   get first(): number {
-    return this.#all.oldest?.first ?? this.#head + 1;
+    return this.#records.length > 0 ? this.#records.first(this.#records.oldest) : this.#head + 1;
   }
 
   /** The oldest cached record. */
-  get oldest(): MessageRecord | undefined {
-    return this.#all.oldest;
+  get oldest(): Pick<RecordFields, "last" | "sentAt" | "totalBytes"> | undefined {
+    return this.#fields(this.#all.oldest);
+  }
+
+  /** Approximate size in memory, in bytes, besides the batches of several records. */
+  get bytes(): number {
+    return this.#records.bytes + this.#roomBytes;
   }
 
   /** The cached records of each room; rooms without any are absent. */
@@ -61,35 +80,42 @@ export class TailCache {
     return this.#byRoom;
   }
 
-  /** Adds a record that follows the head. */
-  add(record: MessageRecord): void {
-    const room = this.#byRoom.get(record.room);
-    if (room === undefined) {
-      const list = new RecordList();
-      list.add(record);
-      this.#byRoom.set(record.room, list);
-    } else {
-      room.add(record);
-    }
-    this.#all.add(record);
-    this.#bytes += record.bytes.length;
+  /** The newest cached record of a room. */
+  newestOf(room: string): Pick<RecordFields, "last" | "sentAt" | "totalBytes"> | undefined {
+    return this.#fields(this.#byRoom.get(room)?.newest);
+  }
+
+  /**
+   * Adds a record that follows the head.
+   *
+   * @param buffer has its messages, from `start` to `end`; several records may share it
+   */
+  add(record: RecordFields, buffer: Uint8Array, start = 0, end = buffer.length): void {
+    const records = this.#records;
+    const list = this.#byRoom.get(record.room) ?? this.#addRoom(record.room);
+    const number = records.add(record, buffer, start, end, list);
+    list.add(number);
+    this.#all.add(number);
     this.#head = record.last;
-    while (this.#bytes > this.#maxBytes && this.#all.oldest !== record) {
+    while (this.bytes > this.#maxBytes && records.length > 1) {
       this.#dropOldest();
     }
   }
 
   /** Removes records that end before `first`. */
   dropBefore(first: number): void {
-    while (this.#all.oldest !== undefined && this.#all.oldest.last < first) {
+    const records = this.#records;
+    while (records.length > 0 && records.last(records.oldest) < first) {
       this.#dropOldest();
     }
   }
 
   /** The message with a sequence, if it is cached. */
   find(sequence: number): Batch | undefined {
-    const [record] = sequence < this.first ? [] : this.#all.after(sequence - 1);
-    return record && sliceBatch(record, sequence - 1, sequence);
+    const [number] = sequence < this.first ? [] : this.#all.after(sequence - 1);
+    return number === undefined
+      ? undefined
+      : sliceBatch(this.#records.batch(number), sequence - 1, sequence);
   }
 
   /**
@@ -101,16 +127,46 @@ export class TailCache {
     return batch && sliceBatch(batch, after, through, limit);
   }
 
-  /** The selected records after a sequence, the newest first. */
-  *newestFirst(rooms: RoomSelection): Generator<MessageRecord> {
+  /**
+   * Counts back from the head over `count` messages of some rooms. Returns the sequence before
+   * them, or how many are still to be found.
+   */
+  back(count: number, rooms: RoomSelection): Back {
+    const records = this.#records;
+    let left = count;
+    for (const number of this.#newestFirst(rooms)) {
+      const found = records.count(number);
+      if (found >= left) {
+        const first = records.first(number);
+        const skipped = sliceBatch(records.batch(number), first - 1, undefined, found - left);
+        return { before: skipped?.last ?? first - 1 };
+      }
+      left -= found;
+    }
+    return { left };
+  }
+
+  #fields(number: number | undefined) {
+    const records = this.#records;
+    return number === undefined
+      ? undefined
+      : {
+          last: records.last(number),
+          sentAt: records.sentAt(number),
+          totalBytes: records.totalBytes(number),
+        };
+  }
+
+  /** The selected records, the newest first. */
+  *#newestFirst(rooms: RoomSelection): Generator<number> {
     const list = this.#listOf(rooms);
     if (list) {
       yield* list.newestFirst();
       return;
     }
-    for (const record of this.#all.newestFirst()) {
-      if (rooms.has(record.room)) {
-        yield record;
+    for (const number of this.#all.newestFirst()) {
+      if (rooms.has(this.#records.listOf(number).room)) {
+        yield number;
       }
     }
   }
@@ -126,7 +182,9 @@ export class TailCache {
       return this.#all;
     }
     const { single } = rooms;
-    return single === undefined ? undefined : (this.#byRoom.get(single) ?? new RecordList());
+    return single === undefined
+      ? undefined
+      : (this.#byRoom.get(single) ?? new RecordList(this.#records, single));
   }
 
   /** The selected messages of several rooms. */
@@ -138,13 +196,13 @@ export class TailCache {
     const parts: Batch[] = [];
     let bytes = 0;
     let isWhole = true;
-    for (const record of this.#selected(after, rooms)) {
-      bytes += record.bytes.length;
+    for (const number of this.#selected(after, rooms)) {
+      bytes += this.#records.size(number);
       if (parts.length > 0 && bytes > maxBatchBytes) {
         isWhole = false;
         break;
       }
-      parts.push(sliceBatch(record, after)!);
+      parts.push(sliceBatch(this.#records.batch(number), after)!);
     }
     if (parts.length === 0) {
       return undefined;
@@ -157,38 +215,47 @@ export class TailCache {
    * The records of several rooms that have messages after a sequence, in order: from those of all
    * rooms, as long as that does not take longer than to look up the names.
    */
-  *#selected(after: number, rooms: RoomSelection): Generator<MessageRecord> {
+  *#selected(after: number, rooms: RoomSelection): Generator<number> {
+    const records = this.#records;
     const { names, prefixes } = rooms;
     let left = prefixes.size > 0 ? Number.POSITIVE_INFINITY : scansPerName * names.size;
-    for (const record of this.#all.after(after)) {
-      if (rooms.has(record.room)) {
-        yield record;
+    for (const number of this.#all.after(after)) {
+      if (rooms.has(records.listOf(number).room)) {
+        yield number;
       } else if (--left === 0) {
-        yield* this.#ofNames(names, record.last);
+        yield* this.#ofNames(names, records.last(number));
         return;
       }
     }
   }
 
   /** The records of rooms after a sequence, in order, without those of other rooms. */
-  #ofNames(names: Iterable<string>, after: number): Iterable<MessageRecord> {
-    const sources: Iterator<MessageRecord>[] = [];
+  #ofNames(names: Iterable<string>, after: number): Iterable<number> {
+    const sources: Iterator<number>[] = [];
     for (const name of names) {
       const list = this.#byRoom.get(name);
       if (list !== undefined) {
         sources.push(list.after(after));
       }
     }
-    return mergeSorted(sources, ({ first }) => first);
+    return mergeSorted(sources, (number) => number);
+  }
+
+  #addRoom(room: string): RecordList {
+    const list = new RecordList(this.#records, room);
+    this.#byRoom.set(room, list);
+    this.#roomBytes += roomCost + room.length;
+    return list;
   }
 
   #dropOldest(): void {
-    const { room, bytes } = this.#all.dropOldest();
-    const list = this.#byRoom.get(room)!;
+    const list = this.#records.listOf(this.#records.oldest);
     list.dropOldest();
     if (list.oldest === undefined) {
-      this.#byRoom.delete(room);
+      this.#byRoom.delete(list.room);
+      this.#roomBytes -= roomCost + list.room.length;
     }
-    this.#bytes -= bytes.length;
+    this.#all.dropOldest();
+    this.#records.dropOldest();
   }
 }

@@ -40,8 +40,8 @@ import { untilOpened } from "./until-opened.js";
 
 export type { FileLogOptions } from "./file-log-options.js";
 
-/** Bytes of the newest messages that are cached in memory. */
-const cacheBytes = 8 * 1024 * 1024;
+/** Size of the newest messages in memory, with all that it takes to find them. */
+const cacheBytes = 16 * 1024 * 1024;
 
 /**
  * Opens the log in a folder, or creates it: the engine for one machine, on append-only files. Only
@@ -287,7 +287,7 @@ class FileLog implements MessageLog {
       throw this.#suspendWrites(error);
     }
     for (const record of commit.records) {
-      this.#cache.add(record);
+      this.#cache.add(record, commit.frame, record.start, record.end);
     }
     this.#totalBytes = commit.totalBytes;
     this.#listeners.notify(commit.records);

@@ -1,6 +1,6 @@
 import type { HashedId, IdRecord, MessageRecord } from "../core/stored-record.js";
 import { FileStore } from "../file/file-store.js";
-import type { StoredCommit } from "../file/segments/commit-frame.js";
+import { copyCommit, type StoredCommit } from "../file/segments/commit-frame.js";
 import { copyDiffers } from "./errors.js";
 import type { LostRange, OldLog } from "./old-log.js";
 
@@ -67,7 +67,7 @@ export async function copyOldLog(
       count(messages.count);
     }
     const rest = await ids.through(Number.POSITIVE_INFINITY);
-    commits.push(...rest.map(({ sentAt, ids }) => ({ sentAt, ids, records: [] })));
+    commits.push(...rest.map(({ sentAt, ids }) => copyCommit(sentAt, [], ids)));
     counts.ids += countIds(rest);
     await write();
     return { identity, first, head, ...counts, lost, damagedIds: old.damagedIds };
@@ -155,8 +155,8 @@ function commitsOf(messages: MessageRecord, remembered: readonly IdRecord[]): St
   const before = remembered.filter((record) => !isOwn(record));
   const ids = remembered.filter(isOwn).flatMap((record) => record.ids);
   return [
-    ...before.map((record) => ({ sentAt: record.sentAt, ids: record.ids, records: [] })),
-    { sentAt, ids, records: [messages] },
+    ...before.map((record) => copyCommit(record.sentAt, [], record.ids)),
+    copyCommit(sentAt, [messages], ids),
   ];
 }
 

@@ -335,14 +335,11 @@ class NatsLog implements MessageLog {
     if (rooms.isAll || hasMainAlone) {
       return Math.max(first - 1, head - count);
     }
-    let left = count;
-    for (const record of this.#replica.cache.newestFirst(rooms)) {
-      if (record.count >= left) {
-        const skipped = sliceBatch(record, record.first - 1, record.last, record.count - left);
-        return skipped?.last ?? record.first - 1;
-      }
-      left -= record.count;
+    const back = this.#replica.cache.back(count, rooms);
+    if ("before" in back) {
+      return back.before;
     }
+    const { left } = back;
     const span = { from: first, end: this.#replica.cache.first };
     if (count === 0 || span.from >= span.end) {
       return count === 0 ? head : first - 1;

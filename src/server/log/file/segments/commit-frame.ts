@@ -2,11 +2,11 @@ import type { HashedId, MessageRecord } from "../../core/stored-record.js";
 import {
   encodeIds,
   encodeItem,
+  type FramedItem,
   idEntryLength,
   itemHeaderLength,
   itemKind,
   itemPrefixLength,
-  type NewItem,
 } from "./item.js";
 
 /** A unit of writing: all of it is durable, or none of it is there. */
@@ -14,20 +14,14 @@ export interface StoredCommit {
   /** When the log stored the messages, in milliseconds since 1970. */
   readonly sentAt: number;
   /** The messages, consecutive, each record at most 64 KiB or one message. */
-  readonly records: readonly MessageRecord[];
+  readonly records: readonly FramedItem[];
   /** The ids of those messages that have one. */
   readonly ids: readonly HashedId[];
   /**
    * The payloads of the records as they will be on the disk, with space for an item's header before
-   * each, and for the item of ids after the last. Default: they are copied.
+   * each, and for the item of ids after the last.
    */
-  readonly frame?: Buffer;
-}
-
-/** An item of a commit, and where it begins. */
-export interface PlacedItem {
-  readonly item: NewItem;
-  readonly at: number;
+  readonly frame: Buffer;
 }
 
 /** Bytes that an item of this many ids takes: 0 without ids. */
@@ -35,66 +29,57 @@ export function idsItemLength(count: number): number {
   return count === 0 ? 0 : itemHeaderLength + count * idEntryLength;
 }
 
-/** Combines consecutive commits: the bytes of their items, and where they begin. */
+/** A commit of records that were stored before, and of ids. */
+export function copyCommit(
+  sentAt: number,
+  records: readonly MessageRecord[],
+  ids: readonly HashedId[],
+): StoredCommit {
+  const framed: FramedItem[] = [];
+  let at = 0;
+  for (const { bytes, ...record } of records) {
+    const start = at + itemPrefixLength(record.room);
+    at = start + bytes.length;
+    framed.push({ ...record, kind: itemKind.messages, start, end: at });
+  }
+  const frame = Buffer.allocUnsafeSlow(at + idsItemLength(ids.length));
+  for (const [i, { bytes }] of records.entries()) {
+    frame.set(bytes, framed[i]!.start);
+  }
+  return { sentAt, records: framed, ids, frame };
+}
+
+/** Combines consecutive commits: their bytes as they are written, and their items. */
 export function frameCommits(
   commits: readonly StoredCommit[],
-  place: { readonly salt: number; readonly commit: number },
-): { bytes: Buffer; items: PlacedItem[] } {
-  const [only] = commits;
-  const bytes = commits.length === 1 && only!.frame ? only!.frame : frame(commits);
-  const items: PlacedItem[] = [];
-  let at = 0;
-  for (const [i, { records, ids, sentAt }] of commits.entries()) {
-    const endsCommit = i === commits.length - 1;
-    for (const [k, record] of records.entries()) {
-      const item = {
-        kind: itemKind.messages,
-        endsCommit: endsCommit && ids.length === 0 && k === records.length - 1,
-        room: record.room,
-        first: record.first,
-        last: record.last,
-        count: record.count,
-        sentAt: record.sentAt,
-        totalBytes: record.totalBytes,
-      };
-      items.push({ item, at });
-      at = encodeItem(bytes, at, record.bytes.length, item, place);
+  { salt, commit }: { readonly salt: number; readonly commit: number },
+): { readonly bytes: Buffer; readonly items: readonly FramedItem[] } {
+  const bytes =
+    commits.length === 1 ? commits[0]!.frame : Buffer.concat(commits.map(({ frame }) => frame));
+  const items: FramedItem[] = [];
+  let offset = 0;
+  for (const { records, ids, sentAt, frame } of commits) {
+    for (const record of records) {
+      items.push(offset === 0 ? record : moved(record, offset));
     }
+    offset += frame.length;
     if (ids.length > 0) {
-      const item = {
-        kind: itemKind.ids,
-        endsCommit,
-        room: "",
-        first: ids[0]!.sequence,
-        last: ids.at(-1)!.sequence,
-        count: ids.length,
-        sentAt,
-        totalBytes: records.at(-1)?.totalBytes ?? 0,
-      };
-      items.push({ item, at });
-      encodeIds(bytes, at + itemHeaderLength, ids);
-      at = encodeItem(bytes, at, ids.length * idEntryLength, item, place);
+      const start = offset - ids.length * idEntryLength;
+      encodeIds(bytes, start, ids);
+      const [first, last] = [ids[0]!.sequence, ids.at(-1)!.sequence];
+      const totalBytes = records.at(-1)?.totalBytes ?? 0;
+      const item = { kind: itemKind.ids, room: "", first, last, count: ids.length };
+      items.push({ ...item, sentAt, totalBytes, start, end: offset });
     }
+  }
+  const place = { salt, commit, endsCommit: false };
+  for (const [i, item] of items.entries()) {
+    place.endsCommit = i === items.length - 1;
+    encodeItem(bytes, item.start - itemPrefixLength(item.room), item.end - item.start, item, place);
   }
   return { bytes, items };
 }
 
-function frame(commits: readonly StoredCommit[]): Buffer {
-  let length = 0;
-  for (const { records, ids } of commits) {
-    for (const { room, bytes } of records) {
-      length += itemPrefixLength(room) + bytes.length;
-    }
-    length += idsItemLength(ids.length);
-  }
-  const target = Buffer.allocUnsafeSlow(length);
-  let at = 0;
-  for (const { records, ids } of commits) {
-    for (const { room, bytes } of records) {
-      target.set(bytes, at + itemPrefixLength(room));
-      at += itemPrefixLength(room) + bytes.length;
-    }
-    at += idsItemLength(ids.length);
-  }
-  return target;
+function moved(item: FramedItem, offset: number): FramedItem {
+  return { ...item, start: item.start + offset, end: item.end + offset };
 }

@@ -67,8 +67,14 @@ export interface ItemHeader {
 /** What is known of an item before its commit is written. */
 export type NewItem = Pick<
   ItemHeader,
-  "kind" | "endsCommit" | "room" | "first" | "last" | "count" | "sentAt" | "totalBytes"
+  "kind" | "room" | "first" | "last" | "count" | "sentAt" | "totalBytes"
 >;
+
+/** An item in the frame of a commit, where its payload is from `start` to `end`. */
+export interface FramedItem extends NewItem {
+  readonly start: number;
+  readonly end: number;
+}
 
 /** Bytes of an item before its payload: the header and the name of the room. */
 export function itemPrefixLength(room: string): number {
@@ -84,7 +90,7 @@ export function encodeItem(
   at: number,
   payloadLength: number,
   item: NewItem,
-  { salt, commit }: { readonly salt: number; readonly commit: number },
+  { salt, commit, endsCommit }: Pick<ItemHeader, "commit" | "endsCommit"> & { salt: number },
 ): number {
   const { room } = item;
   const payload = at + itemPrefixLength(room);
@@ -92,7 +98,7 @@ export function encodeItem(
   target.writeUInt32BE(payloadLength, at + 8);
   target.writeUInt16BE(room.length, at + 12);
   target[at + 14] = item.kind;
-  target[at + 15] = item.endsCommit ? 1 : 0;
+  target[at + 15] = endsCommit ? 1 : 0;
   target.writeUInt32BE(salt, at + 16);
   target.writeUInt32BE(commit, at + 20);
   target.writeUIntBE(item.first, at + 24, 6);

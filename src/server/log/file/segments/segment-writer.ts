@@ -1,8 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { DurableFile, replaceFile, syncDirectory } from "../disk-file.js";
 import type { Standing, Tail } from "../torn-tail.js";
-import { frameCommits, type PlacedItem, type StoredCommit } from "./commit-frame.js";
-import { encodeItem, itemHeaderLength, itemKind, type NewItem } from "./item.js";
+import { frameCommits, type StoredCommit } from "./commit-frame.js";
+import {
+  encodeItem,
+  type FramedItem,
+  itemHeaderLength,
+  itemKind,
+  itemPrefixLength,
+  type NewItem,
+} from "./item.js";
 import { RoomTable } from "./rooms/room-table.js";
 import { Segment, segmentPath } from "./segment.js";
 import { encodeSegmentHeader } from "./segment-header.js";
@@ -180,19 +187,21 @@ export class SegmentWriter {
       await this.rotate();
     }
     const { sentAt, totalBytes } = this.#standing;
-    const item = { ...mark, endsCommit: true, room: "", count: 0, sentAt, totalBytes };
+    const item = { ...mark, room: "", count: 0, sentAt, totalBytes };
     const bytes = Buffer.alloc(itemHeaderLength);
-    encodeItem(bytes, 0, 0, item, { salt: this.#segment.salt, commit: ++this.#commit });
+    const place = { salt: this.#segment.salt, commit: ++this.#commit, endsCommit: true };
+    encodeItem(bytes, 0, 0, item, place);
     await this.#file.write(bytes, this.#segment.end);
-    this.#place([{ item, at: 0 }], bytes.length);
+    this.#place([{ ...item, start: bytes.length, end: bytes.length }], bytes.length);
   }
 
   /** Adds items that were written at the end, of this many bytes. */
-  #place(items: readonly PlacedItem[], length: number): void {
+  #place(items: readonly FramedItem[], length: number): void {
     const segment = this.#segment;
-    for (const { item, at } of items) {
-      segment.index!.add(item, segment.end + at);
-      segment.rooms?.add(item, segment.end + at);
+    for (const item of items) {
+      const at = segment.end + item.start - itemPrefixLength(item.room);
+      segment.index!.add(item, at);
+      segment.rooms?.add(item, at);
     }
     segment.end += length;
   }

@@ -7,8 +7,8 @@ import { TailCache } from "../../core/tail-cache.js";
 import type { NatsStream } from "../stream.js";
 import { MalformedMessages } from "./malformed.js";
 
-/** Maximum number of bytes of the newest messages that are kept in memory. */
-const cacheBytes = 8 * 1024 * 1024;
+/** Size of the newest messages in memory, with all that it takes to find them. */
+const cacheBytes = 16 * 1024 * 1024;
 
 /** How long missing messages are requested before the messages after them are shown anyway. */
 const gapMs = 10_000;
@@ -153,7 +153,7 @@ export class ReplicaTail {
     if (ours.length > 0) {
       const records = encodeRecords(this.#stream.identity, ours);
       for (const record of records) {
-        this.cache.add(record);
+        this.cache.add(record, record.bytes);
       }
       this.listeners.notify(records);
     }

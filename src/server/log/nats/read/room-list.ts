@@ -1,6 +1,6 @@
 import { orAborted } from "../../../../async/abort.js";
 import { roomOf } from "../../../../protocol/rooms.js";
-import { selectRooms, sliceBatch } from "../../../encoding/batch.js";
+import { selectRooms } from "../../../encoding/batch.js";
 import { messageTime, type StreamMessage } from "../../../encoding/stream-payload.js";
 import { RoomSelection } from "../../../rooms/room-selection.js";
 import { selectTitles } from "../../core/room-titles.js";
@@ -124,11 +124,11 @@ export class NatsRoomList {
     };
     const rest: string[] = [];
     for (const room of rooms) {
-      const newest = cache.byRoom.get(room)?.newest;
+      const newest = cache.newestOf(room);
       if (newest === undefined) {
         rest.push(stream.subjectOf(room));
       } else {
-        const [message] = decodeStored(sliceBatch(newest, newest.last - 1)!.bytes, []);
+        const [message] = decodeStored(cache.find(newest.last)!.bytes, []);
         lasts.set(room, { last: newest.last, lastAt: message!.sentAt });
       }
     }
@@ -216,7 +216,7 @@ export class NatsRoomList {
     const { cache, log, stream, gets } = this.#options;
     let countOf: (room: string) => number | Promise<number>;
     if (since + 1 >= cache.first) {
-      countOf = (room) => this.#countHeld(room, since);
+      countOf = (room) => cache.byRoom.get(room)?.countAfter(since) ?? 0;
     } else if (counted.size <= maxCounted) {
       countOf = (room) => countAfter(gets, stream.subjectOf(room), since + 1, signal);
     } else {
@@ -233,15 +233,6 @@ export class NatsRoomList {
         return { ...state, countSince: isAll ? state.count : await countOf(state.room) };
       }),
     );
-  }
-
-  /** How many messages of a room after a sequence are in memory. */
-  #countHeld(room: string, since: number): number {
-    let count = 0;
-    for (const record of this.#options.cache.byRoom.get(room)?.after(since) ?? []) {
-      count += sliceBatch(record, since)!.count;
-    }
-    return count;
   }
 
   /** How many messages each room has after a sequence, by reading them all. */

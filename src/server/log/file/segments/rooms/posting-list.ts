@@ -1,9 +1,5 @@
 import { lowerBound } from "../../../../util/lower-bound.js";
-
-/**
- * The result of counting back: the sequence before the messages, or how many are still to be found.
- */
-export type Back = { readonly before: number } | { readonly left: number };
+import type { Back } from "../../../core/tail-cache.js";
 
 /** Counts back over the messages of a record after one sequence, up to another. */
 export function overRecord(

@@ -1,10 +1,11 @@
 import type { RoomSelection } from "../../../../rooms/room-selection.js";
+import type { Back } from "../../../core/tail-cache.js";
 import { itemKind } from "../item.js";
 import type { Segment } from "../segment.js";
 import type { SegmentSet } from "../segment-set.js";
 import { Pace } from "./pace.js";
 import { Plans } from "./plans.js";
-import { type Back, overRecord } from "./posting-list.js";
+import { overRecord } from "./posting-list.js";
 import type { RoomIndex } from "./room-index.js";
 
 /** Bytes that are fetched at once when records are scanned. */

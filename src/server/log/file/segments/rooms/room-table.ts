@@ -1,9 +1,10 @@
 import { roomTitle } from "../../../../../protocol/rooms.js";
 import type { RoomSelection } from "../../../../rooms/room-selection.js";
 import { lowerBound } from "../../../../util/lower-bound.js";
+import type { Back } from "../../../core/tail-cache.js";
 import { type ItemHeader, itemKind } from "../item.js";
 import { Pace } from "./pace.js";
-import { type Back, overRecord, PostingList } from "./posting-list.js";
+import { overRecord, PostingList } from "./posting-list.js";
 
 /**
  * The name that stands for messages whose room is unknown. It is not a valid name of a room, and
