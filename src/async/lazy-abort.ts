@@ -3,12 +3,25 @@ interface AbortListener {
   handleEvent(): void;
 }
 
+/** What an AbortSignal and a {@link LazyAbort} have in common. */
+export interface AbortSource {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: "abort", listener: AbortListener, options?: { once: true }): void;
+  removeEventListener(type: "abort", listener: AbortListener): void;
+}
+
+/** The signal of a source, for code that needs a real one. */
+export function signalOf(source: AbortSource): AbortSignal {
+  return source instanceof LazyAbort ? source.signal : (source as AbortSignal);
+}
+
 /**
- * An AbortController for short calls: it creates its signal when that is first used, because a
- * signal and a listener cost more than the rest of a short call. Listeners can be added here as to
- * a signal.
+ * An AbortController that creates its signal when that is first used: a signal and a listener cost
+ * more than the rest of a short call, and a KiB for each call that lasts. Listeners can be added
+ * here as to a signal.
  */
-export class LazyAbort {
+export class LazyAbort implements AbortSource {
   #listeners: readonly AbortListener[] = [];
   #controller: AbortController | undefined;
   #isAborted = false;

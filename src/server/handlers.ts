@@ -7,7 +7,7 @@ import { LogService } from "../gen/log_pb.js";
 import { LoginAttempts } from "./auth/login-attempts.js";
 import type { ChatterOptions } from "./chatter-options.js";
 import type { Limits } from "./limits/limits.js";
-import { createRequests, withRequestTime } from "./limits/request-time.js";
+import { createRequests } from "./limits/request-time.js";
 import type { UnreadBytes } from "./limits/unread-bytes.js";
 import { createUploadTimeouts } from "./limits/upload-timeouts.js";
 import { UserStreams } from "./limits/user-streams.js";
@@ -19,6 +19,7 @@ import { createLifetimeInterceptor } from "./service/call/lifetime.js";
 import { withLongDeadlines } from "./service/call/long-deadline.js";
 import { isMounted, type MethodAccess } from "./service/call/method-access.js";
 import type { OpenCalls } from "./service/call/open-calls.js";
+import { withRequestTime } from "./service/call/request-time.js";
 import { createCallInterceptor, withCalls } from "./service/call/watched-calls.js";
 import { withWholeMessage } from "./service/call/whole-messages.js";
 import { createEchoer } from "./service/echoer.js";
@@ -128,7 +129,8 @@ export function createHandlers(
   }
   options.routes?.(router, access);
 
-  const directReads = createDirectReads(reading, routerOptions);
+  const hasInterceptors = (options.interceptors?.length ?? 0) > 0;
+  const directReads = createDirectReads(reading, routerOptions, hasInterceptors);
   const requests = createRequests(limits);
   const admission = createAdmission(auth);
   const handlers = router.handlers.map((handler) => {
@@ -152,7 +154,7 @@ export function createHandlers(
     const decoded = withLongDeadlines(timed);
     const unary = router.unaryMethodOf(handler);
     metrics?.registerMethod(handler.method);
-    const seenByOthers = isMounted(handler.method) || (options.interceptors?.length ?? 0) > 0;
+    const seenByOthers = isMounted(handler.method) || hasInterceptors;
     return withCalls(
       unary
         ? withUnaryCalls(decoded, unary, {

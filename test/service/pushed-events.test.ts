@@ -57,6 +57,48 @@ function consumer() {
   return { taken, push };
 }
 
+test("a sleeper is pushed what comes, and woken by the end", async () => {
+  const { log, follower, aborted } = follow();
+  const { taken, push } = consumer();
+  const woken = createDeferred<unknown>();
+  expect(follower.nextOrSleep({ push, wake: woken.resolve })).toBeUndefined();
+  expect(follower.isWaiting).toBe(true);
+
+  await fill(log, ["one", "two"]);
+  await until(() => taken.length === 2, "both are pushed");
+  expect(follower.isWaiting).toBe(true);
+
+  aborted.abort(new Error("over"));
+  await expect(woken.promise).rejects.toThrow("over");
+  await expect(follower.nextOrSleep({ push, wake: woken.resolve })).rejects.toThrow("over");
+});
+
+test("a sleeper that was full sleeps again", async () => {
+  const { log, follower } = follow();
+  const room = createDeferred<void>();
+  const woken = createDeferred<unknown>();
+  const taken: string[] = [];
+  const sleeper = {
+    push(texts: string[]) {
+      taken.push(...texts);
+      return taken.length === 1 ? room.promise : undefined;
+    },
+    wake: woken.resolve,
+  };
+  expect(follower.nextOrSleep(sleeper)).toBeUndefined();
+  await fill(log, ["fills it"]);
+  await until(() => taken.length === 1, "it is full");
+  expect(follower.isWaiting).toBe(false);
+
+  room.resolve();
+  await until(() => follower.isWaiting, "it sleeps again");
+  await fill(log, ["pushed"]);
+  await until(() => taken.length === 2, "the next one");
+
+  await follower.return();
+  expect(await woken.promise).toEqual({ done: true, value: undefined });
+});
+
 test("new messages are pushed while next() waits, which continues to wait", async () => {
   const { log, follower, count } = follow();
   const { taken, push } = consumer();

@@ -42,6 +42,8 @@ export interface PortServers {
 export interface ProtocolMux {
   /** The server that listens. */
   readonly server: Server;
+  /** The open connections. */
+  readonly sockets: ReadonlySet<Socket>;
   /** Ends the connections that have not shown their protocol yet. */
   closeUndecided(): void;
 }
@@ -97,10 +99,19 @@ export function createProtocolMux(servers: PortServers): ProtocolMux {
         (socket) => handOver(socket, http2),
       );
 
+  const sockets = new Set<Socket>();
+  // One listener for all of them: an idle connection should need little memory.
+  function onClose(this: Socket): void {
+    sockets.delete(this);
+    connections.leave(this);
+  }
+
   const server = createServer((socket) => {
     if (isUnix) {
       Object.defineProperty(socket, "remoteAddress", { value: unixPeer });
     }
+    sockets.add(socket);
+    socket.on("close", onClose);
     const admitted = connections.enter(socket);
     // Over TLS, stating the reason would take a handshake.
     if (admitted === "close" || (admitted === "refuse" && tls)) {
@@ -121,6 +132,7 @@ export function createProtocolMux(servers: PortServers): ProtocolMux {
   });
   return {
     server,
+    sockets,
     closeUndecided() {
       for (const { socket } of undecided.values()) {
         socket.destroy();

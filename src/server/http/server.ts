@@ -1,6 +1,6 @@
 import { createServer as createHttp1, type Server as HttpServer } from "node:http";
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Session } from "node:http2";
-import type { Server, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { unixUrlOf } from "../../protocol/unix-url.js";
 import { AddressConnections } from "../limits/address-connections.js";
 import { firstStreams, raiseStreams } from "../limits/connection-streams.js";
@@ -13,6 +13,7 @@ import { http2HeaderBounds, withHeaderLimit } from "./header-bytes.js";
 import { endFloods, sessionOptions } from "./http2/flood-guard.js";
 import { keepSessionsAlive } from "./http2/keepalive.js";
 import { keepEndsOutside, retireSession } from "./http2/session-end.js";
+import { observeStreams } from "./http2/session-streams.js";
 import { listenOn, urlOf } from "./listen-on.js";
 import { createProtocolMux, type ProtocolMux } from "./protocol-mux.js";
 import type { Servable } from "./servable.js";
@@ -142,13 +143,12 @@ export async function listen(
       enableConnectProtocol: true,
     },
   });
+  observeStreams(http2, [keepEndsOutside(http2), endFloods(http2, limits)]);
   http2.on("session", (session) => {
-    keepEndsOutside(session);
     session.setLocalWindowSize(sessionWindowBytes);
   });
   http2.on("stream", withHeaderLimit(served.streamListener, limits));
   keepSessionsAlive(http2, options);
-  endFloods(http2, limits);
   raiseStreams(http2, limits, served.isTrustedProxy);
   limitConnectionAge(http1, http2, limits);
   const { handshakeTimeoutMs = 10_000 } = options;
@@ -166,7 +166,7 @@ export async function listen(
     handshakeTimeoutMs,
     isUnix: options.path !== undefined,
   });
-  const connections = trackConnections(port.server, http2);
+  const connections = { sockets: port.sockets, sessions: trackSessions(http2) };
   const { host = "127.0.0.1", port: number = 8080, reusePort = false } = options;
   const { path, mode = 0o660 } = options;
   const socket = path === undefined ? undefined : await listenOnSocket(port.server, { path, mode });
@@ -197,25 +197,17 @@ interface Connections {
   readonly sessions: ReadonlySet<ServerHttp2Session>;
 }
 
-function trackConnections(server: Server, http2: Http2Server): Connections {
-  const sockets = new Set<Socket>();
+function trackSessions(http2: Http2Server): ReadonlySet<ServerHttp2Session> {
   const sessions = new Set<ServerHttp2Session>();
   // One listener for all of them: an idle connection should need little memory.
-  function forgetSocket(this: Socket): void {
-    sockets.delete(this);
-  }
-  function forgetSession(this: ServerHttp2Session): void {
+  function forget(this: ServerHttp2Session): void {
     sessions.delete(this);
   }
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.on("close", forgetSocket);
-  });
   http2.on("session", (session) => {
     sessions.add(session);
-    session.on("close", forgetSession);
+    session.on("close", forget);
   });
-  return { sockets, sessions };
+  return sessions;
 }
 
 async function close(

@@ -17,6 +17,8 @@ export class AddressConnections {
   readonly #limits: Pick<Limits, "maxAddressConnections" | "onRefused">;
   readonly #isTrustedProxy: IsTrustedProxy;
   readonly #open = new Map<string, number>();
+  /** The address of each connection that is counted. */
+  readonly #addresses = new Map<Socket, string>();
   #refusals = 0;
 
   constructor(
@@ -29,7 +31,7 @@ export class AddressConnections {
 
   /**
    * Decides about a new connection: whether to serve it, refuse it with the reason, or just close
-   * it.
+   * it. Call `leave` when it has closed.
    */
   enter(socket: Socket): "serve" | "refuse" | "close" {
     const { maxAddressConnections, onRefused } = this.#limits;
@@ -48,11 +50,17 @@ export class AddressConnections {
       return "refuse";
     }
     this.#open.set(key, open + 1);
-    socket.on("close", () => this.#leave(key));
+    this.#addresses.set(socket, key);
     return "serve";
   }
 
-  #leave(key: string): void {
+  /** A connection has closed. */
+  leave(socket: Socket): void {
+    const key = this.#addresses.get(socket);
+    if (key === undefined) {
+      return; // It was not counted.
+    }
+    this.#addresses.delete(socket);
     const open = this.#open.get(key)! - 1;
     if (open > 0) {
       this.#open.set(key, open);

@@ -1,5 +1,4 @@
 import type { ConnectError } from "@connectrpc/connect";
-import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { isEnd } from "../util/chunk-result.js";
 import type { Limits } from "./limits.js";
 import { type Upload, type UploadEnd, UploadTimeouts } from "./upload-timeouts.js";
@@ -16,32 +15,16 @@ export function createRequests({ requestTimeoutMs, onRefused }: Limits): UploadT
 }
 
 /**
- * The same handler, but a request's body ends with an error if it takes too long. Not for posting
- * streams, which limit the time of each message where it is read.
+ * A body that must be complete in time.
+ *
+ * @param counts whether each chunk counts, so that only silence is limited. Default: false
  */
-export function withRequestTime(
-  handler: UniversalHandler,
-  uploads: UploadTimeouts,
-): UniversalHandler {
-  const { methodKind } = handler.method;
-  const counts = methodKind === "client_streaming" || methodKind === "bidi_streaming";
-  const timed = (request: UniversalServerRequest) =>
-    Symbol.asyncIterator in (request.body as object)
-      ? handler({
-          ...request,
-          signal: request.signal, // It may be created lazily.
-          body: new TimedBody(request.body as AsyncIterable<Uint8Array>, uploads, counts),
-        })
-      : handler(request);
-  return Object.assign(timed, handler);
-}
-
-/** A body that must be complete in time. */
 export function timedBody(
   body: AsyncIterable<Uint8Array>,
-  requests: UploadTimeouts,
+  uploads: UploadTimeouts,
+  counts = false,
 ): AsyncIterable<Uint8Array> {
-  return new TimedBody(body, requests, false);
+  return new TimedBody(body, uploads, counts);
 }
 
 /** A body that is timed from when it is first requested until it ends. */

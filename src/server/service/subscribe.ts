@@ -10,7 +10,7 @@ import { formatCursor } from "../encoding/cursor.js";
 import { bookmark, eventsOf } from "../encoding/stored-views.js";
 import type { MessageLog } from "../log/message-log.js";
 import { callKey } from "./call/call.js";
-import { callerOf } from "./call/context.js";
+import { abortSourceOf, callerOf } from "./call/context.js";
 import { invalidBookmarkSeconds } from "./errors.js";
 import { respondCounted, sentCount } from "./passthrough/stream-io.js";
 import { Follower } from "./reading/follower.js";
@@ -33,6 +33,7 @@ export function createSubscribe(
   notifier: HeadNotifier,
   reads: ReadTurns,
 ): MethodImpl<typeof ChatterService.method.subscribe> {
+  const ofIdle = (place: number) => bookmark(formatCursor(log.identity, place));
   return (request, context) => new LazyIterable(() => start(request, context));
 
   async function start(request: SubscribeRequest, context: HandlerContext) {
@@ -51,11 +52,11 @@ export function createSubscribe(
       rooms,
       user: callerOf(context).subject,
       idleMs: request.bookmarkSeconds * 1000,
-      signal: context.signal,
+      signal: abortSourceOf(context),
       count: sentCount(context),
       call,
       ofBatch: eventsOf,
-      ofIdle: (place) => bookmark(formatCursor(log.identity, place)),
+      ofIdle,
     });
     return respondCounted(context, SubscribeResponseSchema, events);
   }

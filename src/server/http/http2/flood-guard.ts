@@ -9,6 +9,7 @@ import { isKnown } from "../../limits/authenticated-connections.js";
 import type { Limits } from "../../limits/limits.js";
 import { endSession } from "./session-end.js";
 import { restSession } from "./session-reading.js";
+import { type StreamObserver, sessionOf } from "./session-streams.js";
 
 /*
  * HTTP/2 frames that cost their sender nothing. Node and nghttp2 limit most of them: empty DATA
@@ -49,8 +50,16 @@ export function sessionOptions({ maxConnectionStreams }: Limits) {
   };
 }
 
-/** Ends sessions that flood the server with PING, SETTINGS or resets: ENHANCE_YOUR_CALM. */
-export function endFloods(server: Http2Server, { onRefused }: Pick<Limits, "onRefused">): void {
+/**
+ * Ends sessions that flood the server with PING, SETTINGS, resets or small DATA frames:
+ * ENHANCE_YOUR_CALM.
+ *
+ * @returns what must observe the streams of the sessions
+ */
+export function endFloods(
+  server: Http2Server,
+  { onRefused }: Pick<Limits, "onRefused">,
+): StreamObserver {
   const end = (session: ServerHttp2Session) => {
     if (endSession(session, constants.NGHTTP2_ENHANCE_YOUR_CALM)) {
       onRefused("http2_flood");
@@ -60,41 +69,52 @@ export function endFloods(server: Http2Server, { onRefused }: Pick<Limits, "onRe
   const onSettings = whenTooMany(settings, end);
   const onReset = whenTooMany(resets, end);
   const onUnknownReset = whenTooMany(unknownResets, end);
+  const push = countPushes(end);
   server.on("session", (session) => {
     session.on("ping", onPing).on("remoteSettings", onSettings);
-    function onClose(this: ServerHttp2Stream) {
-      if (this.rstCode !== constants.NGHTTP2_NO_ERROR) {
+  });
+  return {
+    opened(stream) {
+      stream.push = push;
+    },
+    closed({ rstCode }, session) {
+      if (rstCode !== constants.NGHTTP2_NO_ERROR) {
         (isKnown(session) ? onReset : onUnknownReset).call(session);
       }
-    }
-    const push = countPushes(session, end);
-    session.on("stream", (stream) => {
-      stream.push = push;
-      stream.on("close", onClose);
-    });
-  });
+    },
+  };
+}
+
+const dataCount = Symbol("DATA frames");
+
+interface Counted extends ServerHttp2Session {
+  [dataCount]?: { frames: number; bytes: number };
 }
 
 /**
- * A function that takes the bytes of each DATA frame of a session from Node, and counts the frames:
- * frames of a few bytes cost their sender little, and the server as much as a whole message does.
+ * A function that takes the bytes of each DATA frame from Node, and counts the frames of each
+ * session: frames of a few bytes cost their sender little, and the server as much as a whole
+ * message does.
  */
-function countPushes(session: ServerHttp2Session, end: (session: ServerHttp2Session) => void) {
-  let frames = 0;
-  let bytes = 0;
+function countPushes(end: (session: ServerHttp2Session) => void) {
+  function add(session: Counted, length: number): void {
+    session[dataCount] ??= { frames: 0, bytes: 0 };
+    const count = session[dataCount];
+    count.bytes += length;
+    if (++count.frames % dataFramesAtOnce === 0) {
+      restSession(session);
+    }
+    if (count.frames === dataFrames.counted) {
+      if (count.bytes < count.frames * dataFrames.leastBytes) {
+        end(session);
+      }
+      count.frames = 0;
+      count.bytes = 0;
+    }
+  }
   return function push(this: ServerHttp2Stream, chunk: Uint8Array | null): boolean {
     if (chunk !== null) {
-      bytes += chunk.length;
-      if (++frames % dataFramesAtOnce === 0) {
-        restSession(session);
-      }
-      if (frames === dataFrames.counted) {
-        if (bytes < frames * dataFrames.leastBytes) {
-          end(session);
-        }
-        frames = 0;
-        bytes = 0;
-      }
+      add(sessionOf(this), chunk.length);
     }
     return Readable.prototype.push.call(this, chunk);
   };

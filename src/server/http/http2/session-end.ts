@@ -1,4 +1,5 @@
-import { constants, type ServerHttp2Session } from "node:http2";
+import { constants, type Http2Server, type ServerHttp2Session } from "node:http2";
+import type { StreamObserver } from "./session-streams.js";
 
 /*
  * The one place that ends an HTTP/2 session by force. Node reports a peer's frames from inside
@@ -32,6 +33,26 @@ export function endSession(
   return true;
 }
 
+/** What is known of a session whose end is kept outside of the loop. */
+interface Standing {
+  /** The number of its open streams. */
+  open: number;
+  /** Whether it ends with the last of them. */
+  isLeaving: boolean;
+  /** Whether it is about to be destroyed. */
+  isDestroyed: boolean;
+}
+
+const standing = Symbol("standing");
+
+interface Watched extends ServerHttp2Session {
+  [standing]?: Standing;
+}
+
+function standingOf(session: ServerHttp2Session): Standing {
+  return (session as Watched)[standing]!;
+}
+
 /**
  * Keeps Node from ending a session from inside the loop, as Node does when a peer sends GOAWAY.
  *
@@ -42,35 +63,45 @@ export function endSession(
  * If it has none, Node accepts no further streams, and frees a new one while nghttp2 still uses it,
  * which corrupts the heap. Here, the session continues to accept streams, and ends with its last
  * open one.
+ *
+ * @returns what must observe the streams of the sessions
  */
-export function keepEndsOutside(session: ServerHttp2Session): void {
-  const destroy = session.destroy as (...args: unknown[]) => void;
-  let isPending = false;
-  session.destroy = (...args: unknown[]) => {
-    if (!isPending) {
-      isPending = true;
-      setImmediate(() => destroy.apply(session, args));
-    }
-  };
-  let open = 0;
-  let isLeaving = false;
-  const endIfIdle = () => {
-    if (isLeaving && open === 0) {
-      endSession(session);
-    }
-  };
-  const onClose = () => {
-    open--;
-    endIfIdle();
-  };
-  session.on("stream", (stream) => {
-    open++;
-    stream.on("close", onClose); // It comes once: `once` would hold a wrapper.
+export function keepEndsOutside(server: Http2Server): StreamObserver {
+  server.on("session", (session) => {
+    (session as Watched)[standing] = { open: 0, isLeaving: false, isDestroyed: false };
+    session.destroy = destroyOutside;
+    session.close = closeOutside;
   });
-  session.close = () => {
-    isLeaving = true;
-    setImmediate(endIfIdle);
+  return {
+    opened(_stream, session) {
+      standingOf(session).open++;
+    },
+    closed(_stream, session) {
+      standingOf(session).open--;
+      endIfIdle(session);
+    },
   };
+}
+
+function destroyOutside(this: ServerHttp2Session, ...args: unknown[]): void {
+  const known = standingOf(this);
+  if (!known.isDestroyed) {
+    known.isDestroyed = true;
+    const { destroy } = Object.getPrototypeOf(this);
+    setImmediate(() => destroy.apply(this, args));
+  }
+}
+
+function closeOutside(this: ServerHttp2Session): void {
+  standingOf(this).isLeaving = true;
+  setImmediate(endIfIdle, this);
+}
+
+function endIfIdle(session: ServerHttp2Session): void {
+  const { open, isLeaving } = standingOf(session);
+  if (isLeaving && open === 0) {
+    endSession(session);
+  }
 }
 
 /** Whether a session is about to be ended. */

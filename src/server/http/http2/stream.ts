@@ -5,6 +5,7 @@ import type {
   UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
 import { LazyAbort } from "../../../async/lazy-abort.js";
+import { maySleep, type Sleeper } from "../../../async/push.js";
 import { becomeKnown } from "../../limits/authenticated-connections.js";
 import type { Unread } from "../../limits/unread-bytes.js";
 import { peerAddressKey } from "../../net/peer-address.js";
@@ -49,7 +50,7 @@ export function handleStream(
     resolve(handler(requestOf(stream, headers, call, address)));
   })
     .then((response) => call.answer(response))
-    .catch(call.fail);
+    .catch((error) => call.fail(error));
 }
 
 function requestOf(
@@ -78,13 +79,14 @@ function requestOf(
  * What is kept of a call while it lasts: not its request, nor what an async function would hold
  * while it waits, which is a KiB for each of tens of thousands of idle streams.
  */
-class StreamCall implements Wire {
+class StreamCall implements Wire, Sleeper<Uint8Array> {
   /** For the request's signal, which is aborted when the client leaves before it has its answer. */
   readonly abort = new LazyAbort();
   #isAnswered = false;
   #isFull = false;
   /** What has not been sent yet. */
   #body: AsyncIterator<Uint8Array> | undefined;
+  #trailer: Headers | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #onError: ErrorReport["onError"];
 
@@ -96,22 +98,25 @@ class StreamCall implements Wire {
     this.#stream = stream;
     this.#onError = onError;
 
-    stream.on("close", () => {
-      unread.end();
-      if (!this.#isAnswered) {
-        departures.add(this);
-      } else if (this.#isFull) {
-        this.#release();
-      }
-    });
+    (stream as CalledStream)[ownCall] = this;
+    stream.on("close", onClose);
     stream.on("error", ignore); // "close" follows, and notifies the call.
+  }
+
+  closed(): void {
+    this.unread.end();
+    if (!this.#isAnswered) {
+      departures.add(this);
+    } else if (this.#isFull) {
+      this.#release();
+    }
   }
 
   /** Sends a response; resolves when its headers are sent. */
   async answer(response: UniversalServerResponse): Promise<void> {
     if (response.body instanceof WholeBody) {
       if (!this.#stream.destroyed) {
-        sendHeaders(this.#stream, response);
+        this.#sendHeaders(response);
         endStream(this.#stream, response.body.bytes);
         this.#isAnswered = true;
       }
@@ -122,13 +127,13 @@ class StreamCall implements Wire {
     // once.
     const first = (await this.#body?.next()) ?? { done: true, value: undefined };
     if (!this.#stream.destroyed) {
-      sendHeaders(this.#stream, response);
+      this.#sendHeaders(response);
     }
     this.#send(first);
   }
 
   /** The method's own errors are in its response, and in the call's log line. */
-  readonly fail = (error: unknown) => {
+  fail(error: unknown): void {
     this.#release();
     if (!this.#stream.closed) {
       this.#onError(error);
@@ -136,7 +141,7 @@ class StreamCall implements Wire {
     // In a turn of its own, as in session-end.ts: a reset sends what is pending, which nghttp2 must
     // not do while it processes received frames. (Node itself defers a reset with CANCEL.)
     setImmediate(() => this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR));
-  };
+  }
 
   authenticated(): void {
     becomeKnown(this.#stream.session);
@@ -154,7 +159,22 @@ class StreamCall implements Wire {
     }
   }
 
-  readonly #send = (chunk: IteratorResult<Uint8Array>): void => {
+  sendTrailers(): void {
+    this.#stream.sendTrailers(nodeTrailers(this.#trailer!));
+  }
+
+  #sendHeaders({ status, header, trailer }: UniversalServerResponse): void {
+    if (trailer) {
+      this.#trailer = trailer;
+      this.#stream.on("wantTrailers", onWantTrailers);
+    }
+    this.#stream.respond(
+      { ":status": status, ...(header && nodeFields(header)) },
+      { waitForTrailers: trailer !== undefined },
+    );
+  }
+
+  #send(chunk: IteratorResult<Uint8Array>): void {
     const stream = this.#stream;
     if (stream.destroyed) {
       this.#release();
@@ -163,17 +183,17 @@ class StreamCall implements Wire {
       this.#isAnswered = true;
       this.#release();
     } else {
-      const full = chunk.value.length > 0 ? this.#push(chunk.value) : undefined;
+      const full = chunk.value.length > 0 ? this.push(chunk.value) : undefined;
       if (full) {
         full.then(() => this.#goOn());
       } else {
         this.#goOn();
       }
     }
-  };
+  }
 
   /** A stream that is closed stays full. */
-  readonly #push = (bytes: Uint8Array): Promise<void> | undefined => {
+  push(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#stream.write(bytes)) {
       return undefined;
     }
@@ -184,10 +204,21 @@ class StreamCall implements Wire {
         resolve();
       });
     });
-  };
+  }
+
+  wake(chunk: IteratorResult<Uint8Array> | Promise<IteratorResult<Uint8Array>>): void {
+    Promise.resolve(chunk).then(
+      (chunk) => this.#send(chunk),
+      (error) => this.fail(error),
+    );
+  }
 
   #goOn(): void {
-    this.#body?.next(this.#push).then(this.#send, this.fail);
+    const body = this.#body;
+    const chunk = body && (maySleep(body) ? body.nextOrSleep(this) : body.next());
+    if (chunk) {
+      this.wake(chunk);
+    }
   }
 
   #release(): void {
@@ -201,15 +232,19 @@ export function connectionAddress({ session }: ServerHttp2Stream): string | unde
   return session?.destroyed === false ? session.socket.remoteAddress : undefined;
 }
 
-function sendHeaders(stream: ServerHttp2Stream, response: UniversalServerResponse): void {
-  const { status, header, trailer } = response;
-  if (trailer) {
-    stream.on("wantTrailers", () => stream.sendTrailers(nodeTrailers(trailer)));
-  }
-  stream.respond(
-    { ":status": status, ...(header && nodeFields(header)) },
-    { waitForTrailers: trailer !== undefined },
-  );
+const ownCall = Symbol("call");
+
+interface CalledStream extends ServerHttp2Stream {
+  [ownCall]?: StreamCall;
+}
+
+// The same listeners serve all calls: tens of thousands may be idle.
+function onClose(this: CalledStream): void {
+  this[ownCall]?.closed();
+}
+
+function onWantTrailers(this: CalledStream): void {
+  this[ownCall]?.sendTrailers();
 }
 
 /**

@@ -12,8 +12,7 @@ import type { PlainResponse } from "../plain-response.js";
  * request that speaks none of them) say in a line of text what is right.
  */
 export function withErrorText(handler: UniversalHandler): UniversalHandler {
-  async function explain(request: UniversalServerRequest): Promise<UniversalServerResponse> {
-    const response = await handler(request);
+  function explained(response: UniversalServerResponse): UniversalServerResponse {
     const refusal = explanations[response.status]?.(handler);
     if (refusal === undefined || response.body !== undefined) {
       return response;
@@ -27,6 +26,7 @@ export function withErrorText(handler: UniversalHandler): UniversalHandler {
       body: createAsyncIterable([new TextEncoder().encode(refusal.body)]),
     };
   }
+  const explain = (request: UniversalServerRequest) => handler(request).then(explained);
   return Object.assign(explain, handler);
 }
 

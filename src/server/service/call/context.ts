@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
-import type { LazyAbort } from "../../../async/lazy-abort.js";
+import type { AbortSource, LazyAbort } from "../../../async/lazy-abort.js";
 import type { Identity } from "../../auth/auth.js";
 import { type Unread, uncounted } from "../../limits/unread-bytes.js";
 import { unguardedMethod } from "./errors.js";
@@ -65,6 +65,19 @@ export const deadlineKey = createContextKey<number | undefined>(undefined, {
 export const abortKey = createContextKey<LazyAbort | undefined>(undefined, {
   description: "aborts the call's signal",
 });
+
+/**
+ * Has the call's signal, and creates it only if it is needed. Set for calls whose signal no
+ * interceptor has replaced, or may have looked at.
+ */
+export const abortSourceKey = createContextKey<AbortSource | undefined>(undefined, {
+  description: "is aborted when the call must end",
+});
+
+/** What is aborted when the call must end, without a signal if possible: one takes a KiB. */
+export function abortSourceOf(context: Pick<HandlerContext, "values" | "signal">): AbortSource {
+  return context.values.get(abortSourceKey) ?? context.signal;
+}
 
 /** Set by every wire whose connection has a client certificate that was verified. */
 export const certificateNameKey = createContextKey<string | undefined>(undefined, {

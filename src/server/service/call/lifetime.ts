@@ -5,6 +5,7 @@ import type { Auth, Identity } from "../../auth/auth.js";
 import { type Limits, withJitter } from "../../limits/limits.js";
 import type { UserStreams } from "../../limits/user-streams.js";
 import { peerAddressKey } from "../../net/peer-address.js";
+import { type PassthroughWire, passthroughWire } from "../passthrough/stream-io.js";
 import { abortKey, deadlineKey, identityKey, type Wire, wireKey } from "./context.js";
 import { streamAged, timedOut, tokenExpired, tokenRevoked } from "./errors.js";
 import type { CallEnd, OpenCall, OpenCalls } from "./open-calls.js";
@@ -34,6 +35,10 @@ export interface CallLifetime extends CallEnd {
    * `resource_exhausted` if there are too many.
    */
   lasts(user: string): void;
+  /** The outcome of a promise, or the reason of the cut if that comes first. */
+  untilCut<T>(promise: Promise<T>): Promise<T>;
+  /** The call is over: releases everything that belongs to it. */
+  end(): void;
 }
 
 /** Set for every call. */
@@ -45,7 +50,8 @@ export const lifetimeKey = createContextKey<CallLifetime | undefined>(undefined,
  * Ends every call in time: at its deadline, when its client has left, within a second of
  * its token's expiry, when its token is revoked, and a stream at its maximum age. The
  * method is notified by its signal, and the call ends even if it does not listen: connect-es
- * itself only aborts the signal.
+ * itself only aborts the signal. The messages of a stream are cut, and end the lifetime, where they
+ * are watched (`watched-calls.ts`).
  */
 export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor {
   return (next) => async (request) => {
@@ -65,7 +71,8 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
     const wire = contextValues.get(wireKey);
     const own = contextValues.get(abortKey);
     const outer = own ? undefined : request.signal;
-    const lifetime = new Lifetime(own, outer, options, identity, wire, place);
+    const passthrough = contextValues.get(passthroughWire);
+    const lifetime = new Lifetime(own, outer, options, identity, wire, passthrough, place);
     contextValues.set(lifetimeKey, lifetime);
     const deadlineMs = (contextValues.get(deadlineKey) ?? never) - performance.now();
     const { maxStreamAgeMs } = options.limits;
@@ -82,9 +89,8 @@ export function createLifetimeInterceptor(options: LifetimeOptions): Interceptor
       );
       if (!response.stream) {
         lifetime.end();
-        return response;
       }
-      return { ...response, message: lifetime.iterate(response.message) };
+      return response;
     } catch (error) {
       lifetime.end();
       throw error;
@@ -105,6 +111,7 @@ class Lifetime implements OpenCall, CallLifetime {
   readonly #options: LifetimeOptions;
   readonly #identity: Identity | undefined;
   readonly #wire: Wire | undefined;
+  readonly #passthrough: PassthroughWire | undefined;
   /** Counted among the user's streams. */
   #place: string | undefined;
 
@@ -114,12 +121,14 @@ class Lifetime implements OpenCall, CallLifetime {
     options: LifetimeOptions,
     identity: Identity | undefined,
     wire: Wire | undefined,
+    passthrough: PassthroughWire | undefined,
     place: string | undefined,
   ) {
     this.#outer = outer;
     this.#options = options;
     this.#identity = identity;
     this.#wire = wire;
+    this.#passthrough = passthrough;
     this.#place = place;
 
     // There may be tens of thousands, and a signal takes a KiB: both share one if possible.
@@ -141,16 +150,18 @@ class Lifetime implements OpenCall, CallLifetime {
 
   /** After a time in milliseconds: when its turn comes, because many tokens may expire at once. */
   endAfter(ms: number, reason: () => ConnectError): void {
-    const end = () => {
-      if (ms > maxTimerMs) {
-        this.endAfter(ms - maxTimerMs, reason);
-      } else if (reason === timedOut) {
-        this.abort(timedOut()); // A deadline waits for no turn.
-      } else {
-        this.#options.calls.endInTurn(this, reason());
-      }
-    };
-    this.#endTimer = setTimeout(end, Math.min(ms, maxTimerMs));
+    // One function for all calls: a closure would be held for as long as the call lasts.
+    this.#endTimer = setTimeout(Lifetime.#onTime, Math.min(ms, maxTimerMs), this, ms, reason);
+  }
+
+  static #onTime(lifetime: Lifetime, ms: number, reason: () => ConnectError): void {
+    if (ms > maxTimerMs) {
+      lifetime.endAfter(ms - maxTimerMs, reason);
+    } else if (reason === timedOut) {
+      lifetime.abort(timedOut()); // A deadline waits for no turn.
+    } else {
+      lifetime.#options.calls.endInTurn(lifetime, reason());
+    }
   }
 
   /** The promise's outcome, or the reason of the cut if that comes first. */
@@ -164,9 +175,12 @@ class Lifetime implements OpenCall, CallLifetime {
     });
   }
 
-  /** The same messages, until the cut. */
-  iterate<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
-    return new UntilCut(messages[Symbol.asyncIterator](), this);
+  untilCut<T>(promise: Promise<T>): Promise<T> {
+    if (this.#passthrough?.cut) {
+      this.#rejectPending = undefined;
+      return promise;
+    }
+    return this.race(promise);
   }
 
   lasts(user: string): void {
@@ -175,7 +189,6 @@ class Lifetime implements OpenCall, CallLifetime {
     }
   }
 
-  /** The call is over: releases everything that belongs to it. */
   end(): void {
     if (this.#ended) {
       return;
@@ -221,6 +234,7 @@ class Lifetime implements OpenCall, CallLifetime {
       this.#graceTimer = setTimeout(() => {
         this.#cut = { reason };
         this.#rejectPending?.(reason);
+        this.#passthrough?.cut?.(reason);
         this.end();
         const wire = this.#wire;
         if (wire) {
@@ -229,48 +243,4 @@ class Lifetime implements OpenCall, CallLifetime {
       }, graceMs);
     }
   }
-}
-
-/**
- * The messages of a call, which end with its lifetime. Not a generator: that would hold a KiB for
- * each of the calls that last for days.
- */
-class UntilCut<T> implements AsyncIterableIterator<T> {
-  readonly #messages: AsyncIterator<T>;
-  readonly #lifetime: Lifetime;
-
-  constructor(messages: AsyncIterator<T>, lifetime: Lifetime) {
-    this.#messages = messages;
-    this.#lifetime = lifetime;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  next(): Promise<IteratorResult<T>> {
-    return this.#lifetime.race(this.#messages.next()).then(this.#onResult, this.#onError);
-  }
-
-  return(value?: unknown): Promise<IteratorResult<T>> {
-    this.#lifetime.end();
-    return this.#messages.return?.(value) ?? Promise.resolve({ done: true, value });
-  }
-
-  throw(error: unknown): Promise<IteratorResult<T>> {
-    this.#lifetime.end();
-    return this.#messages.throw?.(error) ?? Promise.reject(error);
-  }
-
-  readonly #onResult = (result: IteratorResult<T>) => {
-    if (result.done) {
-      this.#lifetime.end();
-    }
-    return result;
-  };
-
-  readonly #onError = (error: unknown) => {
-    this.#lifetime.end();
-    throw error;
-  };
 }

@@ -11,7 +11,7 @@ export class WireRequest implements UniversalServerRequest {
     readonly method: string,
     readonly url: string,
     readonly header: Headers,
-    readonly body: AsyncIterable<Uint8Array>,
+    readonly body: UniversalServerRequest["body"],
     readonly contextValues: ContextValues,
     abort: LazyAbort,
   ) {
@@ -21,7 +21,25 @@ export class WireRequest implements UniversalServerRequest {
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
+
+  /** The same request with some fields replaced. */
+  with(changes: RequestChanges): WireRequest {
+    return new WireRequest(
+      this.httpVersion,
+      this.method,
+      changes.url ?? this.url,
+      changes.header ?? this.header,
+      changes.body ?? this.body,
+      changes.contextValues ?? this.contextValues,
+      this.#abort,
+    );
+  }
 }
+
+/** What is replaced in a request on its way to a method. */
+type RequestChanges = Partial<
+  Pick<UniversalServerRequest, "url" | "header" | "body" | "contextValues">
+>;
 
 /**
  * The same request with some fields replaced. Spreading a request would lose a signal that is not
@@ -29,9 +47,11 @@ export class WireRequest implements UniversalServerRequest {
  */
 export function requestWith(
   request: UniversalServerRequest,
-  changes: Partial<UniversalServerRequest>,
+  changes: RequestChanges,
 ): UniversalServerRequest {
-  return { ...request, signal: request.signal, ...changes };
+  return request instanceof WireRequest
+    ? request.with(changes)
+    : { ...request, signal: request.signal, ...changes };
 }
 
 /** Connect's context values, cheaper: Connect's own have new functions for each call. */

@@ -1,4 +1,4 @@
-import { createContextValues, type Interceptor } from "@connectrpc/connect";
+import { type ConnectError, createContextValues, type Interceptor } from "@connectrpc/connect";
 import type {
   UniversalHandler,
   UniversalServerRequest,
@@ -7,9 +7,11 @@ import type {
 import { mapResults } from "../../../async/map-results.js";
 import { chatterHeader, chatterHeaderValue } from "../../../protocol/headers.js";
 import { peerAddressKey } from "../../net/peer-address.js";
+import { passthroughWire } from "../passthrough/stream-io.js";
 import { Call, type CallObserver, callKey, type MessageCount } from "./call.js";
 import { type CallProtocol, requestIdHeader, requestIdOf, wireProtocol } from "./context.js";
 import { asConnectError, clientLeft } from "./errors.js";
+import { type CallLifetime, lifetimeKey } from "./lifetime.js";
 import { answerRefused } from "./refused-call.js";
 import { requestWith } from "./request.js";
 
@@ -85,12 +87,17 @@ export function createCallInterceptor(): Interceptor {
         call.end(undefined);
         return response;
       }
-      const counted = { ...request, message: countReceived(request.message, call) };
+      const wire = request.contextValues.get(passthroughWire);
+      const counted = wire?.countsReceived
+        ? request
+        : { ...request, message: countReceived(request.message, call) };
       const response = await call.run(() => next(counted));
       if (!response.stream) {
         return response; // Connect does not mix the two.
       }
-      return { ...response, message: new Watched(response.message[Symbol.asyncIterator](), call) };
+      const lifetime = request.contextValues.get(lifetimeKey);
+      const messages = response.message[Symbol.asyncIterator]();
+      return { ...response, message: new Watched(messages, call, lifetime) };
     } catch (reason) {
       const error = asConnectError(reason);
       call.end(error);
@@ -110,16 +117,20 @@ function countReceived<T>(messages: AsyncIterable<T>, count: MessageCount): Asyn
 }
 
 /**
- * The same messages, counted, each produced as the observers require, and the call ends with them.
- * Not a generator: that would hold a KiB for each of the calls that last for days.
+ * The same messages, counted, each produced as the observers require, until the call's lifetime
+ * cuts them. The call and its lifetime end with them. Not a generator: that would hold a KiB for
+ * each of the calls that last for days.
  */
 class Watched<T> implements AsyncIterableIterator<T> {
   readonly #messages: AsyncIterator<T>;
   readonly #call: Call;
+  /** Undefined: the call was answered before it had one. */
+  readonly #lifetime: CallLifetime | undefined;
 
-  constructor(messages: AsyncIterator<T>, call: Call) {
+  constructor(messages: AsyncIterator<T>, call: Call, lifetime: CallLifetime | undefined) {
     this.#messages = messages;
     this.#call = call;
+    this.#lifetime = lifetime;
   }
 
   [Symbol.asyncIterator](): this {
@@ -127,32 +138,37 @@ class Watched<T> implements AsyncIterableIterator<T> {
   }
 
   next(): Promise<IteratorResult<T>> {
-    return this.#call.run(() => this.#messages.next()).then(this.#onResult, this.#onError);
+    const next = this.#call.run(() => this.#messages.next());
+    return (this.#lifetime?.untilCut(next) ?? next).then(
+      (result) => {
+        if (result.done) {
+          this.#end(undefined);
+        } else {
+          this.#call.sent++;
+        }
+        return result;
+      },
+      (reason: unknown) => {
+        const error = asConnectError(reason);
+        this.#end(error);
+        throw error;
+      },
+    );
   }
 
   /** Nobody takes the rest. */
   return(value?: unknown): Promise<IteratorResult<T>> {
-    this.#call.end(clientLeft());
+    this.#end(clientLeft());
     return this.#messages.return?.(value) ?? Promise.resolve({ done: true, value });
   }
 
   throw(error: unknown): Promise<IteratorResult<T>> {
-    this.#call.end(asConnectError(error));
+    this.#end(asConnectError(error));
     return this.#messages.throw?.(error) ?? Promise.reject(error);
   }
 
-  readonly #onResult = (result: IteratorResult<T>) => {
-    if (result.done) {
-      this.#call.end(undefined);
-    } else {
-      this.#call.sent++;
-    }
-    return result;
-  };
-
-  readonly #onError = (reason: unknown) => {
-    const error = asConnectError(reason);
+  #end(error: ConnectError | undefined): void {
+    this.#lifetime?.end();
     this.#call.end(error);
-    throw error;
-  };
+  }
 }

@@ -1,7 +1,7 @@
 import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import type { StreamResponse } from "@connectrpc/connect";
 import { encodeEnvelope, type UniversalServerResponse } from "@connectrpc/connect/protocol";
-import type { Push } from "../../../async/push.js";
+import { maySleep, type Push, type Sleeper, type SleepingIterator } from "../../../async/push.js";
 import type { End, Ending } from "../call/end-response.js";
 import { clientLeft, isClientLeft } from "../call/errors.js";
 import type { PassthroughWire } from "./stream-io.js";
@@ -18,10 +18,13 @@ interface Sending {
  * method, then the end of the call.
  */
 export class DirectReadBody<Output extends DescMessage>
-  implements AsyncIterableIterator<Uint8Array>, PassthroughWire
+  implements
+    AsyncIterable<Uint8Array>,
+    SleepingIterator<Uint8Array>,
+    Sleeper<Uint8Array>,
+    PassthroughWire
 {
-  /** True: the method has accepted the call. False: the call has ended before that. */
-  readonly accepted: Promise<boolean>;
+  readonly countsReceived = true;
   #settle: ((accepted: boolean) => void) | undefined;
 
   #started = false;
@@ -31,7 +34,9 @@ export class DirectReadBody<Output extends DescMessage>
   #sending: Sending | undefined;
   #end: Promise<UniversalServerResponse> | undefined;
   #rest: AsyncGenerator<Uint8Array> | undefined;
-  #wake: (() => void) | undefined;
+  #notified: (() => void) | undefined;
+  /** Waits for the next batch. */
+  #sleeper: Sleeper<Uint8Array> | undefined;
 
   /** The headers of the response; undefined once they are sent. */
   #header: Headers | undefined;
@@ -54,9 +59,6 @@ export class DirectReadBody<Output extends DescMessage>
 
     this.#header = header;
     this.#trailer = trailer;
-    this.accepted = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
   }
 
   accept(): void {
@@ -77,12 +79,27 @@ export class DirectReadBody<Output extends DescMessage>
     return this.#end!;
   }
 
-  /** Runs the method from its call to its end. */
-  follow(response: Promise<StreamResponse>): void {
-    response.then(({ message }) => {
-      this.#messages = (message as AsyncIterable<MessageShape<Output>>)[Symbol.asyncIterator]();
-      this.#pull();
-    }, this.#onFailure);
+  /**
+   * Runs the method from its call to its end. Resolves to true when the method has accepted the
+   * call, or to false if the call has ended before.
+   */
+  follow(response: Promise<StreamResponse>): Promise<boolean> {
+    response.then(
+      ({ message }) => {
+        this.#messages = (message as AsyncIterable<MessageShape<Output>>)[Symbol.asyncIterator]();
+        this.#pull();
+      },
+      (error) => this.#finish(error),
+    );
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  cut(reason: unknown): void {
+    this.#finish(reason);
+    // The call's own log line has it.
+    this.#messages?.throw?.(reason).catch(() => {});
   }
 
   [Symbol.asyncIterator](): this {
@@ -100,7 +117,7 @@ export class DirectReadBody<Output extends DescMessage>
       return Promise.resolve({ done: false, value: nothing });
     }
     if (this.#sending) {
-      return this.#sending.batches.next(push).then(this.#onBatch, this.#onFault);
+      return this.#batchOf(this.#sending.batches.next(push));
     }
     if (this.#message) {
       const value = this.#message;
@@ -113,8 +130,26 @@ export class DirectReadBody<Output extends DescMessage>
       return this.#rest.next();
     }
     return new Promise<void>((resolve) => {
-      this.#wake = resolve;
+      this.#notified = resolve;
     }).then(() => this.next(push));
+  }
+
+  nextOrSleep(sleeper: Sleeper<Uint8Array>): Promise<IteratorResult<Uint8Array>> | undefined {
+    const batches = this.#sending?.batches;
+    if (!this.#started || !batches || !maySleep(batches)) {
+      return this.next((batch) => sleeper.push(batch));
+    }
+    this.#sleeper = sleeper;
+    const batch = batches.nextOrSleep(this);
+    return batch && this.#batchOf(batch);
+  }
+
+  push(batch: Uint8Array): Promise<void> | undefined {
+    return this.#sleeper!.push(batch);
+  }
+
+  wake(batch: IteratorResult<Uint8Array> | Promise<IteratorResult<Uint8Array>>): void {
+    this.#sleeper!.wake(this.#batchOf(Promise.resolve(batch)));
   }
 
   /** The wire is gone, or has everything: nobody takes what follows. */
@@ -131,10 +166,13 @@ export class DirectReadBody<Output extends DescMessage>
   }
 
   #pull(): void {
-    this.#messages!.next().then(this.#onMessage, this.#onFailure);
+    this.#messages!.next().then(
+      (result) => this.#onMessage(result),
+      (error) => this.#finish(error),
+    );
   }
 
-  readonly #onMessage = (result: IteratorResult<MessageShape<Output>>) => {
+  #onMessage(result: IteratorResult<MessageShape<Output>>): void {
     if (result.done) {
       this.#finish(undefined);
       return;
@@ -142,24 +180,26 @@ export class DirectReadBody<Output extends DescMessage>
     this.#message = encodeEnvelope(0, toBinary(this.#output, result.value));
     this.accept();
     this.#notify();
-  };
+  }
 
-  readonly #onFailure = (error: unknown) => this.#finish(error);
-
-  readonly #onBatch = (batch: IteratorResult<Uint8Array>) => {
-    if (!batch.done) {
-      return batch;
-    }
-    this.#sending?.resolve();
-    this.#sending = undefined;
-    return this.next();
-  };
-
-  readonly #onFault = (error: unknown) => {
-    this.#sending?.reject(error); // The method ends with it, and the rest reports that.
-    this.#sending = undefined;
-    return this.next();
-  };
+  /** The batch; or what follows the last one, or an error. */
+  #batchOf(batch: Promise<IteratorResult<Uint8Array>>): Promise<IteratorResult<Uint8Array>> {
+    return batch.then(
+      (batch) => {
+        if (!batch.done) {
+          return batch;
+        }
+        this.#sending?.resolve();
+        this.#sending = undefined;
+        return this.next();
+      },
+      (error) => {
+        this.#sending?.reject(error); // The method ends with it, and the rest reports that.
+        this.#sending = undefined;
+        return this.next();
+      },
+    );
+  }
 
   /** The call is over, whatever its batches do: it may have been cut. */
   #finish(error: unknown): void {
@@ -180,8 +220,8 @@ export class DirectReadBody<Output extends DescMessage>
   }
 
   #notify(): void {
-    this.#wake?.();
-    this.#wake = undefined;
+    this.#notified?.();
+    this.#notified = undefined;
   }
 
   async *#takeEnd(end: Promise<UniversalServerResponse>): AsyncGenerator<Uint8Array> {

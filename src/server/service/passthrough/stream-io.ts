@@ -28,6 +28,13 @@ export interface PassthroughWire {
    * it. Undefined if these are JSON or compressed.
    */
   takeBody?(): AsyncIterable<Uint8Array>;
+  /**
+   * Ends the call now, with this error, though its method may never end. Undefined: the call ends
+   * with its messages.
+   */
+  cut?(reason: unknown): void;
+  /** The messages of the request are counted where they are split. Default: false. */
+  readonly countsReceived?: boolean;
   /** Maximum size of one message of the body, in bytes. */
   readonly maxMessageBytes: number;
 }

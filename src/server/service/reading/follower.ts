@@ -1,4 +1,6 @@
-import type { Push } from "../../../async/push.js";
+import { orAborted } from "../../../async/abort.js";
+import { type AbortSource, signalOf } from "../../../async/lazy-abort.js";
+import type { Push, Sleeper, SleepingIterator } from "../../../async/push.js";
 import type { Batch, MessageLog } from "../../log/message-log.js";
 import type { RoomSelection } from "../../rooms/room-selection.js";
 import type { Call, MessageCount } from "../call/call.js";
@@ -18,7 +20,7 @@ export interface Following<T> {
   /** The reading user: readers that are behind take turns by user. */
   readonly user: string;
   /** Ends it, with the signal's reason. */
-  readonly signal: AbortSignal;
+  readonly signal: AbortSource;
   /** Counts the messages that are yielded. */
   readonly count: MessageCount;
   /** Notified when all stored messages are yielded. */
@@ -36,19 +38,22 @@ export interface Following<T> {
  * each event passes through all of them. For the same reason, a consumer that has everything is
  * pushed what comes.
  */
-export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, EventListenerObject {
+export class Follower<T>
+  implements
+    AsyncIterable<T>,
+    SleepingIterator<T>,
+    AsyncIterator<T, undefined>,
+    RoomListener,
+    EventListenerObject
+{
   after: number;
   /** Posts do not wait for a reader that starts behind the head until it has reached the head. */
   lateUntil: number;
   /** Whether the next messages are no longer in memory, as far as is known. */
   #isBehind: boolean;
   #state: "new" | "catching up" | "live" | "ended" = "new";
-  /** The pending `next()`, while there is no message for it. */
-  #pendingRead:
-    | { resolve(result: Taken<T> | Promise<Taken<T>>): void; reject(reason: unknown): void }
-    | undefined;
-  /** What the consumer has passed to `next()`. */
-  #push: Push<T> | undefined;
+  /** The consumer, while there is no message for it. */
+  #waiting: Waiting<T> | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   readonly #log: MessageLog;
   /** Notifies when the log's head moves. */
@@ -75,29 +80,20 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
    * @param push takes what comes while this waits. Default: it resolves to the next batch
    */
   next(push?: Push<T>): Promise<Taken<T>> {
-    this.#push = push;
-    if (this.#state === "new") {
-      this.#start();
+    return this.#wait(push && { push });
+  }
+
+  nextOrSleep(sleeper: Sleeper<T>): Promise<Taken<T>> | undefined {
+    const taken = this.#next(sleeper);
+    if (!taken) {
+      this.#sleep(sleeper);
     }
-    if (this.#state === "ended") {
-      const { signal } = this.#following;
-      // If the signal was aborted meanwhile, the consumer must still get the reason.
-      return signal.aborted
-        ? Promise.reject(signal.reason)
-        : Promise.resolve({ done: true, value: undefined });
-    }
-    try {
-      const taken = this.#take();
-      return taken instanceof Promise ? taken : taken ? Promise.resolve(taken) : this.#sleep();
-    } catch (error) {
-      this.#end();
-      return Promise.reject(error);
-    }
+    return taken;
   }
 
   return(): Promise<Taken<T>> {
     this.#end();
-    this.#resolve({ done: true, value: undefined });
+    this.#wake({ done: true, value: undefined });
     return Promise.resolve({ done: true, value: undefined });
   }
 
@@ -106,7 +102,7 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
   }
 
   get isWaiting(): boolean {
-    return this.#pendingRead !== undefined;
+    return this.#waiting !== undefined;
   }
 
   get rooms(): RoomSelection {
@@ -116,7 +112,7 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
   wake(after: number): void {
     this.after = Math.max(this.after, after);
     try {
-      const taken = this.#take();
+      const taken = this.#take(this.#waiting);
       if (taken) {
         this.#deliver(taken);
       }
@@ -132,8 +128,9 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
 
   fail(error: unknown): void {
     this.#end();
-    this.#pendingRead?.reject(error);
-    this.#pendingRead = undefined;
+    if (this.#waiting) {
+      this.#wake(Promise.reject(error));
+    }
   }
 
   #start(): void {
@@ -154,14 +151,44 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
     clearTimeout(this.#idleTimer);
   }
 
+  #wait(consumer: Pushable<T> | undefined): Promise<Taken<T>> {
+    return (
+      this.#next(consumer) ??
+      new Promise((wake) => {
+        this.#sleep({ push: consumer?.push && ((item) => consumer.push!(item)), wake });
+      })
+    );
+  }
+
+  /** @param consumer who takes what comes after a read that found nothing */
+  #next(consumer: Pushable<T> | undefined): Promise<Taken<T>> | undefined {
+    if (this.#state === "new") {
+      this.#start();
+    }
+    if (this.#state === "ended") {
+      const { signal } = this.#following;
+      // If the signal was aborted meanwhile, the consumer must still get the reason.
+      return signal.aborted
+        ? Promise.reject(signal.reason)
+        : Promise.resolve({ done: true, value: undefined });
+    }
+    try {
+      const taken = this.#take(consumer);
+      return taken instanceof Promise ? taken : taken && Promise.resolve(taken);
+    } catch (error) {
+      this.#end();
+      return Promise.reject(error);
+    }
+  }
+
   /** The next messages; undefined if there are none yet. */
-  #take(): Taken<T> | Promise<Taken<T>> | undefined {
+  #take(consumer: Pushable<T> | undefined): Taken<T> | Promise<Taken<T>> | undefined {
     const found = this.#isBehind
       ? this.#reads.run(this.#following.user, () => this.#read())
       : this.#read();
     if (found instanceof Promise) {
       return found.then(
-        (taken) => taken ?? this.next(this.#push),
+        (taken) => taken ?? this.#wait(consumer),
         (error: unknown) => {
           this.#end();
           throw error;
@@ -173,11 +200,20 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
 
   #read(): Taken<T> | undefined | Promise<Taken<T> | undefined> {
     const { head } = this.#log;
-    const batch = this.#notifier.read(this.after, this.#following);
-    this.#isBehind = batch instanceof Promise;
-    return batch instanceof Promise
-      ? batch.then((found) => this.#taken(found, head))
-      : this.#taken(batch, head);
+    const { rooms, signal } = this.#following;
+    const batch = this.#notifier.read(
+      this.after,
+      rooms,
+      // What is in memory is read at once; a signal would be held until the end.
+      this.#isBehind ? signalOf(signal) : undefined,
+    );
+    if (!(batch instanceof Promise)) {
+      this.#isBehind = false;
+      return this.#taken(batch, head);
+    }
+    const found = this.#isBehind ? batch : orAborted(batch, signalOf(signal));
+    this.#isBehind = true;
+    return found.then((found) => this.#taken(found, head));
   }
 
   /** @param head the head before the read: without a batch, the rooms have nothing up to there */
@@ -191,15 +227,13 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
     return { done: false, value: this.#following.ofBatch(batch) };
   }
 
-  #sleep(): Promise<Taken<T>> {
+  #sleep(waiting: Waiting<T>): void {
+    this.#waiting = waiting;
     this.#onHead();
     const { idleMs } = this.#following;
     if (idleMs > 0) {
       this.#idleTimer = setTimeout(() => this.#onIdle(), idleMs);
     }
-    return new Promise((resolve, reject) => {
-      this.#pendingRead = { resolve, reject };
-    });
   }
 
   /** It has everything. */
@@ -224,34 +258,55 @@ export class Follower<T> implements AsyncIterableIterator<T>, RoomListener, Even
   }
 
   /**
-   * Pushes what came, so that the pending `next()` continues to wait: unless the consumer cannot
-   * be pushed to, or is full then, or there is more than a batch.
+   * Pushes what came, so that the consumer continues to wait: unless it cannot be pushed to, or
+   * there is more than a batch. While the consumer is full, it does not wait.
    */
   #deliver(taken: Taken<T> | Promise<Taken<T>>): void {
-    const push = this.#push;
-    if (push === undefined || taken instanceof Promise || taken.done) {
-      this.#resolve(taken);
+    const waiting = this.#waiting;
+    if (!waiting?.push || taken instanceof Promise || taken.done) {
+      this.#wake(taken);
       return;
     }
-    const full = push(taken.value);
-    const next = full ? full.then(() => this.next(push)) : this.#more();
-    if (next) {
-      this.#resolve(next);
+    const full = waiting.push(taken.value);
+    if (full) {
+      clearTimeout(this.#idleTimer);
+      this.#waiting = undefined;
+      full.then(() => this.#resume(waiting));
+      return;
+    }
+    const more = this.after < this.#log.head ? this.#take(waiting) : undefined;
+    if (more) {
+      this.#wake(more);
     } else {
       this.#onHead();
       this.#idleTimer?.refresh();
     }
   }
 
-  #more(): Taken<T> | Promise<Taken<T>> | undefined {
-    return this.after < this.#log.head ? this.#take() : undefined;
+  /** A consumer that was full waits again. */
+  #resume(waiting: Waiting<T>): void {
+    const taken = this.#next(waiting);
+    if (taken) {
+      waiting.wake(taken);
+    } else {
+      this.#sleep(waiting);
+    }
   }
 
-  #resolve(result: Taken<T> | Promise<Taken<T>>): void {
+  /** The wait of the consumer is over. */
+  #wake(result: Taken<T> | Promise<Taken<T>>): void {
     clearTimeout(this.#idleTimer);
-    this.#pendingRead?.resolve(result);
-    this.#pendingRead = undefined;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.wake(result);
   }
 }
 
 type Taken<T> = IteratorResult<T, undefined>;
+
+interface Pushable<T> {
+  readonly push?: Push<T> | undefined;
+}
+
+/** A pending `next()`, or a sleeper. */
+type Waiting<T> = Pushable<T> & Pick<Sleeper<T>, "wake">;

@@ -1,11 +1,5 @@
 import type { ConnectError } from "@connectrpc/connect";
-import type {
-  Batch,
-  HeadListener,
-  MessageLog,
-  ReadOptions,
-  RoomRange,
-} from "../../log/message-log.js";
+import type { Batch, HeadListener, MessageLog, RoomRange } from "../../log/message-log.js";
 import { prefixesOf, type RoomSelection } from "../../rooms/room-selection.js";
 
 /** A reader that follows rooms of the log, and is woken when messages are added to them. */
@@ -164,17 +158,17 @@ export class HeadNotifier implements HeadListener {
   /** As the log's `read`; listeners at the same place of the same rooms share one. */
   read(
     after: number,
-    options: ReadOptions & { readonly rooms: RoomSelection },
+    rooms: RoomSelection,
+    signal: AbortSignal | undefined,
   ): Batch | undefined | Promise<Batch | undefined> {
     const { head } = this.#log;
-    const rooms = options.rooms.key;
     const last = this.#lastRead;
-    if (last?.after === after && last.head === head && last.rooms === rooms) {
+    if (last?.after === after && last.head === head && last.rooms === rooms.key) {
       return last.batch;
     }
-    const batch = this.#log.read(after, options);
+    const batch = this.#log.read(after, signal ? { rooms, signal } : { rooms });
     if (batch !== undefined && !(batch instanceof Promise)) {
-      this.#lastRead = { after, rooms, head, batch };
+      this.#lastRead = { after, rooms: rooms.key, head, batch };
     }
     return batch;
   }
