@@ -1,14 +1,10 @@
 import type { Http2Session, ServerHttp2Stream } from "node:http2";
 import { setImmediate as turn } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { CallAdmission } from "../../src/server/http/admission/call-admission.js";
 import { createStreamAdmission } from "../../src/server/http/admission/stream-admission.js";
 import { becomeKnown } from "../../src/server/limits/authenticated-connections.js";
-
-setFlagsFromString("--expose-gc");
-const gc: () => void = runInNewContext("gc");
+import { collectGarbage } from "../support/memory.js";
 
 /** More than these delay others. */
 const most = 16;
@@ -69,8 +65,8 @@ test("a stream that was begun is released, though there are always some that wai
     add(most); // The minimum that begins: the others never get fewer.
     await turn();
   }
-  gc();
+  collectGarbage();
   await turn();
-  gc();
+  collectGarbage();
   expect(seen.filter((stream) => stream.deref()).length).toBeLessThan(200);
 });

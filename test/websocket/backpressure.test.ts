@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { aheadOfCredit } from "../../src/protocol/tunnel.js";
+import { memoryHeld } from "../support/memory.js";
 import { binary, close, openingMessage, openRaw, post, text } from "../support/websocket-raw.js";
 import { echo, startTunnel, until } from "../support/websocket-service.js";
 
@@ -27,9 +28,9 @@ test("a slow reader stops the producer, memory stays flat, and all of it comes w
   });
   const history = client().history({})[Symbol.asyncIterator]();
   await history.next();
-  const before = process.memoryUsage();
+  const before = memoryHeld();
   const stopped = await settled(() => produced);
-  const after = process.memoryUsage();
+  const after = memoryHeld();
   // 100 MB are to come; the window is 1 MiB, and both halves are in this process.
   expect(stopped * 50_000).toBeLessThan(4 * MiB);
   expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(16 * MiB);
@@ -66,11 +67,11 @@ test("a fast sender waits for a slow handler", async () => {
     })(),
   );
   await until(() => taken === 1);
-  const before = process.memoryUsage().arrayBuffers;
+  const before = memoryHeld().arrayBuffers;
   const stopped = await settled(() => sent);
   // Of 100 MB: the 256 KiB that may go ahead of credit, and a few messages in pipelines.
   expect(stopped * 50_000).toBeLessThan(MiB);
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * MiB);
+  expect(memoryHeld().arrayBuffers - before).toBeLessThan(16 * MiB);
   open();
   expect((await call).stored).toBe(BigInt(total));
 });
@@ -80,7 +81,7 @@ test("a client that floods a handler which takes nothing fills no memory", async
   const raw = openRaw(port, "Listener").write(openingMessage());
   await until(() => bridge.openCalls === 1);
   const chunk = post("x".repeat(100_000));
-  const before = process.memoryUsage().arrayBuffers;
+  const before = memoryHeld().arrayBuffers;
   let written = 0;
   const blocked = await settled(() => {
     while (written < 200 * MiB && !raw.socket.writableNeedDrain) {
@@ -90,7 +91,7 @@ test("a client that floods a handler which takes nothing fills no memory", async
     return written;
   });
   expect(blocked).toBeLessThan(32 * MiB);
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * MiB);
+  expect(memoryHeld().arrayBuffers - before).toBeLessThan(16 * MiB);
 });
 
 test("nor does a flood of the smallest messages, which cost more than their bytes", async () => {
@@ -99,12 +100,12 @@ test("nor does a flood of the smallest messages, which cost more than their byte
   await until(() => bridge.openCalls === 1);
   // Two messages for each byte of the queue.
   const chunks = Buffer.concat(Array.from({ length: 8 * 1024 }, () => binary("x")));
-  const before = process.memoryUsage().heapUsed;
+  const before = memoryHeld().heapUsed;
   for (let i = 0; i < 64; i++) {
     raw.socket.write(chunks);
   }
   await new Promise((resolve) => setTimeout(resolve, 1_000));
-  expect(process.memoryUsage().heapUsed - before).toBeLessThan(16 * MiB);
+  expect(memoryHeld().heapUsed - before).toBeLessThan(16 * MiB);
 });
 
 test("echo of far more than all windows, sent faster than it is read, gets through", async () => {
@@ -131,16 +132,17 @@ test("echo of far more than all windows, sent faster than it is read, gets throu
 test("credit behind much body is not read: a client that does not mind the window is closed with 4008", async () => {
   const { port, bridge } = await startTunnel({ echoer: echo });
   const raw = openRaw(port, "Echoer").write(openingMessage());
-  const before = process.memoryUsage().arrayBuffers;
+  const before = memoryHeld().arrayBuffers;
   for (let i = 0; i < 40; i++) {
     raw.write(post("x".repeat(100_000)));
   }
   await until(() => raw.body.length === aheadOfCredit);
+  expect(memoryHeld().arrayBuffers - before).toBeLessThan(16 * MiB);
   raw.write(text('{"credit":10000000}'), text("null"));
   await raw.closed(20_000);
   expect(raw.closeCode).toBe(4008);
   expect(raw.closeReason).toMatch(/the client does not read the answers/);
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * MiB);
+  expect(memoryHeld().arrayBuffers - before).toBeLessThan(16 * MiB);
   await until(() => bridge.openCalls === 0);
 });
 
@@ -223,13 +225,13 @@ test("what such a client sends in the smallest chunks costs what it is, and its 
   });
   const raw = openRaw(port, "Listener").write(text(opening));
   await until(() => bridge.openCalls === 1);
-  const before = process.memoryUsage().heapUsed;
+  const before = memoryHeld().heapUsed;
   const chunks = Buffer.concat(Array.from({ length: 8 * 1024 }, () => binary("x")));
   for (let i = 0; i < 31; i++) {
     raw.socket.write(chunks);
   }
   await until(() => raw.socket.writableLength === 0);
-  expect(process.memoryUsage().heapUsed - before).toBeLessThan(16 * MiB);
+  expect(memoryHeld().heapUsed - before).toBeLessThan(16 * MiB);
   raw.write(close(4001));
   await until(() => bridge.openCalls === 0);
 });

@@ -1,10 +1,9 @@
 import { getEventListeners } from "node:events";
 import { readdirSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { createWebSocketClient } from "../../src/client/tunnel/client.js";
+import { collectGarbage } from "../support/memory.js";
 import { close, openingMessage, openRaw, post, text } from "../support/websocket-raw.js";
 import {
   aborted,
@@ -15,9 +14,6 @@ import {
 } from "../support/websocket-service.js";
 
 const rounds = 1_000;
-
-setFlagsFromString("--expose-gc");
-const gc: () => void = runInNewContext("gc");
 
 function descriptors(): number {
   return readdirSync("/proc/self/fd").length;
@@ -30,7 +26,7 @@ function resources(): number {
 
 async function heap(): Promise<number> {
   for (let i = 0; i < 3; i++) {
-    gc();
+    collectGarbage();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return process.memoryUsage().heapUsed;

@@ -1,13 +1,9 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, test, vi } from "vitest";
 import { SharedBatches } from "../../../src/server/log/core/shared-batches.js";
 import type { MessageRecord } from "../../../src/server/log/core/stored-record.js";
 import { TailCache } from "../../../src/server/log/core/tail-cache.js";
 import { RoomSelection } from "../../../src/server/rooms/room-selection.js";
-
-setFlagsFromString("--expose-gc");
-const gc: () => void = runInNewContext("gc");
+import { collectGarbage } from "../../support/memory.js";
 
 const KiB = 1024;
 
@@ -69,7 +65,7 @@ test("nothing is held of what a room has dropped", async () => {
     dropped.push(new WeakRef(added.bytes), new WeakRef(read));
   }
   await new Promise((resolve) => setImmediate(resolve)); // Releases what was just made.
-  gc();
+  collectGarbage();
   const held = dropped.filter((one) => one.deref() !== undefined);
   expect(held.length).toBe(2 * 4);
   expect([...tail.byRoom.keys()].sort()).toEqual(["busy", "quiet"]);

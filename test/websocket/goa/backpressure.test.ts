@@ -3,6 +3,7 @@ import { createMemoryLog } from "../../../src/server/log/memory-log.js";
 import { startChatter } from "../../support/chatter-server.js";
 import { countReadBytes } from "../../support/count-read-bytes.js";
 import { fill } from "../../support/fill.js";
+import { memoryHeld } from "../../support/memory.js";
 import { until } from "../../support/streams.js";
 import { text } from "../../support/websocket-raw.js";
 import { openFrames, openGoa } from "./client.js";
@@ -37,9 +38,9 @@ test.each(["/history", "/subscribe"])(
     const raw = openFrames(server, `${path}?after=${history.messages[0].cursor}`);
     await raw.opened();
     raw.socket.pause();
-    const before = process.memoryUsage();
+    const before = memoryHeld();
     const stopped = await settled(readBytes);
-    const after = process.memoryUsage();
+    const after = memoryHeld();
     // Of 48 MB: what the system's own buffers take, and a batch.
     expect(stopped).toBeLessThan(12 * MiB);
     expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(16 * MiB);
@@ -66,7 +67,7 @@ test("a fast sender waits for a slow log, and nothing is lost", async () => {
   const server = await startChatter({ log });
   const raw = await openFrames(server, "/listener").opened();
   const frame = text(JSON.stringify(long));
-  const before = process.memoryUsage().arrayBuffers;
+  const before = memoryHeld().arrayBuffers;
   let sent = 0;
   await settled(() => {
     while (sent < 3_000 && !raw.socket.writableNeedDrain) {
@@ -77,7 +78,7 @@ test("a fast sender waits for a slow log, and nothing is lost", async () => {
   });
   // Of 180 MB: what the system's own buffers take, and the two bounded queues.
   expect(sent * frame.length).toBeLessThan(32 * MiB);
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * MiB);
+  expect(memoryHeld().arrayBuffers - before).toBeLessThan(16 * MiB);
   open();
   raw.write(text("null"));
   await raw.closed();

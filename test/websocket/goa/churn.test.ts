@@ -1,14 +1,10 @@
 import { readdirSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { startChatter, type TestServer } from "../../support/chatter-server.js";
+import { collectGarbage } from "../../support/memory.js";
 import { until } from "../../support/streams.js";
 import { close, text } from "../../support/websocket-raw.js";
 import { openFrames, refused } from "./client.js";
-
-setFlagsFromString("--expose-gc");
-const gc: () => void = runInNewContext("gc");
 
 /** One short life of a socket, each kind in turn. */
 async function live(server: TestServer, i: number): Promise<void> {
@@ -46,7 +42,7 @@ test("1,000 opens and closes of every kind leave no descriptor, timer, call or m
     await until(() => server.chatter.openCalls === 0, "no call is open");
     // Refused ones linger for a moment.
     await new Promise((resolve) => setTimeout(resolve, 2_200));
-    gc();
+    collectGarbage();
     return {
       descriptors: readdirSync("/proc/self/fd").length,
       resources: process.getActiveResourcesInfo().length,
