@@ -163,12 +163,16 @@ test("pipelined requests get their answers in order, also behind those that offe
   expect(raw.answer.match(/GET \/\d/g)).toEqual(["GET /0", "GET /1", "GET /2", "GET /3", "GET /4"]);
 });
 
-test("a connection that is reset while such a request waits harms nobody", async () => {
+test.each([
+  ["GET", "\r\n"],
+  ["POST", "Content-Length: 10\r\n\r\nhello"],
+])("a connection that is reset while such a %s waits harms nobody", async (method, rest) => {
   const { port, client, server } = await startTunnel({ login: () => ({}) });
   let waiting = 0;
   server.removeAllListeners("request").on("request", () => waiting++);
   const raw = new RawSocket(port, { headers: { Connection: undefined, Upgrade: undefined } });
-  raw.socket.write("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+  const offer = "Host: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n";
+  raw.socket.write(`${method} / HTTP/1.1\r\n${offer}${rest}`);
   await until(() => waiting === 1);
   await new Promise((resolve) => setTimeout(resolve, 50));
   raw.socket.resetAndDestroy();

@@ -1,4 +1,5 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { type IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Server as TlsServer } from "node:tls";
 import { otherUpgrade } from "./errors.js";
@@ -18,15 +19,39 @@ export function wantsWebSocket(request: IncomingMessage): boolean {
  * to the server as if it were new.
  */
 export function passOtherUpgradeOn(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  const server = (socket as Duplex & { server?: Server | TlsServer }).server;
+  const server = (request.socket as Duplex & { server?: Server | TlsServer }).server;
   if (server === undefined) {
     writeHttpAnswer(request, socket, otherUpgrade());
+    return;
+  }
+  if (socket !== request.socket || request.readableLength > 0) {
+    answerWithBody(request, socket, server);
     return;
   }
   socket.unshift(Buffer.concat([headersWithoutUpgrade(request), head]));
   whenAnswered(socket, () =>
     server.emit(server instanceof TlsServer ? "secureConnection" : "connection", socket),
   );
+}
+
+/**
+ * Lets the server answer a request whose body Node has begun to read, as it does from version 26
+ * on; then the connection is closed.
+ */
+function answerWithBody(
+  request: IncomingMessage,
+  socket: Duplex,
+  server: Server | TlsServer,
+): void {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  socket.on("error", () => socket.destroy());
+  whenAnswered(request.socket, () => {
+    response.assignSocket(socket as Socket);
+    socket.on("drain", () => response.emit("drain"));
+    response.once("finish", () => socket.end());
+    server.emit("request", request, response);
+  });
 }
 
 /**
