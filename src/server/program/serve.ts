@@ -14,7 +14,7 @@ import type { LogSettings } from "../settings/log-settings.js";
 import type { ServeSettings } from "../settings/settings.js";
 import { startTracing } from "../tracing/open-telemetry.js";
 import { openAccounts } from "./accounts.js";
-import { keepObjectsYoung } from "./heap.js";
+import { keepObjectsYoung, limitYoungGeneration } from "./heap.js";
 import { LogOutput, openStandardError } from "./log-output.js";
 import { createLogger } from "./logger.js";
 import { logProcess } from "./process-events.js";
@@ -27,6 +27,7 @@ import { stopSignal } from "./stop-signal.js";
  */
 export async function serve(settings: ServeSettings): Promise<void> {
   keepObjectsYoung();
+  limitYoungGeneration();
   const output = new LogOutput(openStandardError());
   const logger = await createLogger({ level: settings.report.logLevel, destination: output });
   output.onResume((dropped) =>

@@ -1,0 +1,38 @@
+import { execFileSync } from "node:child_process";
+import { expect, test } from "vitest";
+
+const tsx = import.meta.resolve("tsx");
+const heap = new URL("../../src/server/program/heap.ts", import.meta.url).href;
+
+/** Makes objects much of which survives, turn by turn, and prints the young generation's MiB. */
+const program = `
+  import { setImmediate as turn } from "node:timers/promises";
+  import { getHeapSpaceStatistics } from "node:v8";
+  import { limitYoungGeneration } from ${JSON.stringify(heap)};
+
+  limitYoungGeneration();
+  const kept = [];
+  let most = 0;
+  for (let i = 0; i < 4_000_000; i++) {
+    kept[i % 1_000_000] = { i, list: [i] };
+    if (i % 1_000 === 0) {
+      await turn();
+      const young = getHeapSpaceStatistics().find((space) => space.space_name === "new_space");
+      most = Math.max(most, young.space_used_size + young.space_available_size);
+    }
+  }
+  process.stdout.write(String(Math.round(most / 2 ** 20)));
+`;
+
+function mostYoung(options: readonly string[] = []): number {
+  const args = [...options, "--import", tsx, "--input-type=module", "--eval", program];
+  return Number(execFileSync(process.execPath, args, { encoding: "utf8" }));
+}
+
+test("the young generation grows to 16 MiB, and no further", () => {
+  expect(mostYoung()).toBe(16);
+});
+
+test("an option of Node sets another size", () => {
+  expect(mostYoung(["--max-semi-space-size=32"])).toBeGreaterThan(16);
+});
