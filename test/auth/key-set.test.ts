@@ -49,10 +49,13 @@ describe("a key set", () => {
       setOf(pairOf("x25519")),
       'keys[0] is neither a secret ("kty": "oct", "k") nor a key pair ("kty": "OKP", "x", "d")',
     ],
-    [setOf({ ...pair, d: "AAAA" }), 'keys[0] is a key pair whose "x" or "d" is damaged'],
+    [
+      setOf({ ...pair, d: "AAAA" }),
+      'keys[0] is a key pair whose "x" or "d" is damaged: "x" is not the public half of "d"',
+    ],
     [
       setOf({ ...pair, x: pairOf("ed25519").x }),
-      'keys[0] has an "x" that is not the public half of "d"',
+      'keys[0] is a key pair whose "x" or "d" is damaged: "x" is not the public half of "d"',
     ],
     [
       setOf({ kty: "oct", k: k.slice(2) }),

@@ -80,6 +80,9 @@ function parseKey(entry: unknown, source: string, fail: Fail): StoredKey {
   return { ...key, id, signsFrom };
 }
 
+/** New versions of Node refuse halves that do not match; old ones take "d" alone. */
+const damagedPair = 'is a key pair whose "x" or "d" is damaged: "x" is not the public half of "d"';
+
 function keyOf(entry: Record<string, unknown>, source: string, fail: Fail): StoredKey {
   const { kty, crv, k, x, d } = entry;
   if (kty === "oct" && typeof k === "string") {
@@ -87,9 +90,7 @@ function keyOf(entry: Record<string, unknown>, source: string, fail: Fail): Stor
   }
   if (kty === "OKP" && crv === "Ed25519" && typeof d === "string" && typeof x === "string") {
     const key = storedKeyPair(privateKeyOf({ kty, crv, x, d }, fail), source);
-    return key.jwk.kty === "OKP" && key.jwk.x === x
-      ? key
-      : fail('has an "x" that is not the public half of "d"');
+    return key.jwk.kty === "OKP" && key.jwk.x === x ? key : fail(damagedPair);
   }
   return fail('is neither a secret ("kty": "oct", "k") nor a key pair ("kty": "OKP", "x", "d")');
 }
@@ -98,6 +99,6 @@ function privateKeyOf(key: Record<string, string>, fail: Fail) {
   try {
     return createPrivateKey({ key, format: "jwk" });
   } catch {
-    return fail('is a key pair whose "x" or "d" is damaged');
+    return fail(damagedPair);
   }
 }
