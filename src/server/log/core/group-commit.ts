@@ -290,7 +290,8 @@ export class GroupCommit {
     const builder = new CommitBuilder(this.#identity, sentAt, place.head, place.totalBytes);
     const taking = { builder, sentAt, windowNow };
     for (const { calls, textBytes } of runs) {
-      for (const [i, call] of calls.entries()) {
+      for (let i = 0; i < calls.length; i++) {
+        const call = calls[i]!;
         const message = call.next;
         if (message !== undefined) {
           this.#take(message, textBytes[i]!, call, taking); // Otherwise an earlier one was refused.

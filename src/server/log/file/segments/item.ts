@@ -94,21 +94,39 @@ export function encodeItem(
 ): number {
   const { room } = item;
   const payload = at + itemPrefixLength(room);
-  target.writeUInt32BE(crc32c(target, payload, payload + payloadLength), at + 4);
-  target.writeUInt32BE(payloadLength, at + 8);
-  target.writeUInt16BE(room.length, at + 12);
+  write32(target, at + 4, crc32c(target, payload, payload + payloadLength));
+  write32(target, at + 8, payloadLength);
+  target[at + 12] = room.length >>> 8;
+  target[at + 13] = room.length;
   target[at + 14] = item.kind;
   target[at + 15] = endsCommit ? 1 : 0;
-  target.writeUInt32BE(salt, at + 16);
-  target.writeUInt32BE(commit, at + 20);
-  target.writeUIntBE(item.first, at + 24, 6);
-  target.writeUIntBE(item.last, at + 30, 6);
-  target.writeUInt32BE(item.count, at + 36);
-  target.writeUIntBE(item.sentAt, at + 40, 6);
-  target.writeUIntBE(item.totalBytes, at + 46, 6);
-  target.write(room, at + itemHeaderLength, "latin1");
-  target.writeUInt32BE(crc32c(target, at + 4, payload), at);
+  write32(target, at + 16, salt);
+  write32(target, at + 20, commit);
+  write48(target, at + 24, item.first);
+  write48(target, at + 30, item.last);
+  write32(target, at + 36, item.count);
+  write48(target, at + 40, item.sentAt);
+  write48(target, at + 46, item.totalBytes);
+  for (let i = 0; i < room.length; i++) {
+    target[at + itemHeaderLength + i] = room.charCodeAt(i);
+  }
+  write32(target, at, crc32c(target, at + 4, payload));
   return payload + payloadLength;
+}
+
+/** Many messages are items of their own: Buffer's methods would double the cost of each. */
+function write32(target: Buffer, at: number, value: number): void {
+  target[at] = value >>> 24;
+  target[at + 1] = value >>> 16;
+  target[at + 2] = value >>> 8;
+  target[at + 3] = value;
+}
+
+function write48(target: Buffer, at: number, value: number): void {
+  const high = Math.floor(value / 2 ** 32);
+  target[at] = high >>> 8;
+  target[at + 1] = high;
+  write32(target, at + 2, value >>> 0);
 }
 
 /**
