@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { fstatSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import { expect, onTestFinished, test } from "vitest";
@@ -172,4 +172,26 @@ test("ids outlive their segment until they are forgotten", async () => {
   expect(await idsFrom(again)).toEqual(kept);
   await again.removeIds(91);
   expect(readdirSync(dir).filter((name) => name.endsWith("ids"))).toEqual([]);
+});
+
+test("the file that is written is open and at its path at any moment", async () => {
+  const store = await created(folder(), 1);
+  const seen = new Set<string>();
+  let isWriting = true;
+  const look = () => {
+    const { fd, path } = store.active!;
+    expect(fstatSync(fd).ino, path).toBe(statSync(path).ino);
+    seen.add(path);
+  };
+  const looking = (async () => {
+    for (; isWriting; await new Promise(setImmediate)) {
+      look();
+    }
+  })();
+  for (let i = 0; i < 100; i++) {
+    await store.write(commit(store, ["x"])); // Each has a segment of its own.
+  }
+  isWriting = false;
+  await looking;
+  expect(seen.size).toBeGreaterThan(10);
 });

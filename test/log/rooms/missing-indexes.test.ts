@@ -14,7 +14,8 @@ async function makeLog(): Promise<string> {
   const dir = tempDir();
   const log = await openLog(dir, { segmentBytes });
   for (let i = 0; i < count; i++) {
-    await log.append([postTo(names[i % names.length]!, `${i}`.padEnd(400))]);
+    const { error } = await log.append([postTo(names[i % names.length]!, `${i}`.padEnd(400))]);
+    expect(error).toBeUndefined();
   }
   await log.close();
   return dir;

@@ -151,11 +151,13 @@ export class SegmentWriter {
       hasRooms,
     );
     const file = await DurableFile.open(segment.path);
-    await this.#file.close();
+    const full = this.#file;
     this.#file = file;
     this.#segment = segment;
     this.#commit = 0;
     this.#begun(segment);
+    // Closed last: whoever compares the descriptor with the file at the path finds it open.
+    await full.close();
   }
 
   /** Resolves when nothing is being written. Call it when no call is in progress. */
