@@ -17,7 +17,7 @@ export interface RunningServer {
  * How long an answer takes, in milliseconds. If it came at once, it would depend on chance whether a
  * frame that is sent after the request comes before the answer, or on a stream that is closed.
  */
-const answerMs = 50;
+const answerMs = 200;
 /** Larger than the windows of some cases. */
 const answer = "an answer ".repeat(10);
 
