@@ -2,6 +2,7 @@ import { expect, test, vi } from "vitest";
 import { SharedBatches } from "../../../src/server/log/core/shared-batches.js";
 import type { MessageRecord } from "../../../src/server/log/core/stored-record.js";
 import { TailCache } from "../../../src/server/log/core/tail-cache.js";
+import type { Batch } from "../../../src/server/log/message-log.js";
 import { RoomSelection } from "../../../src/server/rooms/room-selection.js";
 import { collectGarbage } from "../../support/memory.js";
 
@@ -104,6 +105,34 @@ test("what a tail holds is bounded, whatever the size of its records, rooms and 
   expect([...tail.byRoom.keys()]).toEqual(["one"]);
   tail.dropBefore(sequence + 1);
   expect([tail.bytes, tail.byRoom.size, tail.first]).toEqual([0, 0, sequence + 1]);
+});
+
+test("batches of dropped messages, and readers of a few of them, hold no large buffers", async () => {
+  const commits = 24;
+  const count = 1000;
+  const largeBytes = 128 * KiB;
+  const tail = new TailCache(4 * KiB * KiB, 0);
+  const buffers: WeakRef<object>[] = [];
+  const slow: (Batch | undefined)[] = []; // What readers have got that do not take it.
+  const addCommit = () => {
+    const buffer = new Uint8Array(count * KiB + largeBytes);
+    for (let i = 0; i < count; i++) {
+      const added = record(tail.head + 1, i % 100 === 99 ? "rare" : "busy", KiB);
+      tail.add(added, buffer, i * KiB, (i + 1) * KiB);
+    }
+    slow.push(tail.read(tail.head - 1, { rooms: RoomSelection.of(["rare"]) }));
+    slow.push(tail.read(tail.head - 2, { rooms: RoomSelection.of(["busy"]) }));
+    tail.add(record(tail.head + 1, "busy", largeBytes), buffer, count * KiB);
+    tail.read(tail.head - 1, { rooms: RoomSelection.of(["busy", "rare"]) }); // It is shared.
+    buffers.push(new WeakRef(buffer.buffer));
+  };
+  for (let i = 0; i < commits; i++) {
+    addCommit();
+  }
+  await new Promise((resolve) => setImmediate(resolve)); // Releases what was just made.
+  collectGarbage();
+  expect(slow.map((batch) => batch?.bytes.length)).toEqual(Array(2 * commits).fill(KiB));
+  expect(buffers.filter((one) => one.deref() !== undefined).length).toBeLessThanOrEqual(6);
 });
 
 test("records are found after many have come and gone", () => {

@@ -74,6 +74,17 @@ export class SharedBatches {
     return batch;
   }
 
+  /** Removes the batches that begin after a sequence before this one: nobody asks for them again. */
+  dropBefore(after: number): void {
+    for (const [begin, batches] of this.#batches) {
+      if (begin < after) {
+        for (const batch of batches.values()) {
+          this.#drop(batch);
+        }
+      }
+    }
+  }
+
   #drop(dropped: SharedBatch): void {
     const { after, key } = dropped;
     const there = this.#batches.get(after)!;

@@ -17,6 +17,12 @@ const scansPerName = 4;
 const roomCost = 320;
 
 /**
+ * Bytes that are dropped between two looks at the shared batches: those of dropped records hold
+ * their buffers, and a look costs time for each batch.
+ */
+const bytesPerLook = 1024 * 1024;
+
+/**
  * The result of counting back: the sequence before the messages, or how many are still to be found.
  */
 export type Back = { readonly before: number } | { readonly left: number };
@@ -44,6 +50,8 @@ export class TailCache {
   readonly #shared = new SharedBatches();
   /** Size of the lists of the rooms, besides the numbers in them, in bytes. */
   #roomBytes = 0;
+  /** Bytes that were dropped since the last look at the shared batches. */
+  #dropped = 0;
   #head: number;
 
   /**
@@ -249,6 +257,7 @@ export class TailCache {
   }
 
   #dropOldest(): void {
+    const { bytes } = this;
     const list = this.#records.listOf(this.#records.oldest);
     list.dropOldest();
     if (list.oldest === undefined) {
@@ -257,5 +266,10 @@ export class TailCache {
     }
     this.#all.dropOldest();
     this.#records.dropOldest();
+    this.#dropped += bytes - this.bytes;
+    if (this.#dropped >= bytesPerLook) {
+      this.#dropped = 0;
+      this.#shared.dropBefore(this.first - 1);
+    }
   }
 }

@@ -26,6 +26,13 @@ const recordCost = 176;
 const batchCost = 256;
 const bufferCost = 200;
 
+/**
+ * A record is copied for its readers if its buffer is larger than this, in bytes, and has many more
+ * records: a slow reader of a small message must not keep a large commit in memory.
+ */
+const largeBuffer = 64 * 1024;
+const manyRecords = 16;
+
 /** Readers that keep up read the newest records: for how many of these they share batches. */
 const maxBatches = 1024;
 
@@ -160,8 +167,10 @@ export class TailRecords<List> {
 
   /** Its messages, as a new object. */
   batch(number: number): Batch {
-    const start = this.#field(number, startAt);
-    const bytes = this.#buffers[number - this.#base]!.subarray(start, this.#field(number, endAt));
+    const buffer = this.#buffers[number - this.#base]!;
+    const view = buffer.subarray(this.#field(number, startAt), this.#field(number, endAt));
+    const isSmall = buffer.length > largeBuffer && view.length * manyRecords < buffer.length;
+    const bytes = isSmall ? Buffer.from(view) : view;
     return { first: this.first(number), last: this.last(number), count: this.count(number), bytes };
   }
 
