@@ -74,7 +74,7 @@ export class SharedBatches {
     return batch;
   }
 
-  /** Removes the batches that begin after a sequence before this one: nobody asks for them again. */
+  /** Removes batches that begin after a sequence before this one: nobody asks for them again. */
   dropBefore(after: number): void {
     for (const [begin, batches] of this.#batches) {
       if (begin < after) {
