@@ -1,4 +1,4 @@
-import { cpSync } from "node:fs";
+import { cpSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openLog } from "../../support/log-copies.js";
@@ -62,4 +62,23 @@ test("rooms are listed, counted and read while retention removes what is old", a
     await ask(log);
     await log.close();
   }
+});
+
+test("an index that is lost as soon as it was written is written again before others continue it", async () => {
+  const dir = copyWithoutIndexes(await makeLog());
+  const log = await openLog(dir, { segmentBytes });
+  const path = join(dir, "messages", "00000003.rooms");
+  let isAsked = true;
+  const losing = (async () => {
+    while (!existsSync(path) && isAsked) {
+      await new Promise(setImmediate);
+    }
+    rmSync(path);
+  })();
+  const list = await roomList(log);
+  isAsked = false;
+  await losing;
+  expect(list.map(({ room, count }) => [room, count])).toEqual(
+    names.map((name) => [name, count / names.length]),
+  );
 });

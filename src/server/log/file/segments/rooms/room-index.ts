@@ -15,6 +15,9 @@ const cacheBytes = 16 * 1024 * 1024;
 /** Bytes that are fetched at once when a segment is scanned. */
 const scanBytes = 512 * 1024;
 
+/** How often a file is written that cannot be read then. */
+const writeAttempts = 3;
+
 /** How long to wait after a file could not be written, in milliseconds. */
 const retryMs = 5000;
 
@@ -170,21 +173,26 @@ export class RoomIndex {
     if (next?.serial === segment.serial + 1) {
       table.settle(next.first - 1, segment.end);
     }
-    for (let isMade = false; !isMade; ) {
+    for (let left = writeAttempts; left > 0 && this.#segments.all.includes(segment); ) {
       try {
         await writeRoomFile(segment, table, await this.#baseOf(segment));
-        isMade = true;
       } catch (error) {
         if (!(error instanceof DamagedRoomFile)) {
           throw error;
         }
         await this.#makeAnew(error.file); // An earlier file is damaged.
+        continue;
       }
+      const file = await RoomFile.open(segment, this.#segments.files, this.cache);
+      if (file !== undefined && this.#segments.all.includes(segment)) {
+        this.#files.set(segment, file);
+        segment.rooms = undefined;
+        return;
+      }
+      left--; // It was deleted meanwhile, or the disk does not return it.
     }
-    const file = await RoomFile.open(segment, this.#segments.files, this.cache);
-    if (file !== undefined && this.#segments.all.includes(segment)) {
-      this.#files.set(segment, file);
-      segment.rooms = undefined;
+    if (this.#segments.all.includes(segment)) {
+      throw new Error(`${segment.roomsPath} cannot be read after it was written`);
     }
   }
 
@@ -198,7 +206,11 @@ export class RoomIndex {
       return { entries: main.entriesFrom(""), sum: 0 };
     }
     const file = this.#files.get(previous);
-    return { entries: (file ?? noRooms).entriesFrom(""), sum: file?.sum ?? 0 };
+    if (file === undefined) {
+      // Without it, the messages before would not be counted, now and by all later files.
+      throw new Error(`${previous.roomsPath} must be there before the file that continues it`);
+    }
+    return { entries: file.entriesFrom(""), sum: file.sum };
   }
 
   /** Scans a segment. */
