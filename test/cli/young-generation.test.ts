@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 const tsx = import.meta.resolve("tsx");
 const heap = new URL("../../src/server/program/heap.ts", import.meta.url).href;
 
-/** Makes objects much of which survives, turn by turn, and prints the young generation's MiB. */
+/** Makes objects much of which survives, turn by turn, and prints how many MiB the young generation has in the end. */
 const program = `
   import { setImmediate as turn } from "node:timers/promises";
   import { getHeapSpaceStatistics } from "node:v8";
@@ -12,27 +12,29 @@ const program = `
 
   limitYoungGeneration();
   const kept = [];
-  let most = 0;
+  const sizes = [];
   for (let i = 0; i < 4_000_000; i++) {
     kept[i % 1_000_000] = { i, list: [i] };
     if (i % 1_000 === 0) {
       await turn();
       const young = getHeapSpaceStatistics().find((space) => space.space_name === "new_space");
-      most = Math.max(most, young.space_used_size + young.space_available_size);
+      sizes.push(young.space_used_size + young.space_available_size);
     }
   }
-  process.stdout.write(String(Math.round(most / 2 ** 20)));
+  // While it is collected, it may have more for a moment.
+  const last = sizes.slice(sizes.length / 2).sort((a, b) => a - b);
+  process.stdout.write(String(Math.round(last[last.length >> 1] / 2 ** 20)));
 `;
 
-function mostYoung(options: readonly string[] = []): number {
+function youngMiB(options: readonly string[] = []): number {
   const args = [...options, "--import", tsx, "--input-type=module", "--eval", program];
   return Number(execFileSync(process.execPath, args, { encoding: "utf8" }));
 }
 
 test("the young generation grows to 16 MiB, and no further", () => {
-  expect(mostYoung()).toBe(16);
+  expect(youngMiB()).toBe(16);
 });
 
 test("an option of Node sets another size", () => {
-  expect(mostYoung(["--max-semi-space-size=32"])).toBeGreaterThan(16);
+  expect(youngMiB(["--max-semi-space-size=32"])).toBeGreaterThan(24);
 });

@@ -185,7 +185,7 @@ class StreamCall implements Wire, Sleeper<Uint8Array> {
     } else {
       const full = chunk.value.length > 0 ? this.push(chunk.value) : undefined;
       if (full) {
-        full.then(() => this.#goOn());
+        full.then(() => this.#goOn()).catch((error) => this.fail(error));
       } else {
         this.#goOn();
       }
@@ -207,10 +207,9 @@ class StreamCall implements Wire, Sleeper<Uint8Array> {
   }
 
   wake(chunk: IteratorResult<Uint8Array> | Promise<IteratorResult<Uint8Array>>): void {
-    Promise.resolve(chunk).then(
-      (chunk) => this.#send(chunk),
-      (error) => this.fail(error),
-    );
+    Promise.resolve(chunk)
+      .then((chunk) => this.#send(chunk))
+      .catch((error) => this.fail(error));
   }
 
   #goOn(): void {
