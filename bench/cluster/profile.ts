@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** The categories of a profile's time: the first that matches a function's location counts. */
 const parts: readonly (readonly [name: string, isIn: RegExp])[] = [
@@ -14,7 +16,12 @@ const parts: readonly (readonly [name: string, isIn: RegExp])[] = [
 interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
-    readonly callFrame: { readonly functionName: string; readonly url: string };
+    /** The line counts from 0. */
+    readonly callFrame: {
+      readonly functionName: string;
+      readonly url: string;
+      readonly lineNumber: number;
+    };
   }[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
@@ -39,7 +46,7 @@ export async function summariseProfile(folder: string): Promise<Record<string, n
   return Object.fromEntries(shares.sort(([, a], [, b]) => Number(b) - Number(a)));
 }
 
-function nameOf({ functionName, url }: CpuProfile["nodes"][number]["callFrame"]): string {
+function nameOf({ functionName, url, lineNumber }: CpuProfile["nodes"][number]["callFrame"]) {
   if (functionName === "(garbage collector)") {
     return "garbage collection";
   }
@@ -49,5 +56,25 @@ function nameOf({ functionName, url }: CpuProfile["nodes"][number]["callFrame"])
   if (functionName === "(program)" || url === "") {
     return "native code: system calls, V8's own";
   }
-  return parts.find(([, isIn]) => isIn.test(url))?.[0] ?? "all else";
+  const place = url.startsWith("file:") ? sourceOf(url, lineNumber) : url;
+  return parts.find(([, isIn]) => isIn.test(place))?.[0] ?? "all else";
+}
+
+/** For each bundle, by its URL: the source file of each of its lines. */
+const sources = new Map<string, readonly string[]>();
+
+/** The source of a line of a bundle, in which a comment before each module names its file. */
+function sourceOf(url: string, line: number): string {
+  let lines = sources.get(url);
+  if (lines === undefined) {
+    let source = url;
+    lines = readFileSync(fileURLToPath(url), "utf8")
+      .split("\n")
+      .map((text) => {
+        source = /^ *\/\/ ((?:src|node_modules)\/\S+)$/.exec(text)?.[1] ?? source;
+        return source;
+      });
+    sources.set(url, lines);
+  }
+  return lines[line] ?? url;
 }
