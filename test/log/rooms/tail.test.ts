@@ -120,7 +120,9 @@ test("batches of dropped messages, and readers of a few of them, hold no large b
       const added = record(tail.head + 1, i % 100 === 99 ? "rare" : "busy", KiB);
       tail.add(added, buffer, i * KiB, (i + 1) * KiB);
     }
+    const { bytes } = tail;
     slow.push(tail.read(tail.head - 1, { rooms: RoomSelection.of(["rare"]) }));
+    expect(tail.bytes).toBeGreaterThan(bytes + KiB);
     slow.push(tail.read(tail.head - 2, { rooms: RoomSelection.of(["busy"]) }));
     tail.add(record(tail.head + 1, "busy", largeBytes), buffer, count * KiB);
     tail.read(tail.head - 1, { rooms: RoomSelection.of(["busy", "rare"]) }); // It is shared.
@@ -133,6 +135,8 @@ test("batches of dropped messages, and readers of a few of them, hold no large b
   collectGarbage();
   expect(slow.map((batch) => batch?.bytes.length)).toEqual(Array(2 * commits).fill(KiB));
   expect(buffers.filter((one) => one.deref() !== undefined).length).toBeLessThanOrEqual(6);
+  tail.dropBefore(tail.head + 1);
+  expect(tail.bytes).toBe(0);
 });
 
 test("records are found after many have come and gone", () => {

@@ -13,7 +13,7 @@ const startAt = 5;
 const endAt = 6;
 const rowLength = 7;
 
-/** A table has space for twice as many records as it holds at most, and for this many at least. */
+/** A full table gets space for twice as many records as it holds, and for this many at least. */
 const leastRows = 64;
 
 /**
@@ -58,7 +58,7 @@ export class TailRecords<List> {
 
   /** Approximate size in memory, in bytes, with the whole buffers. */
   get bytes(): number {
-    return this.#bytes + this.#batches.size * batchCost;
+    return this.#bytes;
   }
 
   /** The number of records. */
@@ -111,10 +111,10 @@ export class TailRecords<List> {
   dropOldest(): void {
     const index = this.#oldest - this.#base;
     const buffer = this.#buffers[index]!;
+    this.#unshare(this.#oldest);
     // One quiet room must not keep a whole commit in memory.
     this.#buffers[index] = undefined;
     this.#lists[index] = undefined;
-    this.#batches.delete(this.#oldest);
     this.#oldest++;
     if (this.#buffers[index + 1] !== buffer) {
       this.#bytes -= buffer.length + bufferCost;
@@ -158,8 +158,9 @@ export class TailRecords<List> {
     if (batch === undefined) {
       batch = this.batch(number);
       this.#batches.set(number, batch);
+      this.#bytes += this.#sharedCost(number);
       if (this.#batches.size > maxBatches) {
-        this.#batches.delete(this.#batches.keys().next().value!);
+        this.#unshare(this.#batches.keys().next().value!);
       }
     }
     return batch;
@@ -169,21 +170,38 @@ export class TailRecords<List> {
   batch(number: number): Batch {
     const buffer = this.#buffers[number - this.#base]!;
     const view = buffer.subarray(this.#field(number, startAt), this.#field(number, endAt));
-    const isSmall = buffer.length > largeBuffer && view.length * manyRecords < buffer.length;
-    const bytes = isSmall ? Buffer.from(view) : view;
+    const bytes = this.#isCopied(number) ? new Uint8Array(view) : view;
     return { first: this.first(number), last: this.last(number), count: this.count(number), bytes };
+  }
+
+  /** Whether batches have copies of its messages. */
+  #isCopied(number: number): boolean {
+    const { length } = this.#buffers[number - this.#base]!;
+    return length > largeBuffer && this.size(number) * manyRecords < length;
+  }
+
+  /** Size of its shared batch, in bytes. */
+  #sharedCost(number: number): number {
+    return batchCost + (this.#isCopied(number) ? this.size(number) : 0);
+  }
+
+  #unshare(number: number): void {
+    if (this.#batches.delete(number)) {
+      this.#bytes -= this.#sharedCost(number);
+    }
   }
 
   #field(number: number, at: number): number {
     return this.#rows[(number - this.#base) * rowLength + at]!;
   }
 
-  /** Removes the rows of dropped records, so that at least half of the table is free. */
+  /** Removes the rows of dropped records, so that half of the table is free, or a little more. */
   #makeSpace(): void {
     const start = this.#oldest - this.#base;
     const held = this.#rows.subarray(start * rowLength);
-    const rows =
-      2 * held.length > this.#rows.length ? new Float64Array(2 * this.#rows.length) : this.#rows;
+    const enough = Math.max(leastRows * rowLength, 2 * held.length);
+    const fits = this.#rows.length >= enough && this.#rows.length <= 2 * enough;
+    const rows = fits ? this.#rows : new Float64Array(enough);
     rows.set(held);
     this.#rows = rows;
     this.#buffers.splice(0, start);
