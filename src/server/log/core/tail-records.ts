@@ -33,8 +33,12 @@ const bufferCost = 200;
 const largeBuffer = 64 * 1024;
 const manyRecords = 16;
 
-/** Readers that keep up read the newest records: for how many of these they share batches. */
+/**
+ * Readers that keep up read the newest records: for how many of these they share batches, and how
+ * many bytes these take at most.
+ */
 const maxBatches = 1024;
+const maxBatchesBytes = 1024 * 1024;
 
 /**
  * The records of a tail: rows of a table, and the buffers that they came in. Each has a number: 1
@@ -54,11 +58,12 @@ export class TailRecords<List> {
   #lists: (List | undefined)[] = [];
   /** The batches of single records that were read last. */
   readonly #batches = new Map<number, Batch>();
+  #batchesBytes = 0;
   #bytes = 0;
 
   /** Approximate size in memory, in bytes, with the whole buffers. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.#batchesBytes;
   }
 
   /** The number of records. */
@@ -158,8 +163,8 @@ export class TailRecords<List> {
     if (batch === undefined) {
       batch = this.batch(number);
       this.#batches.set(number, batch);
-      this.#bytes += this.#sharedCost(number);
-      if (this.#batches.size > maxBatches) {
+      this.#batchesBytes += this.#sharedCost(number);
+      while (this.#batches.size > maxBatches || this.#batchesBytes > maxBatchesBytes) {
         this.#unshare(this.#batches.keys().next().value!);
       }
     }
@@ -187,7 +192,7 @@ export class TailRecords<List> {
 
   #unshare(number: number): void {
     if (this.#batches.delete(number)) {
-      this.#bytes -= this.#sharedCost(number);
+      this.#batchesBytes -= this.#sharedCost(number);
     }
   }
 
@@ -195,7 +200,7 @@ export class TailRecords<List> {
     return this.#rows[(number - this.#base) * rowLength + at]!;
   }
 
-  /** Removes the rows of dropped records, so that half of the table is free, or a little more. */
+  /** Removes the rows of dropped records, so that at least half of the table is free. */
   #makeSpace(): void {
     const start = this.#oldest - this.#base;
     const held = this.#rows.subarray(start * rowLength);
