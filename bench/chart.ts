@@ -22,7 +22,9 @@ const colours = { memory: "#1f6feb", durable: "#0a3069", peer: "#9a6700", quiet:
 
 const report = JSON.parse(readFileSync(process.argv[2]!, "utf8")) as Report;
 writeFileSync(join(root, "docs", "benchmarks-ratios.svg"), ratiosChart());
-writeFileSync(join(root, "docs", "benchmarks-growth.svg"), growthChart());
+if (report.rows.some(({ work }) => work.startsWith("growth-"))) {
+  writeFileSync(join(root, "docs", "benchmarks-growth.svg"), growthChart());
+}
 
 /**
  * One bar for each pair, on a logarithmic scale, starting at 1: to the right of it, Chatter is
