@@ -15,7 +15,7 @@ const cacheBytes = 16 * 1024 * 1024;
 /** Bytes that are fetched at once when a segment is scanned. */
 const scanBytes = 512 * 1024;
 
-/** How often a file is written that cannot be read then. */
+/** How often a file is written that cannot be read then, or whose base cannot. */
 const writeAttempts = 3;
 
 /** How long to wait after a file could not be written, in milliseconds. */
@@ -173,7 +173,7 @@ export class RoomIndex {
     if (next?.serial === segment.serial + 1) {
       table.settle(next.first - 1, segment.end);
     }
-    for (let left = writeAttempts; left > 0 && this.#segments.all.includes(segment); ) {
+    for (let left = writeAttempts; left > 0 && this.#segments.all.includes(segment); left--) {
       try {
         await writeRoomFile(segment, table, await this.#baseOf(segment));
       } catch (error) {
@@ -183,16 +183,18 @@ export class RoomIndex {
         await this.#makeAnew(error.file); // An earlier file is damaged.
         continue;
       }
+      // Undefined if it was deleted meanwhile, or the disk does not return it.
       const file = await RoomFile.open(segment, this.#segments.files, this.cache);
       if (file !== undefined && this.#segments.all.includes(segment)) {
         this.#files.set(segment, file);
         segment.rooms = undefined;
         return;
       }
-      left--; // It was deleted meanwhile, or the disk does not return it.
     }
     if (this.#segments.all.includes(segment)) {
-      throw new Error(`${segment.roomsPath} cannot be read after it was written`);
+      throw new Error(
+        `${segment.roomsPath} cannot be read after it was written, or the one before it`,
+      );
     }
   }
 
