@@ -133,7 +133,7 @@ export class Feed<T> implements AsyncIterable<T> {
 }
 
 /** Resolves when the condition holds; rejects after `ms` milliseconds. */
-export async function until(condition: () => boolean, ms = 5_000): Promise<void> {
+export async function until(condition: () => boolean, ms = 20_000): Promise<void> {
   const start = Date.now();
   while (!condition()) {
     if (Date.now() - start > ms) {

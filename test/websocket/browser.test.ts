@@ -96,9 +96,9 @@ describeInChromium("a generated client in Chromium", (browser) => {
       },
     });
     const opened = await open(url);
-    expect(await opened.evaluate(() => page.abort(100))).toBe("Canceled");
+    expect(await opened.evaluate(() => page.subscribe(true))).toBe("Canceled");
     await until(() => heard === 1 && bridge.openCalls === 0);
-    opened.evaluate(() => page.abort(1e6)).catch(() => {});
+    opened.evaluate(() => page.subscribe(false)).catch(() => {});
     await until(() => bridge.openCalls === 1);
     await opened.close();
     await until(() => heard === 2 && bridge.openCalls === 0);
