@@ -1,10 +1,12 @@
-import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
+import { outputOf } from "../support/program-output.js";
 
-const tsx = import.meta.resolve("tsx");
 const heap = new URL("../../src/server/program/heap.ts", import.meta.url).href;
 
-/** Makes objects much of which survives, turn by turn, and prints how many MiB the young generation has in the end. */
+/**
+ * Makes objects much of which survives, turn by turn, and prints how many MiB the young generation
+ * has in the end.
+ */
 const program = `
   import { setImmediate as turn } from "node:timers/promises";
   import { getHeapSpaceStatistics } from "node:v8";
@@ -26,15 +28,10 @@ const program = `
   process.stdout.write(String(Math.round(last[last.length >> 1] / 2 ** 20)));
 `;
 
-function youngMiB(options: readonly string[] = []): number {
-  const args = [...options, "--import", tsx, "--input-type=module", "--eval", program];
-  return Number(execFileSync(process.execPath, args, { encoding: "utf8" }));
-}
-
 test("the young generation grows to 16 MiB, and no further", () => {
-  expect(youngMiB()).toBe(16);
+  expect(outputOf(program)).toBe(16);
 });
 
 test("an option of Node sets another size", () => {
-  expect(youngMiB(["--max-semi-space-size=32"])).toBeGreaterThan(24);
+  expect(outputOf(program, ["--max-semi-space-size=32"])).toBeGreaterThan(24);
 });

@@ -13,10 +13,14 @@ import { path, startChatter, startNode } from "./servers.js";
 const h2spec = (await findH2spec()) ?? exitWithout("h2spec", installation);
 const certificate = createAuthority().issue();
 
-interface Run {
+/** A server under test. */
+interface Tested {
   readonly title: string;
   readonly server: "Chatter" | "Node";
   readonly connection: "cleartext" | "TLS";
+}
+
+interface Run extends Tested {
   readonly results: readonly CaseResult[];
 }
 
@@ -30,36 +34,37 @@ async function run(server: Run["server"], connection: Run["connection"]): Promis
   const tls = connection === "TLS" ? certificate : undefined;
   const { port, close } = await { Chatter: startChatter, Node: startNode }[server](tls);
   const name = server === "Chatter" ? "server, by `listen`" : "plain server of `node:http2`";
-  const kind = { title: `${name}, ${connection}`, server, connection } as const;
+  const tested: Tested = { title: `${name}, ${connection}`, server, connection };
+  const runOnce = () => runH2spec(h2spec, { port, path, tls: tls !== undefined });
   try {
-    const results: CaseResult[] = [];
-    for (let attempt = 1; attempt <= attempts; attempt++) {
-      for (const [i, result] of (
-        await runH2spec(h2spec, { port, path, tls: tls !== undefined })
-      ).entries()) {
-        if (attempt === 1 || faultOf(kind, results[i]!) !== undefined) {
-          results[i] = result;
-        }
-      }
-      const faulty = results.filter((result) => faultOf(kind, result) !== undefined);
-      if (faulty.length === 0) {
+    let results = await runOnce();
+    for (let attempt = 1; attempt < attempts; attempt++) {
+      const faults = faultsOf({ ...tested, results });
+      if (faults.length === 0) {
         break;
       }
-      for (const result of faulty) {
-        process.stderr.write(`attempt ${attempt}: ${faultLine(kind, result)}\n`);
-      }
+      process.stderr.write(`attempt ${attempt}: ${faults.join("; ")}\n`);
+      const again = await runOnce();
+      results = results.map((result, i) =>
+        faultOf(tested, result) === undefined ? result : again[i]!,
+      );
     }
-    return { ...kind, results };
+    return { ...tested, results };
   } finally {
     await close();
   }
 }
 
+/** What is wrong about a run, in words. */
+function faultsOf(found: Run): string[] {
+  return found.results.flatMap((result) => {
+    const fault = faultOf(found, result);
+    return fault === undefined ? [] : [`${found.title}: ${result.name}: ${fault}`];
+  });
+}
+
 /** What is wrong about a result, in words; undefined if it is as the list says. */
-function faultOf(
-  { server, connection }: Omit<Run, "results">,
-  { name, failure, isSkipped }: CaseResult,
-) {
+function faultOf({ server, connection }: Tested, { name, failure, isSkipped }: CaseResult) {
   const known = knownFailures.find(
     ({ cases, only = connection }) => cases.includes(name) && only === connection,
   );
@@ -79,10 +84,6 @@ function faultOf(
   return known ? undefined : failure;
 }
 
-function faultLine(kind: Omit<Run, "results">, result: CaseResult): string {
-  return `${kind.title}: ${result.name}: ${faultOf(kind, result)}`;
-}
-
 /** Names in the list that h2spec does not have. */
 function unknownNames({ results }: Run, known: readonly KnownFailure[]): string[] {
   const names = new Set(results.map(({ name }) => name));
@@ -96,11 +97,7 @@ const runs = await Promise.all([
   run("Node", "cleartext"),
   run("Node", "TLS"),
 ]);
-const faults = runs.flatMap((each) =>
-  each.results
-    .filter((result) => faultOf(each, result) !== undefined)
-    .map((result) => faultLine(each, result)),
-);
+const faults = runs.flatMap(faultsOf);
 faults.push(...unknownNames(runs[0]!, knownFailures).map((name) => `no such case: ${name}`));
 
 const table = tableOf([
