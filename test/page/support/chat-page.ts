@@ -72,6 +72,12 @@ export class ChatPage {
     await this.page.locator("#state", { hasText: new RegExp(`^${text}`) }).waitFor();
   }
 
+  /** Resolves when the page waits for its next try, for this reason. */
+  async waiting(reason: string): Promise<void> {
+    const state = this.page.locator(`#state[title*="${reason}"]`);
+    await state.filter({ hasText: "Waiting: next try in" }).waitFor();
+  }
+
   /** Resolves when a message with exactly this text is shown. */
   async shown(text: string): Promise<void> {
     await this.page.locator("#rows").getByText(text, { exact: true }).waitFor();
